@@ -1,0 +1,244 @@
+//! Rules for making conversations and for who may join them.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ConversationId, ConversationRole, Policy, Rejection, Timestamp, UserId, WorkspaceId, roles::words, text};
+
+words! {
+    /// What a conversation is for.
+    ConversationKind {
+        /// Between two people; there is one per pair and context.
+        Direct = "direct",
+        /// Between any number of people, up to the policy.
+        Group = "group",
+    }
+}
+
+words! {
+    /// Whether a conversation goes on.
+    ConversationStatus {
+        /// Takes messages.
+        Active = "active",
+        /// Put away by hand; can be read.
+        Archived = "archived",
+    }
+}
+
+/// The thing outside of the hub that a conversation is about, such as `booking` `42`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Context {
+    pub kind: String,
+    pub id: String,
+}
+
+/// What somebody asks for.
+#[derive(Debug, Clone)]
+pub struct ConversationDraft {
+    pub kind: ConversationKind,
+    pub title: Option<String>,
+    pub description: Option<String>,
+    pub context: Option<Context>,
+    pub members: Vec<UserId>,
+}
+
+/// What the rules let through: the only form that the store accepts.
+#[derive(Debug, Clone)]
+pub struct CheckedConversation {
+    kind: ConversationKind,
+    title: Option<String>,
+    description: Option<String>,
+    context: Option<Context>,
+    creator: UserId,
+    others: BTreeSet<UserId>,
+}
+
+impl CheckedConversation {
+    /// Whether the members exist is for the store to see; everything else is decided here.
+    pub fn check(draft: ConversationDraft, creator: UserId, policy: &Policy) -> Result<Self, Rejection> {
+        let mut others: BTreeSet<UserId> = draft.members.into_iter().collect();
+        others.remove(&creator);
+        let title = draft.title.as_deref().map(|title| text::line("title", title, 120)).transpose()?;
+        match draft.kind {
+            ConversationKind::Direct if others.len() != 1 => return Err(Rejection::DirectNeedsTwo),
+            ConversationKind::Direct if title.is_some() => {
+                return Err(Rejection::Invalid { field: "title", expected: "left out of a direct conversation" });
+            }
+            ConversationKind::Group if title.is_none() => return Err(Rejection::Missing { field: "title" }),
+            ConversationKind::Group => room_for(1, others.len(), policy)?,
+            ConversationKind::Direct => {}
+        }
+        let description = match draft.description.as_deref() {
+            None | Some("") => None,
+            Some(description) => Some(paragraph("description", description, 1_000)?),
+        };
+        let context = match draft.context {
+            None => None,
+            Some(context) => Some(Context {
+                kind: text::line("context.type", &context.kind, 40)?,
+                id: text::line("context.id", &context.id, 120)?,
+            }),
+        };
+        Ok(Self { kind: draft.kind, title, description, context, creator, others })
+    }
+
+    pub fn kind(&self) -> ConversationKind {
+        self.kind
+    }
+
+    pub fn title(&self) -> Option<&str> {
+        self.title.as_deref()
+    }
+
+    pub fn description(&self) -> Option<&str> {
+        self.description.as_deref()
+    }
+
+    pub fn context(&self) -> Option<&Context> {
+        self.context.as_ref()
+    }
+
+    pub fn creator(&self) -> UserId {
+        self.creator
+    }
+
+    /// Everybody but the creator.
+    pub fn others(&self) -> impl Iterator<Item = UserId> {
+        self.others.iter().copied()
+    }
+
+    /// What is unique among the direct conversations of a workspace: the pair, whoever began, and the context.
+    pub fn direct_key(&self) -> Option<String> {
+        let other = match self.kind {
+            ConversationKind::Direct => *self.others.first()?,
+            ConversationKind::Group => return None,
+        };
+        let (low, high) = (self.creator.min(other), self.creator.max(other));
+        let pair = format!("{}{}", low.0.simple(), high.0.simple());
+        Some(match &self.context {
+            None => pair,
+            // Neither half can hold a control character, so the separator cannot be forged.
+            Some(context) => format!("{pair}{}\u{1f}{}", context.kind, context.id),
+        })
+    }
+}
+
+/// May this many more people join a group that has this many?
+pub fn room_for(present: usize, more: usize, policy: &Policy) -> Result<(), Rejection> {
+    let count = present + more;
+    if count > policy.group_max_members {
+        return Err(Rejection::GroupFull { count, max: policy.group_max_members });
+    }
+    Ok(())
+}
+
+/// May anybody be added to a conversation of this kind?
+pub fn takes_members(kind: ConversationKind) -> Result<(), Rejection> {
+    match kind {
+        ConversationKind::Group => Ok(()),
+        ConversationKind::Direct => Err(Rejection::DirectIsClosedToOthers),
+    }
+}
+
+fn paragraph(field: text::Field, text: &str, max_characters: usize) -> Result<String, Rejection> {
+    if text.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
+        return Err(Rejection::ControlCharacter { field });
+    }
+    text::within(field, text, max_characters)?;
+    Ok(text.to_owned())
+}
+
+/// A conversation as it stands.
+#[derive(Debug, Clone)]
+pub struct Conversation {
+    pub id: ConversationId,
+    pub workspace: WorkspaceId,
+    pub kind: ConversationKind,
+    pub status: ConversationStatus,
+    pub title: Option<String>,
+    pub description: Option<String>,
+    pub context: Option<Context>,
+    pub creator: UserId,
+    pub created_at: Timestamp,
+    pub member_count: usize,
+    /// The sequence number of its last message, which is also how many there have been.
+    pub last_sequence: i64,
+    pub last_activity_at: Timestamp,
+}
+
+/// Somebody's part in a conversation.
+#[derive(Debug, Clone)]
+pub struct Member {
+    pub conversation: ConversationId,
+    pub user: UserId,
+    pub role: ConversationRole,
+    pub joined_at: Timestamp,
+}
+
+/// What one's list of conversations is ordered by: the last active first, then the newer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ActivityKey {
+    pub last_activity_at: Timestamp,
+    pub id: ConversationId,
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn user(number: u128) -> UserId {
+        UserId(Uuid::from_u128(number))
+    }
+
+    fn check(kind: ConversationKind, title: Option<&str>, members: &[u128]) -> Result<CheckedConversation, Rejection> {
+        let draft = ConversationDraft {
+            kind,
+            title: title.map(str::to_owned),
+            description: None,
+            context: None,
+            members: members.iter().map(|&number| user(number)).collect(),
+        };
+        CheckedConversation::check(draft, user(1), &Policy { group_max_members: 3, ..Policy::default() })
+    }
+
+    #[test]
+    fn a_group_has_a_title_and_room() {
+        use ConversationKind::Group;
+        assert!(check(Group, Some("Tea"), &[2, 3]).is_ok());
+        assert!(check(Group, Some("Tea"), &[1, 2, 3, 3]).is_ok(), "nobody counts twice");
+        assert_eq!(check(Group, None, &[2]).unwrap_err(), Rejection::Missing { field: "title" });
+        assert_eq!(check(Group, Some("Tea"), &[2, 3, 4]).unwrap_err(), Rejection::GroupFull { count: 4, max: 3 });
+    }
+
+    #[test]
+    fn a_direct_conversation_is_between_two() {
+        use ConversationKind::Direct;
+        assert!(check(Direct, None, &[2]).is_ok());
+        assert!(check(Direct, None, &[1, 2]).is_ok());
+        for members in [&[][..], &[1], &[2, 3]] {
+            assert_eq!(check(Direct, None, members).unwrap_err(), Rejection::DirectNeedsTwo);
+        }
+        assert_eq!(check(Direct, Some("Tea"), &[2]).unwrap_err().code().as_str(), "INVALID");
+    }
+
+    #[test]
+    fn the_key_of_a_pair_is_the_same_from_both_sides_and_differs_by_context() {
+        let key = |creator, other, context: Option<(&str, &str)>| {
+            let draft = ConversationDraft {
+                kind: ConversationKind::Direct,
+                title: None,
+                description: None,
+                context: context.map(|(kind, id)| Context { kind: kind.into(), id: id.into() }),
+                members: vec![user(other)],
+            };
+            CheckedConversation::check(draft, user(creator), &Policy::default()).unwrap().direct_key()
+        };
+        assert_eq!(key(1, 2, None), key(2, 1, None));
+        assert_ne!(key(1, 2, None), key(1, 3, None));
+        assert_ne!(key(1, 2, Some(("booking", "42"))), key(1, 2, None));
+        assert_ne!(key(1, 2, Some(("booking", "42"))), key(1, 2, Some(("booking4", "2"))));
+    }
+}

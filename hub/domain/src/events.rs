@@ -1,0 +1,110 @@
+//! The log of a workspace: what happened, in ids and facts, never in words.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ConversationId, MessageId, Timestamp, UserId, WorkspaceId, messages::Message, roles::words};
+
+/// The number of an event in its workspace's log: 1, 2, 3 … without a gap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Default)]
+#[serde(transparent)]
+pub struct Position(pub i64);
+
+impl Position {
+    pub fn next(self) -> Position {
+        Position(self.0 + 1)
+    }
+}
+
+/// One row of the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    pub workspace: WorkspaceId,
+    pub position: Position,
+    pub at: Timestamp,
+    /// None where the hub itself acted.
+    pub actor: Option<UserId>,
+    pub fact: Fact,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Fact {
+    WorkspaceCreated,
+    UserJoined { user: UserId },
+    UserUpdated { user: UserId },
+    ConversationCreated { conversation: ConversationId, members: Vec<UserId> },
+    ConversationMembersAdded { conversation: ConversationId, members: Vec<UserId> },
+    MessageSent { conversation: ConversationId, message: MessageId, sequence: i64 },
+}
+
+words! {
+    /// The kind of an event, for those who want only some.
+    EventKind {
+        /// The workspace was made.
+        WorkspaceCreated = "workspace_created",
+        /// Somebody was seen in the workspace for the first time.
+        UserJoined = "user_joined",
+        /// Somebody's name or role changed.
+        UserUpdated = "user_updated",
+        /// A conversation was made.
+        ConversationCreated = "conversation_created",
+        /// People were added to a conversation.
+        ConversationMembersAdded = "conversation_members_added",
+        /// A message was sent.
+        MessageSent = "message_sent",
+    }
+}
+
+/// Whom an event is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Audience {
+    /// Everybody in the workspace.
+    Workspace,
+    /// The members of a conversation, as of the moment of delivery.
+    Conversation(ConversationId),
+}
+
+impl Fact {
+    pub fn kind(&self) -> EventKind {
+        match self {
+            Fact::WorkspaceCreated => EventKind::WorkspaceCreated,
+            Fact::UserJoined { .. } => EventKind::UserJoined,
+            Fact::UserUpdated { .. } => EventKind::UserUpdated,
+            Fact::ConversationCreated { .. } => EventKind::ConversationCreated,
+            Fact::ConversationMembersAdded { .. } => EventKind::ConversationMembersAdded,
+            Fact::MessageSent { .. } => EventKind::MessageSent,
+        }
+    }
+
+    pub fn audience(&self) -> Audience {
+        match self {
+            Fact::WorkspaceCreated | Fact::UserJoined { .. } | Fact::UserUpdated { .. } => Audience::Workspace,
+            Fact::ConversationCreated { conversation, .. }
+            | Fact::ConversationMembersAdded { conversation, .. }
+            | Fact::MessageSent { conversation, .. } => Audience::Conversation(*conversation),
+        }
+    }
+
+    /// Who became a member of which conversation by this.
+    pub fn joined(&self) -> Option<(ConversationId, &[UserId])> {
+        match self {
+            Fact::ConversationCreated { conversation, members }
+            | Fact::ConversationMembersAdded { conversation, members } => Some((*conversation, members)),
+            _ => None,
+        }
+    }
+}
+
+/// An event, and the message that was sent by it, where this node has it at hand.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    pub event: Event,
+    pub message: Option<Message>,
+}
+
+/// What is in a log: everything after `tail`, up to and with `head`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LogBounds {
+    pub tail: Position,
+    pub head: Position,
+}

@@ -1,0 +1,92 @@
+//! What a rule says when it says no: one variant a rule, with the numbers a client needs to say it well.
+
+use crate::roles::words;
+
+words! {
+    /// The one list of codes of the whole API; clients must be ready for more.
+    ErrorCode {
+        /// There is no such thing, or not for you.
+        NotFound = "NOT_FOUND",
+        /// You can see it, but your role does not allow this.
+        NotAllowed = "NOT_ALLOWED",
+        /// Something that must be given was not.
+        Missing = "MISSING",
+        /// The text is longer than it may be.
+        TooLong = "TOO_LONG",
+        /// There are more than there may be.
+        LimitReached = "LIMIT_REACHED",
+        /// The value is not of the form it must have.
+        Invalid = "INVALID",
+        /// The idempotency key was used before, for something else.
+        IdempotencyKeyReused = "IDEMPOTENCY_KEY_REUSED",
+        /// Somebody has that name already.
+        Taken = "TAKEN",
+        /// The conversation takes no more messages.
+        ConversationClosed = "CONVERSATION_CLOSED",
+    }
+}
+
+/// A rule's refusal. Nothing was changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    #[error("there is no such {what}")]
+    NotFound { what: &'static str, field: &'static str },
+    #[error("only {who} may do this")]
+    NotAllowed { who: &'static str },
+    #[error("{field} must not be empty")]
+    Missing { field: &'static str },
+    #[error("{field} has {length} characters, at most {max} are allowed")]
+    TooLong { field: &'static str, length: usize, max: usize },
+    #[error("{field} holds a control character")]
+    ControlCharacter { field: &'static str },
+    #[error("{field} must be {expected}")]
+    Invalid { field: &'static str, expected: &'static str },
+    #[error("a group has at most {max} members, this would make {count}")]
+    GroupFull { count: usize, max: usize },
+    #[error("a direct conversation is between you and exactly one other person")]
+    DirectNeedsTwo,
+    #[error("a direct conversation cannot take more members")]
+    DirectIsClosedToOthers,
+    #[error("the conversation is {status} and takes no messages")]
+    ConversationClosed { status: &'static str },
+    #[error("this key was used for a different message")]
+    IdempotencyKeyReused,
+    #[error("the name «{name}» is taken")]
+    SlugTaken { name: String },
+}
+
+impl Rejection {
+    /// What a client's program decides by.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Rejection::NotFound { .. } => ErrorCode::NotFound,
+            Rejection::NotAllowed { .. } => ErrorCode::NotAllowed,
+            Rejection::Missing { .. } => ErrorCode::Missing,
+            Rejection::TooLong { .. } => ErrorCode::TooLong,
+            Rejection::GroupFull { .. } => ErrorCode::LimitReached,
+            Rejection::ControlCharacter { .. }
+            | Rejection::Invalid { .. }
+            | Rejection::DirectNeedsTwo
+            | Rejection::DirectIsClosedToOthers => ErrorCode::Invalid,
+            Rejection::ConversationClosed { .. } => ErrorCode::ConversationClosed,
+            Rejection::IdempotencyKeyReused => ErrorCode::IdempotencyKeyReused,
+            Rejection::SlugTaken { .. } => ErrorCode::Taken,
+        }
+    }
+
+    /// The field of the input that is to blame, where one is.
+    pub fn field(&self) -> Option<&'static str> {
+        match self {
+            Rejection::NotFound { field, .. }
+            | Rejection::Missing { field }
+            | Rejection::TooLong { field, .. }
+            | Rejection::ControlCharacter { field }
+            | Rejection::Invalid { field, .. } => Some(field),
+            Rejection::GroupFull { .. } | Rejection::DirectNeedsTwo => Some("memberIds"),
+            Rejection::DirectIsClosedToOthers | Rejection::ConversationClosed { .. } => Some("conversationId"),
+            Rejection::IdempotencyKeyReused => Some("clientMessageId"),
+            Rejection::SlugTaken { .. } => Some("slug"),
+            Rejection::NotAllowed { .. } => None,
+        }
+    }
+}

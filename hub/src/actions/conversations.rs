@@ -1,0 +1,82 @@
+//! Making, finding and listing conversations.
+
+use jackfield_domain::{
+    ConversationId, Rejection, UserId,
+    conversations::{ActivityKey, CheckedConversation, Conversation, ConversationDraft, Member},
+    pages::{Page, Slice},
+};
+
+use super::{Core, Reader, Viewer};
+use crate::{
+    Result,
+    store::{AddMembers, CreateConversation},
+};
+
+/// A new group, or the direct conversation of the pair, which is made only once.
+pub async fn create(core: &Core, viewer: &Viewer, draft: ConversationDraft) -> Result<Conversation> {
+    let conversation = CheckedConversation::check(draft, viewer.id(), &core.policy)?;
+    let id = ConversationId(core.clock.new_id());
+    core.store
+        .change(CreateConversation { id, workspace: viewer.workspace(), at: core.clock.now(), conversation })
+        .await
+}
+
+/// Adds people to a group that the viewer runs.
+pub async fn add_members(
+    core: &Core,
+    viewer: &Viewer,
+    conversation: ConversationId,
+    mut members: Vec<UserId>,
+) -> Result<Conversation> {
+    members.sort_unstable();
+    members.dedup();
+    if members.is_empty() {
+        return Err(Rejection::Missing { field: "memberIds" }.into());
+    }
+    if members.len() > core.policy.group_max_members {
+        let (count, max) = (members.len(), core.policy.group_max_members);
+        return Err(Rejection::GroupFull { count, max }.into());
+    }
+    core.store
+        .change(AddMembers {
+            workspace: viewer.workspace(),
+            conversation,
+            actor: viewer.id(),
+            members,
+            at: core.clock.now(),
+            policy: core.policy.clone(),
+        })
+        .await
+}
+
+/// These conversations, as far as the reader takes part in them.
+pub async fn visible(core: &Core, reader: &Reader, ids: &[ConversationId]) -> Result<Vec<Conversation>> {
+    match reader {
+        Reader::Nobody => Ok(Vec::new()),
+        Reader::Viewer(viewer) => core.store.conversations_for(viewer.id(), ids).await,
+        Reader::Audience { conversation, .. } => {
+            let ids: Vec<_> = ids.iter().copied().filter(|id| Some(*id) == *conversation).collect();
+            if ids.is_empty() { Ok(Vec::new()) } else { core.store.conversations(&ids).await }
+        }
+    }
+}
+
+/// The viewer's own, the last active first.
+pub async fn list(core: &Core, viewer: &Viewer, page: &Page<ActivityKey>) -> Result<Slice<Conversation>> {
+    core.store.conversation_list(viewer.id(), page).await
+}
+
+/// Who takes part in a conversation that the reader was shown.
+pub async fn members(core: &Core, conversation: &Conversation, page: &Page<UserId>) -> Result<Slice<Member>> {
+    core.store.members(conversation.id, page).await
+}
+
+/// The viewer's own part in these conversations.
+pub async fn memberships(core: &Core, viewer: &Viewer, ids: &[ConversationId]) -> Result<Vec<Member>> {
+    core.store.memberships(viewer.id(), ids).await
+}
+
+/// Every conversation that the viewer takes part in.
+pub async fn own(core: &Core, viewer: &Viewer) -> Result<Vec<ConversationId>> {
+    core.store.conversations_of(viewer.id()).await
+}

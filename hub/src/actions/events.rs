@@ -1,0 +1,54 @@
+//! Following the log from where one left off.
+
+use std::sync::Arc;
+
+use jackfield_domain::{Event, Position, WorkspaceId, events::LogBounds};
+
+use super::{Core, Viewer};
+use crate::{Result, store::TrimLog};
+
+/// How much of the log one look at it may walk, so that no statement takes long.
+const WINDOW: i64 = 2_000;
+/// How many events are taken away in one transaction.
+const TRIM: i64 = 1_000;
+
+/// What the log reaches back to, and how far it has come.
+pub async fn bounds(core: &Core, viewer: &Viewer) -> Result<LogBounds> {
+    core.store.log_bounds(viewer.workspace()).await
+}
+
+/// Is there still everything after this position? A position from the future, too, is one that the log cannot serve.
+pub fn reaches(bounds: LogBounds, after: Position) -> bool {
+    bounds.tail <= after && after <= bounds.head
+}
+
+/// The next stretch of what the viewer missed: the events, and how far the log was walked for them.
+pub async fn missed(core: &Core, viewer: &Viewer, after: Position, until: Position) -> Result<(Vec<Event>, Position)> {
+    let walked = Position(until.0.min(after.0 + WINDOW));
+    Ok((core.store.events_for(viewer.workspace(), viewer.id(), after, walked).await?, walked))
+}
+
+/// Takes away what is older than the policy keeps, a bounded piece at a time; answers how many events went.
+pub async fn trim(core: &Arc<Core>) -> Result<u64> {
+    let before = core.clock.now().before(core.policy.event_retention());
+    let mut trimmed = 0;
+    let mut after = None;
+    loop {
+        let workspaces = core.store.workspace_ids(after).await?;
+        let Some(last) = workspaces.last().copied() else { return Ok(trimmed) };
+        for workspace in workspaces {
+            trimmed += trim_one(core, workspace, before).await?;
+        }
+        after = Some(last);
+    }
+}
+
+async fn trim_one(core: &Core, workspace: WorkspaceId, before: jackfield_domain::Timestamp) -> Result<u64> {
+    let mut trimmed = 0;
+    loop {
+        match core.store.change(TrimLog { workspace, before, limit: TRIM }).await? {
+            0 => return Ok(trimmed),
+            count => trimmed += count,
+        }
+    }
+}

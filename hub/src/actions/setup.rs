@@ -1,0 +1,86 @@
+//! The first start: what must be there before anybody can come in, and the link by which the first one does.
+
+use std::{sync::Arc, time::Duration};
+
+use jackfield_domain::{
+    UserId, WorkspaceId, WorkspaceRole,
+    users::Person,
+    workspaces::{CheckedWorkspace, WorkspaceDraft},
+};
+use sha2::{Digest, Sha256};
+
+use super::Core;
+use crate::{
+    Error, Result,
+    store::{ConsumeSignInLink, CreateSignInLink, CreateWorkspace, EnsureSecret, ProvisionUser},
+};
+
+/// How long the link of the first start is good.
+const LINK_TTL: Duration = Duration::from_secs(24 * 60 * 60);
+/// The issuer of the tokens that the hub signs itself.
+pub const OWN_ISSUER: &str = "jackfield";
+/// The name under which the key of those tokens is kept.
+pub const SIGNING_KEY: &str = "signing";
+pub const FIRST_WORKSPACE: &str = "default";
+
+/// 32 bytes that nobody can guess.
+pub fn random_bytes() -> Result<[u8; 32]> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|error| Error::internal(error.to_string()))?;
+    Ok(bytes)
+}
+
+/// The key that all nodes sign and verify with; made once.
+pub async fn signing_key(core: &Core) -> Result<Vec<u8>> {
+    let value = random_bytes()?.to_vec();
+    core.store.change(EnsureSecret { name: SIGNING_KEY, value, at: core.clock.now() }).await
+}
+
+/// On an empty store: the workspace `default`, its owner who is also the operator, and the code of a link that signs
+/// the owner in, once. On any other store nothing.
+pub async fn first_start(core: &Arc<Core>) -> Result<Option<String>> {
+    if !core.store.is_empty().await? {
+        return Ok(None);
+    }
+    let at = core.clock.now();
+    let draft = WorkspaceDraft { slug: FIRST_WORKSPACE.to_owned(), name: "Default".to_owned() };
+    let workspace = CheckedWorkspace::check(&draft)?;
+    let id = WorkspaceId(core.clock.new_id());
+    match core.store.change(CreateWorkspace { id, at, actor: None, workspace }).await {
+        // Another node was faster: the link is its to print.
+        Err(Error::Rejected(_)) => return Ok(None),
+        other => drop(other?),
+    }
+    let person = Person {
+        issuer: OWN_ISSUER.to_owned(),
+        subject: "owner".to_owned(),
+        name: "Owner".to_owned(),
+        role: WorkspaceRole::Owner,
+        is_operator: true,
+    };
+    let owner = UserId(core.clock.new_id());
+    let owner = core.store.change(ProvisionUser { id: owner, workspace: id, at, person }).await?;
+    let code: String = random_bytes()?.iter().map(|byte| format!("{byte:02x}")).collect();
+    let link = CreateSignInLink { code_hash: hash(&code), user: owner.id, expires_at: at + LINK_TTL };
+    core.store.change(link).await?;
+    Ok(Some(code))
+}
+
+/// Uses a link up: answers the person it signs in and the slug of their workspace.
+pub async fn follow_link(core: &Core, code: &str) -> Result<Option<(Person, String)>> {
+    let found = core.store.change(ConsumeSignInLink { code_hash: hash(code), at: core.clock.now() }).await?;
+    let Some((user, subject)) = found else { return Ok(None) };
+    let Some(workspace) = core.store.workspace(user.workspace).await? else { return Ok(None) };
+    let person = Person {
+        issuer: OWN_ISSUER.to_owned(),
+        subject,
+        name: user.name,
+        role: user.role,
+        is_operator: user.is_operator,
+    };
+    Ok(Some((person, workspace.slug)))
+}
+
+fn hash(code: &str) -> [u8; 32] {
+    Sha256::digest(code.as_bytes()).into()
+}

@@ -1,0 +1,70 @@
+//! The public API: the schema, what stands behind each field, and how much of it one request may ask for.
+//!
+//! Nothing here decides who may see what: every field asks `actions`, in the name of a `Reader`.
+
+mod answers;
+mod conversations;
+pub mod documents;
+mod errors;
+mod events;
+pub mod live;
+mod loaders;
+mod messages;
+mod nodes;
+mod pages;
+mod scalars;
+mod scope;
+mod signals;
+mod users;
+mod workspaces;
+
+use async_graphql::{MergedObject, MergedSubscription, SchemaBuilder};
+
+pub use answers::{Answer, execute};
+pub use async_graphql::parser::types::OperationType;
+
+/// Everything that can be asked.
+#[derive(MergedObject, Default)]
+pub struct Query(
+    nodes::NodeQuery,
+    users::UserQuery,
+    conversations::ConversationQuery,
+    messages::MessageQuery,
+    events::EventQuery,
+);
+
+/// Everything that can be done.
+#[derive(MergedObject, Default)]
+pub struct Mutation(
+    workspaces::WorkspaceMutation,
+    conversations::ConversationMutation,
+    messages::MessageMutation,
+    signals::TypingMutation,
+);
+
+/// Everything that can be followed.
+#[derive(MergedSubscription, Default)]
+pub struct Subscription(events::EventSubscription, signals::SignalSubscription);
+
+pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
+
+/// The schema; limits are not its business but that of [`documents`], which looks before anything is validated.
+pub fn schema(introspection: bool) -> Schema {
+    let builder = builder();
+    if introspection { builder.finish() } else { builder.disable_introspection().disable_suggestions().finish() }
+}
+
+fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
+    Schema::build(Query::default(), Mutation::default(), Subscription::default())
+        // Counted by ourselves, before validation; the parser has a bound of its own for what is nested.
+        .limit_recursive_depth(usize::MAX)
+}
+
+/// The schema in its own language, as it is published.
+pub fn sdl() -> String {
+    let options = async_graphql::SDLExportOptions::new().sorted_fields().sorted_arguments().sorted_enum_items();
+    let mut sdl = schema(true).sdl_with_options(options);
+    sdl.truncate(sdl.trim_end().len());
+    sdl.push('\n');
+    sdl
+}

@@ -1,0 +1,341 @@
+//! How much one request may ask for, decided before it is validated.
+//!
+//! The stock validators walk fragments again and again, so that a document of 752 bytes can keep them busy for seconds.
+//! Here every fragment is counted once and its sum is reused; what is too much is refused for the price of a parse.
+
+mod count;
+mod index;
+mod overlaps;
+mod shape;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
+
+use async_graphql::{
+    Name, Request, Response, Value, Variables,
+    parser::{
+        self, parse_query,
+        types::{ExecutableDocument, Field, OperationDefinition, OperationType, Selection, SelectionSet},
+    },
+};
+use sha2::{Digest, Sha256};
+
+pub use count::Cost;
+use shape::Shape;
+
+use crate::config::{ConfigError, GraphQl};
+
+/// What a client sends, by whatever transport.
+#[derive(Debug, Default)]
+pub struct Asked {
+    pub query: Option<String>,
+    /// The SHA-256 of a trusted document.
+    pub document_id: Option<String>,
+    pub operation_name: Option<String>,
+    pub variables: serde_json::Map<String, serde_json::Value>,
+}
+
+/// Why a document is not executed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// There is not even a document.
+    #[error("{0}")]
+    Malformed(String),
+    #[error("{0}")]
+    BadRequest(String),
+    #[error("{what} {asked}, and at most {limit} is allowed")]
+    TooMuch { what: &'static str, asked: usize, limit: usize },
+    #[error("only trusted documents are executed here; send the documentId of one")]
+    NotTrusted,
+}
+
+impl Refusal {
+    pub fn code(&self) -> &'static str {
+        match self {
+            Refusal::Malformed(_) | Refusal::BadRequest(_) => "BAD_REQUEST",
+            Refusal::TooMuch { .. } => "COMPLEXITY_LIMIT",
+            Refusal::NotTrusted => "UNTRUSTED_DOCUMENT",
+        }
+    }
+}
+
+/// A document that may be executed.
+#[derive(Clone)]
+pub struct Prepared {
+    text: Arc<str>,
+    document: Arc<ExecutableDocument>,
+    operation_name: Option<String>,
+    variables: Variables,
+    shape: Arc<Shape>,
+    pub operation: OperationType,
+    pub cost: Cost,
+    pub cost_limit: usize,
+}
+
+pub struct Documents {
+    index: index::Index,
+    limits: GraphQl,
+    trusted: Option<HashMap<String, String>>,
+    parsed: Mutex<Parsed>,
+}
+
+/// A text and what it says.
+type Known = (Arc<str>, Arc<ExecutableDocument>);
+
+/// Documents that were parsed before and found sound. When the newer half is full it becomes the older one, and what
+/// was the older one is forgotten.
+#[derive(Default)]
+struct Parsed {
+    newer: HashMap<Arc<str>, Arc<ExecutableDocument>>,
+    newer_bytes: usize,
+    older: HashMap<Arc<str>, Arc<ExecutableDocument>>,
+}
+
+/// So much text is in either half. Parsed, a document can take a hundred times the room of its text.
+const KEPT_BYTES: usize = 256 * 1_024;
+
+impl Documents {
+    pub fn new(limits: &GraphQl, sdl: &str) -> Result<Self, ConfigError> {
+        Ok(Documents {
+            index: index::Index::of(sdl),
+            limits: limits.clone(),
+            trusted: limits.trusted()?,
+            parsed: Mutex::default(),
+        })
+    }
+
+    /// Finds the document, parses it, and counts what it asks for.
+    pub fn prepare(&self, asked: Asked) -> Result<Prepared, Refusal> {
+        let text = self.text(asked.query, asked.document_id)?;
+        let known = self.known(&text)?;
+        let is_new = known.is_none();
+        let (text, document) = known.map_or_else(|| parse(text), Ok)?;
+        let (name, operation) = chosen(&document, asked.operation_name.as_deref())?;
+        let variables = Variables::from_json(serde_json::Value::Object(asked.variables));
+        given(operation, &variables)?;
+        let cost = count::count(&document, &self.index, &variables, name, &self.limits)?;
+        let ty = operation.ty;
+        if is_new {
+            overlaps::check(&document)?;
+            self.keep(&text, &document);
+        }
+        let shape = Arc::new(Shape::of(&document, &self.index, &operation.selection_set.node, count::root(ty)));
+        Ok(Prepared {
+            text,
+            document,
+            operation_name: asked.operation_name,
+            variables,
+            shape,
+            operation: ty,
+            cost,
+            cost_limit: self.limits.max_cost,
+        })
+    }
+
+    fn text(&self, query: Option<String>, id: Option<String>) -> Result<String, Refusal> {
+        let bare = |id: &str| id.strip_prefix("sha256:").unwrap_or(id).to_owned();
+        let Some(trusted) = &self.trusted else {
+            return match (query, id) {
+                (Some(query), _) => Ok(query),
+                (None, Some(_)) => Err(Refusal::Malformed("no documents are kept here; send the query".to_owned())),
+                (None, None) => Err(Refusal::Malformed("query must be given".to_owned())),
+            };
+        };
+        let id = match (id, &query) {
+            (Some(id), _) => bare(&id),
+            (None, Some(query)) => Sha256::digest(query.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect(),
+            (None, None) => return Err(Refusal::Malformed("query or documentId must be given".to_owned())),
+        };
+        trusted.get(&id).cloned().ok_or(Refusal::NotTrusted)
+    }
+
+    fn known(&self, text: &str) -> Result<Option<Known>, Refusal> {
+        if text.len() > self.limits.max_document_bytes {
+            let limit = self.limits.max_document_bytes;
+            return Err(Refusal::TooMuch { what: "the bytes of the document are", asked: text.len(), limit });
+        }
+        let parsed = self.parsed.lock().expect("nothing panics while it holds this lock");
+        let found = parsed.newer.get_key_value(text).or_else(|| parsed.older.get_key_value(text));
+        Ok(found.map(|(text, document)| (text.clone(), document.clone())))
+    }
+
+    fn keep(&self, text: &Arc<str>, document: &Arc<ExecutableDocument>) {
+        let mut parsed = self.parsed.lock().expect("nothing panics while it holds this lock");
+        if parsed.newer_bytes + text.len() > KEPT_BYTES {
+            parsed.older = std::mem::take(&mut parsed.newer);
+            parsed.newer_bytes = 0;
+        }
+        if parsed.newer.insert(text.clone(), document.clone()).is_none() {
+            parsed.newer_bytes += text.len();
+        }
+    }
+}
+
+fn parse(text: String) -> Result<Known, Refusal> {
+    count::nesting(&text)?;
+    let document = parse_query(&text).map_err(|error| Refusal::BadRequest(complaint(error)))?;
+    Ok((text.into(), Arc::new(document)))
+}
+
+/// What the parser complains of, without the line that it complains of: that can be as long as the document.
+fn complaint(error: parser::Error) -> String {
+    match error {
+        parser::Error::Syntax { message, start, .. } => {
+            let reason = message.rsplit(" = ").next().unwrap_or_default();
+            format!("line {}, column {}: {reason}", start.line, start.column)
+        }
+        other => other.to_string(),
+    }
+}
+
+/// The operation that is meant, by its name or because it is the only one.
+fn chosen<'a>(
+    document: &'a ExecutableDocument,
+    name: Option<&str>,
+) -> Result<(Option<&'a Name>, &'a OperationDefinition), Refusal> {
+    let mut operations = document.operations.iter();
+    let found = match name {
+        Some(wanted) => operations.find(|(name, _)| name.is_some_and(|name| name.as_str() == wanted)),
+        None => match (operations.next(), operations.next()) {
+            (Some(only), None) => Some(only),
+            _ => return Err(Refusal::BadRequest("operationName must say which operation is meant".to_owned())),
+        },
+    };
+    let (name, operation) =
+        found.ok_or_else(|| Refusal::BadRequest("there is no operation of that name in the document".to_owned()))?;
+    Ok((name, &operation.node))
+}
+
+/// Nothing is executed without the variables that must be given; left to itself, the executor would begin all the same.
+fn given(operation: &OperationDefinition, variables: &Variables) -> Result<(), Refusal> {
+    for declared in operation.variable_definitions.iter().map(|declared| &declared.node) {
+        let (name, ty) = (&declared.name.node, &declared.var_type.node);
+        let is_there = match variables.get(name) {
+            Some(value) => *value != Value::Null,
+            None => declared.default_value.is_some(),
+        };
+        if !ty.nullable && !is_there {
+            return Err(Refusal::BadRequest(format!("the variable ${name} of type {ty} must be given")));
+        }
+    }
+    Ok(())
+}
+
+impl Prepared {
+    /// As async-graphql takes it.
+    pub fn request(&self) -> Request {
+        let mut request = Request::new(&*self.text).variables(self.variables.clone());
+        request.operation_name.clone_from(&self.operation_name);
+        request.set_parsed_query(ExecutableDocument::clone(&self.document));
+        request
+    }
+
+    /// Puts what the executor answered into the shape of the question.
+    pub fn shape(&self, response: &mut Response) {
+        self.shape.apply(response);
+    }
+
+    /// The one field that a subscription has at its root.
+    pub fn subscribed_field(&self) -> Result<&Field, Refusal> {
+        let (_, operation) = chosen(&self.document, self.operation_name.as_deref())?;
+        let mut fields = Vec::new();
+        self.root_fields(&operation.selection_set.node, &mut fields);
+        match fields[..] {
+            [only] => Ok(only),
+            _ => Err(Refusal::BadRequest("a subscription has exactly one field at its root".to_owned())),
+        }
+    }
+
+    fn root_fields<'a>(&'a self, set: &'a SelectionSet, fields: &mut Vec<&'a Field>) {
+        for selection in &set.items {
+            match &selection.node {
+                Selection::Field(field) => fields.push(&field.node),
+                Selection::InlineFragment(inline) => self.root_fields(&inline.node.selection_set.node, fields),
+                Selection::FragmentSpread(spread) => {
+                    if let Some(fragment) = self.document.fragments.get(&spread.node.fragment_name.node) {
+                        self.root_fields(&fragment.node.selection_set.node, fields);
+                    }
+                }
+            }
+        }
+    }
+
+    /// An argument of a field, with the variables put in.
+    pub fn argument(&self, field: &Field, name: &str) -> Option<Value> {
+        let value = field.arguments.iter().find(|(found, _)| found.node == name)?.1.node.clone();
+        value.into_const_with(|name| self.variable(&name).ok_or(())).ok()
+    }
+
+    fn variable(&self, name: &Name) -> Option<Value> {
+        if let Some(value) = self.variables.get(name) {
+            return Some(value.clone());
+        }
+        let (_, operation) = chosen(&self.document, self.operation_name.as_deref()).ok()?;
+        let declared = operation.variable_definitions.iter().find(|found| found.node.name.node == *name)?;
+        Some(declared.node.default_value.as_ref().map_or(Value::Null, |default| default.node.clone()))
+    }
+
+    /// What two subscriptions must have in common for one answer to serve both: the document, the operation, and the
+    /// variables that are used below the root field. What the root field's own arguments say is not in it.
+    pub fn selection_key(&self, field: &Field) -> String {
+        let mut used = Vec::new();
+        self.variables_used(&field.selection_set.node, &mut used);
+        used.sort_unstable();
+        used.dedup();
+        let values: Vec<_> = used.into_iter().map(|name| (name.as_str(), self.variable(name))).collect();
+        serde_json::json!([&*self.text, self.operation_name, values]).to_string()
+    }
+
+    fn variables_used<'a>(&'a self, set: &'a SelectionSet, used: &mut Vec<&'a Name>) {
+        for selection in &set.items {
+            for directive in selection.node.directives() {
+                for (_, value) in &directive.node.arguments {
+                    variables_in(&value.node, used);
+                }
+            }
+            match &selection.node {
+                Selection::Field(field) => {
+                    for (_, value) in &field.node.arguments {
+                        variables_in(&value.node, used);
+                    }
+                    self.variables_used(&field.node.selection_set.node, used);
+                }
+                Selection::InlineFragment(inline) => self.variables_used(&inline.node.selection_set.node, used),
+                Selection::FragmentSpread(spread) => {
+                    if let Some(fragment) = self.document.fragments.get(&spread.node.fragment_name.node) {
+                        self.variables_used(&fragment.node.selection_set.node, used);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn variables_in<'a>(value: &'a async_graphql_value::Value, used: &mut Vec<&'a Name>) {
+    use async_graphql_value::Value as Written;
+    match value {
+        Written::Variable(name) => used.push(name),
+        Written::List(items) => items.iter().for_each(|item| variables_in(item, used)),
+        Written::Object(fields) => fields.values().for_each(|field| variables_in(field, used)),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents_that_are_sent_once_take_no_more_and_more_room() {
+        let documents = Documents::new(&GraphQl::default(), "type Query { a: Int }").expect("documents");
+        for number in 0..200 {
+            let query = Some(format!("{{ {} }} # {number}", "a ".repeat(2_000)));
+            documents.prepare(Asked { query, ..Asked::default() }).expect("a sound document");
+        }
+        let parsed = documents.parsed.lock().expect("a lock");
+        let bytes = parsed.newer.keys().chain(parsed.older.keys()).map(|text| text.len()).sum::<usize>();
+        assert!((KEPT_BYTES..=2 * KEPT_BYTES).contains(&bytes), "{bytes}");
+    }
+}

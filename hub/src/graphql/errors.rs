@@ -1,0 +1,125 @@
+//! Errors as a client sees them: what a rule refused stands in the payload, faults stand at the top.
+
+use async_graphql::{Enum, ErrorExtensionValues, Response, ServerError, SimpleObject, Value};
+use jackfield_domain::{ErrorCode as Code, Rejection};
+
+use crate::{Error, Result};
+
+/// Why a mutation was refused. More codes may be added: treat one that you do not know as a refusal.
+#[derive(Enum, Copy, Clone, Eq, PartialEq)]
+#[graphql(remote = "Code")]
+pub enum ErrorCode {
+    /// There is no such thing, or not for you.
+    NotFound,
+    /// You can see it, but your role does not allow this.
+    NotAllowed,
+    /// Something that must be given was not.
+    Missing,
+    /// The text is longer than it may be.
+    TooLong,
+    /// There are more than there may be.
+    LimitReached,
+    /// The value is not of the form it must have.
+    Invalid,
+    /// The idempotency key was used before, for something else.
+    IdempotencyKeyReused,
+    /// Somebody has that name already.
+    Taken,
+    /// The conversation takes no more messages.
+    ConversationClosed,
+}
+
+/// What a rule said no to. Nothing was changed.
+#[derive(SimpleObject, Clone)]
+pub struct UserError {
+    /// For programs.
+    code: ErrorCode,
+    /// For people, in English.
+    message: String,
+    /// The part of the input that is to blame, from the argument on.
+    path: Option<Vec<String>>,
+}
+
+impl From<Rejection> for UserError {
+    fn from(rejection: Rejection) -> Self {
+        let path = rejection
+            .field()
+            .map(|field| std::iter::once("input").chain(field.split('.')).map(str::to_owned).collect());
+        UserError { code: rejection.code().into(), message: rejection.to_string(), path }
+    }
+}
+
+/// Parts what a rule refused, which goes into the payload, from what is a fault.
+pub fn refusals<T>(outcome: Result<T>) -> Result<(Option<T>, Vec<UserError>)> {
+    match outcome {
+        Ok(value) => Ok((Some(value), Vec::new())),
+        Err(Error::Rejected(rejection)) => Ok((None, vec![rejection.into()])),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// A document can be wrong in thousands of places; this many tell enough.
+const MOST: usize = 100;
+
+/// Gives every error of a response its code, and hides what is nobody's business. Each error is logged here, once.
+pub fn finish(mut response: Response, request_id: &str) -> Response {
+    if response.errors.iter().all(|error| error.path.is_empty()) {
+        response.errors.truncate(MOST);
+    }
+    for error in &mut response.errors {
+        let Some(fault) = error.source::<Error>().cloned() else {
+            // Nothing of ours failed: the document, its variables or its values are not what they must be.
+            if error.extensions.as_ref().is_none_or(|extensions| extensions.get("code").is_none()) {
+                label(error, "BAD_REQUEST", request_id);
+            }
+            continue;
+        };
+        error.message = told(&fault, request_id);
+        label(error, code(&fault), request_id);
+    }
+    response
+}
+
+/// A response that is nothing but one error.
+pub fn top_level(fault: &Error, request_id: &str) -> Response {
+    let mut error = ServerError::new(told(fault, request_id), None);
+    label(&mut error, code(fault), request_id);
+    Response::from_errors(vec![error])
+}
+
+/// A response that is nothing but one error of the client's.
+pub fn bad_request(code: &str, message: impl Into<String>, request_id: &str) -> Response {
+    let mut error = ServerError::new(message, None);
+    label(&mut error, code, request_id);
+    Response::from_errors(vec![error])
+}
+
+fn code(fault: &Error) -> &'static str {
+    match fault {
+        Error::Rejected(_) => "BAD_REQUEST",
+        Error::Unauthenticated(_) => "UNAUTHENTICATED",
+        Error::Unavailable(_) => "UNAVAILABLE",
+        Error::Internal(_) => "INTERNAL",
+    }
+}
+
+fn told(fault: &Error, request_id: &str) -> String {
+    match fault {
+        Error::Rejected(rejection) => rejection.to_string(),
+        Error::Unauthenticated(why) => why.clone(),
+        Error::Unavailable(reason) => {
+            tracing::warn!(%reason, request_id, "a request found the hub unavailable");
+            "the hub cannot do this right now; try again in a moment".to_owned()
+        }
+        Error::Internal(reason) => {
+            tracing::error!(%reason, request_id, "a request failed");
+            "something went wrong on our side; the request id helps to find out what".to_owned()
+        }
+    }
+}
+
+fn label(error: &mut ServerError, code: &str, request_id: &str) {
+    let extensions = error.extensions.get_or_insert_with(ErrorExtensionValues::default);
+    extensions.set("code", Value::from(code));
+    extensions.set("requestId", Value::from(request_id));
+}

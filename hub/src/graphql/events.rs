@@ -1,0 +1,318 @@
+//! The log in the API: one subscription that carries everything.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, Enum, ID, InputObject, Interface, Object, Result, Subscription};
+use futures_util::Stream;
+use jackfield_domain::{
+    ConversationId, Fact, MessageId, Position, UserId, WorkspaceId,
+    events::{self as words, Entry},
+};
+
+use super::{
+    conversations::Conversation,
+    live::{Item, Source},
+    messages::Message,
+    scalars::{DateTime, EventCursor},
+    scope::Scoped,
+    users::User,
+};
+use crate::actions;
+
+/// A kind of event, for who wants only some. More may be added.
+#[derive(Enum, Copy, Clone, Eq, PartialEq)]
+#[graphql(remote = "words::EventKind")]
+pub enum EventKind {
+    /// The workspace was made.
+    WorkspaceCreated,
+    /// Somebody was seen in the workspace for the first time.
+    UserJoined,
+    /// Somebody's name or role changed.
+    UserUpdated,
+    /// A conversation was made.
+    ConversationCreated,
+    /// People were added to a conversation.
+    ConversationMembersAdded,
+    /// A message was sent.
+    MessageSent,
+}
+
+/// Something that happened. Apply it as often as you like: an event that you have seen already changes nothing.
+#[derive(Interface)]
+#[graphql(field(
+    name = "cursor",
+    ty = "EventCursor",
+    desc = "Where this event stands; hand it back to go on behind it."
+))]
+pub enum Event {
+    WorkspaceCreated(WorkspaceCreated),
+    UserJoined(UserJoined),
+    UserUpdated(UserUpdated),
+    ConversationCreated(ConversationCreated),
+    ConversationMembersAdded(ConversationMembersAdded),
+    MessageSent(MessageSent),
+    CaughtUp(CaughtUp),
+    ResyncRequired(ResyncRequired),
+}
+
+/// What every event of the log has.
+pub struct Logged {
+    entry: Arc<Entry>,
+}
+
+impl Logged {
+    fn cursor(&self) -> EventCursor {
+        EventCursor { workspace: self.entry.event.workspace, position: self.entry.event.position }
+    }
+
+    fn at(&self) -> DateTime {
+        DateTime(self.entry.event.at)
+    }
+
+    async fn user(&self, ctx: &Context<'_>, user: Option<UserId>) -> Result<Option<User>> {
+        let Some(user) = user else { return Ok(None) };
+        Ok(ctx.moment().loaders.users.load(user).await?.map(User))
+    }
+
+    async fn users(&self, ctx: &Context<'_>, users: &[UserId]) -> Result<Vec<User>> {
+        let moment = ctx.moment();
+        let found = futures_util::future::try_join_all(users.iter().map(|user| moment.loaders.users.load(*user)));
+        Ok(found.await?.into_iter().flatten().map(User).collect())
+    }
+
+    async fn conversation(&self, ctx: &Context<'_>, id: ConversationId) -> Result<Option<Conversation>> {
+        Ok(ctx.moment().loaders.conversations.load(id).await?.map(Conversation))
+    }
+}
+
+pub struct WorkspaceCreated(Logged);
+
+/// The workspace was made.
+#[Object]
+impl WorkspaceCreated {
+    /// Where this event stands; hand it back to go on behind it.
+    pub async fn cursor(&self) -> EventCursor {
+        self.0.cursor()
+    }
+
+    /// When it happened.
+    async fn at(&self) -> DateTime {
+        self.0.at()
+    }
+}
+
+pub struct UserJoined(Logged, UserId);
+
+/// Somebody was seen in the workspace for the first time.
+#[Object]
+impl UserJoined {
+    /// Where this event stands; hand it back to go on behind it.
+    pub async fn cursor(&self) -> EventCursor {
+        self.0.cursor()
+    }
+
+    /// When it happened.
+    async fn at(&self) -> DateTime {
+        self.0.at()
+    }
+
+    /// Who it is.
+    async fn user(&self, ctx: &Context<'_>) -> Result<Option<User>> {
+        self.0.user(ctx, Some(self.1)).await
+    }
+}
+
+pub struct UserUpdated(Logged, UserId);
+
+/// Somebody's name or role changed.
+#[Object]
+impl UserUpdated {
+    /// Where this event stands; hand it back to go on behind it.
+    pub async fn cursor(&self) -> EventCursor {
+        self.0.cursor()
+    }
+
+    /// When it happened.
+    async fn at(&self) -> DateTime {
+        self.0.at()
+    }
+
+    /// The user as they are now.
+    async fn user(&self, ctx: &Context<'_>) -> Result<Option<User>> {
+        self.0.user(ctx, Some(self.1)).await
+    }
+}
+
+pub struct ConversationCreated(Logged, ConversationId);
+
+/// A conversation was made, and the viewer takes part in it.
+#[Object]
+impl ConversationCreated {
+    /// Where this event stands; hand it back to go on behind it.
+    pub async fn cursor(&self) -> EventCursor {
+        self.0.cursor()
+    }
+
+    /// When it happened.
+    async fn at(&self) -> DateTime {
+        self.0.at()
+    }
+
+    /// Who made it.
+    async fn actor(&self, ctx: &Context<'_>) -> Result<Option<User>> {
+        self.0.user(ctx, self.0.entry.event.actor).await
+    }
+
+    /// The conversation as it is now.
+    async fn conversation(&self, ctx: &Context<'_>) -> Result<Option<Conversation>> {
+        self.0.conversation(ctx, self.1).await
+    }
+}
+
+pub struct ConversationMembersAdded(Logged, ConversationId, Vec<UserId>);
+
+/// People were added to a conversation. If you are one of them, it is new to you: fetch it.
+#[Object]
+impl ConversationMembersAdded {
+    /// Where this event stands; hand it back to go on behind it.
+    pub async fn cursor(&self) -> EventCursor {
+        self.0.cursor()
+    }
+
+    /// When it happened.
+    async fn at(&self) -> DateTime {
+        self.0.at()
+    }
+
+    /// Who added them.
+    async fn actor(&self, ctx: &Context<'_>) -> Result<Option<User>> {
+        self.0.user(ctx, self.0.entry.event.actor).await
+    }
+
+    /// The conversation as it is now.
+    async fn conversation(&self, ctx: &Context<'_>) -> Result<Option<Conversation>> {
+        self.0.conversation(ctx, self.1).await
+    }
+
+    /// Who was added.
+    async fn users(&self, ctx: &Context<'_>) -> Result<Vec<User>> {
+        self.0.users(ctx, &self.2).await
+    }
+}
+
+pub struct MessageSent(Logged, ConversationId, MessageId);
+
+/// A message was sent.
+#[Object]
+impl MessageSent {
+    /// Where this event stands; hand it back to go on behind it.
+    pub async fn cursor(&self) -> EventCursor {
+        self.0.cursor()
+    }
+
+    /// When it happened.
+    async fn at(&self) -> DateTime {
+        self.0.at()
+    }
+
+    /// Where it was sent.
+    async fn conversation(&self, ctx: &Context<'_>) -> Result<Option<Conversation>> {
+        self.0.conversation(ctx, self.1).await
+    }
+
+    /// The message as it is now; null if it is there no more.
+    async fn message(&self, ctx: &Context<'_>) -> Result<Option<Message>> {
+        Ok(ctx.moment().loaders.messages.load(self.2).await?.map(Message))
+    }
+}
+
+pub struct CaughtUp(EventCursor);
+
+/// All that you had missed has been delivered; what follows happens now. Comes once.
+#[Object]
+impl CaughtUp {
+    /// How far the log had come.
+    pub async fn cursor(&self) -> EventCursor {
+        self.0
+    }
+}
+
+pub struct ResyncRequired(EventCursor);
+
+/// The log does not reach back to your cursor: forget what you have, and fetch it anew. Events go on from here.
+#[Object]
+impl ResyncRequired {
+    /// Where the events that follow begin.
+    pub async fn cursor(&self) -> EventCursor {
+        self.0
+    }
+}
+
+impl Event {
+    /// What the API makes of an item of the log; none for what is none of its.
+    pub fn of(item: Item) -> Option<Event> {
+        let place = |workspace: WorkspaceId, position: Position| EventCursor { workspace, position };
+        Some(match item {
+            Item::Signal(_) => return None,
+            Item::CaughtUp(workspace, position) => CaughtUp(place(workspace, position)).into(),
+            Item::ResyncRequired(workspace, position) => ResyncRequired(place(workspace, position)).into(),
+            Item::Logged(entry) => {
+                let logged = Logged { entry: entry.clone() };
+                match &entry.event.fact {
+                    Fact::WorkspaceCreated => WorkspaceCreated(logged).into(),
+                    Fact::UserJoined { user } => UserJoined(logged, *user).into(),
+                    Fact::UserUpdated { user } => UserUpdated(logged, *user).into(),
+                    Fact::ConversationCreated { conversation, .. } => ConversationCreated(logged, *conversation).into(),
+                    Fact::ConversationMembersAdded { conversation, members } => {
+                        ConversationMembersAdded(logged, *conversation, members.clone()).into()
+                    }
+                    Fact::MessageSent { conversation, message, .. } => {
+                        MessageSent(logged, *conversation, *message).into()
+                    }
+                }
+            }
+        })
+    }
+}
+
+/// Which events, and from where on.
+#[derive(InputObject, Default)]
+pub struct EventsInput {
+    /// Everything after this comes first, then `CaughtUp`, then what happens. Without it, only what happens from now on.
+    pub after: Option<EventCursor>,
+    /// Only what concerns these conversations, at most 100.
+    pub conversation_ids: Option<Vec<ID>>,
+    /// Only these kinds.
+    pub kinds: Option<Vec<EventKind>>,
+}
+
+#[derive(Default)]
+pub struct EventQuery;
+
+#[Object]
+impl EventQuery {
+    /// Where the log stands now. Read it *before* the data that you show, and follow `events` from here: then nothing
+    /// is missed, and what comes twice does no harm.
+    async fn event_cursor(&self, ctx: &Context<'_>) -> Result<EventCursor> {
+        let viewer = ctx.viewer()?;
+        let bounds = actions::events::bounds(ctx.core(), &viewer).await?;
+        Ok(EventCursor { workspace: viewer.workspace(), position: bounds.head })
+    }
+}
+
+#[derive(Default)]
+pub struct EventSubscription;
+
+#[Subscription]
+impl EventSubscription {
+    /// What happens in the viewer's conversations and workspace, in order and without a gap.
+    async fn events(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which events, and from where on; all from now on if left out.")] input: Option<EventsInput>,
+    ) -> impl Stream<Item = Event> {
+        // Who asks for what was decided when the source was opened, which is where it is filtered, too.
+        drop(input);
+        ctx.data_unchecked::<Source>().items(Event::of)
+    }
+}

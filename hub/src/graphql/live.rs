@@ -1,0 +1,339 @@
+//! Subscriptions: each event is resolved once for everybody who asked for the same of it.
+//!
+//! Those who follow the same workspace with the same selection form a group. A group is a reader of the log, with one
+//! execution of the subscription that all its members share: an event goes in, the rendered answer comes out, and a
+//! copy of the pointer goes to each member that may see it. Where a selection asks who the viewer is, the group
+//! notices, and renders once per viewer. Who comes back with a cursor first gets what they missed, rendered for them
+//! alone, and then joins the group where it stands.
+
+mod group;
+mod render;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
+
+use async_graphql::{InputType, Response, Value};
+use futures_util::{Stream, StreamExt, stream::BoxStream};
+use jackfield_domain::{
+    Fact, Position, WorkspaceId,
+    events::{Audience, Entry, EventKind},
+    signals::Signal,
+};
+use tokio::sync::mpsc;
+
+use self::{
+    group::{Delivery, Join, Joined},
+    render::Renderer,
+};
+use super::{
+    Answer, Schema, documents::Prepared, errors, events::EventsInput, scalars::EventCursor, scope::Moment,
+    signals::SignalsInput,
+};
+use crate::{
+    Error,
+    actions::{Core, Reader, Viewer, events, feed, typing},
+};
+
+/// What goes into a subscription's execution.
+#[derive(Clone)]
+pub enum Item {
+    Logged(Arc<Entry>),
+    CaughtUp(WorkspaceId, Position),
+    ResyncRequired(WorkspaceId, Position),
+    Signal(Arc<Signal>),
+}
+
+/// Where the execution of a subscription takes its items from.
+pub struct Source(Mutex<Option<mpsc::Receiver<Item>>>);
+
+impl Source {
+    fn new(items: mpsc::Receiver<Item>) -> Self {
+        Source(Mutex::new(Some(items)))
+    }
+
+    /// The items that the API can show; they can be taken only once.
+    pub fn items<T: Send + 'static>(&self, of: fn(Item) -> Option<T>) -> impl Stream<Item = T> + Send + use<T> {
+        let taken = self.0.lock().expect("nothing panics while it holds this lock").take();
+        futures_util::stream::unfold(taken, move |items| async move {
+            let mut items = items?;
+            let item = items.recv().await?;
+            Some((of(item), Some(items)))
+        })
+        .filter_map(std::future::ready)
+    }
+}
+
+/// Which of two subscriptions it is, and what it leaves out.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Filter {
+    Events { conversations: Option<Vec<String>>, kinds: Option<Vec<EventKind>> },
+    Signals { conversations: Option<Vec<String>> },
+}
+
+impl Filter {
+    fn lets_through(&self, item: &Item) -> bool {
+        let of = |wanted: &Option<Vec<String>>, conversation: Option<String>| {
+            wanted.as_ref().is_none_or(|wanted| conversation.is_some_and(|found| wanted.contains(&found)))
+        };
+        match (self, item) {
+            (Filter::Events { conversations, kinds }, Item::Logged(entry)) => {
+                let fact = &entry.event.fact;
+                let conversation = match fact.audience() {
+                    Audience::Workspace => None,
+                    Audience::Conversation(id) => Some(id.to_string()),
+                };
+                kinds.as_ref().is_none_or(|kinds| kinds.contains(&fact.kind())) && of(conversations, conversation)
+            }
+            (Filter::Signals { conversations }, Item::Signal(signal)) => {
+                of(conversations, Some(signal.conversation.to_string()))
+            }
+            (Filter::Events { .. }, Item::CaughtUp(..) | Item::ResyncRequired(..)) => true,
+            _ => false,
+        }
+    }
+}
+
+/// So many missed events are rendered with one look at the store.
+const RUN: usize = 256;
+
+/// An answer on its way to a client: the result of one execution, as JSON.
+pub type Payload = Arc<str>;
+
+pub struct Live {
+    schema: Schema,
+    core: Arc<Core>,
+    max_waiting: usize,
+    groups: Mutex<HashMap<Key, mpsc::Sender<Join>>>,
+}
+
+type Key = (WorkspaceId, Filter, String);
+
+impl Live {
+    pub fn new(schema: Schema, core: Arc<Core>, max_waiting: usize) -> Self {
+        Live { schema, core, max_waiting, groups: Mutex::default() }
+    }
+
+    /// Opens a subscription, or answers at once why there is none. The stream ends only when something is wrong.
+    pub async fn subscribe(
+        self: &Arc<Self>,
+        viewer: Viewer,
+        prepared: Prepared,
+        request_id: String,
+    ) -> Result<BoxStream<'static, Payload>, Answer> {
+        let refused = |message: String| Answer::refused("BAD_REQUEST", message, &request_id);
+        let reader = Reader::Viewer(viewer.clone());
+        // Everything that can be wrong with the document is found here, before anybody waits for anything.
+        let own = Renderer::start(&self.schema, &self.core, &prepared, reader)
+            .map_err(|response| Answer::from(errors::finish(*response, &request_id)))?;
+        let field = prepared.subscribed_field().map_err(|refusal| refused(refusal.to_string()))?;
+        let input = prepared.argument(field, "input").unwrap_or(Value::Null);
+        let (filter, after) = wanted(field.name.node.as_str(), input).map_err(refused)?;
+        if let Some(cursor) = &after
+            && cursor.workspace != viewer.workspace()
+        {
+            return Err(refused("the cursor is not of this workspace".to_owned()));
+        }
+        let key = (viewer.workspace(), filter, prepared.selection_key(field));
+        let subscription =
+            Subscription { live: self.clone(), viewer, prepared, key, own, request_id: request_id.clone() };
+        // Open it now, so that a hub that cannot is heard of at once.
+        subscription.run(after).await.map_err(|error| Answer::fault(&error, &request_id))
+    }
+
+    /// Joins the group of those who want the same; makes it if need be.
+    async fn join(
+        self: &Arc<Self>,
+        viewer: &Viewer,
+        prepared: &Prepared,
+        key: &Key,
+        after: Option<Position>,
+    ) -> Result<Joined, Error> {
+        let feed = feed::open(&self.core, viewer.workspace()).await?;
+        loop {
+            let joins = {
+                let mut groups = self.groups.lock().expect("nothing panics while it holds this lock");
+                if let Some(joins) = groups.get(key).filter(|joins| !joins.is_closed()) {
+                    joins.clone()
+                } else {
+                    let joins = group::start(self.clone(), &feed, prepared, key.clone())?;
+                    groups.insert(key.clone(), joins.clone());
+                    joins
+                }
+            };
+            // A group that ends just now is replaced by the next turn.
+            if let Some(joined) = group::join(&joins, viewer.clone(), after, self.max_waiting).await {
+                return joined;
+            }
+        }
+    }
+}
+
+/// What the root field's input says.
+fn wanted(field: &str, input: Value) -> Result<(Filter, Option<EventCursor>), String> {
+    const MOST: usize = 100;
+    let ids = |ids: Option<Vec<async_graphql::ID>>| match ids {
+        Some(ids) if ids.len() > MOST => Err(format!("conversationIds may name at most {MOST}")),
+        Some(ids) => {
+            let mut ids: Vec<String> = ids.into_iter().map(|id| id.0).collect();
+            ids.sort_unstable();
+            Ok(Some(ids))
+        }
+        None => Ok(None),
+    };
+    match field {
+        "events" => {
+            let input = Option::<EventsInput>::parse(Some(input)).map_err(|_| "input cannot be read".to_owned())?;
+            let EventsInput { after, conversation_ids, kinds } = input.unwrap_or_default();
+            let kinds = kinds.map(|kinds| {
+                let mut kinds: Vec<EventKind> = kinds.into_iter().map(EventKind::from).collect();
+                kinds.sort_unstable_by_key(|kind| kind.as_str());
+                kinds.dedup();
+                kinds
+            });
+            Ok((Filter::Events { conversations: ids(conversation_ids)?, kinds }, after))
+        }
+        "signals" => {
+            let input = Option::<SignalsInput>::parse(Some(input)).map_err(|_| "input cannot be read".to_owned())?;
+            Ok((Filter::Signals { conversations: ids(input.unwrap_or_default().conversation_ids)? }, None))
+        }
+        _ => Err("there is no such subscription".to_owned()),
+    }
+}
+
+/// One client's subscription.
+struct Subscription {
+    live: Arc<Live>,
+    viewer: Viewer,
+    prepared: Prepared,
+    key: Key,
+    /// Renders what only this client is to see: what it missed, and where it stands.
+    own: Renderer,
+    request_id: String,
+}
+
+impl Subscription {
+    async fn run(mut self, after: Option<EventCursor>) -> Result<BoxStream<'static, Payload>, Error> {
+        let workspace = self.viewer.workspace();
+        let (mut at, mut resync) = (after.map(|cursor| cursor.position), None);
+        if let Some(position) = at {
+            let bounds = events::bounds(&self.live.core, &self.viewer).await?;
+            if !events::reaches(bounds, position) {
+                at = Some(bounds.head);
+                resync = at;
+            }
+        }
+        let standing = match self.key.1 {
+            Filter::Events { .. } => Vec::new(),
+            Filter::Signals { .. } => typing::known(&self.live.core, &self.viewer).await?,
+        };
+        let mut joined = self.live.join(&self.viewer, &self.prepared, &self.key, at).await?;
+        Ok(asynk_strim::stream_fn(move |mut yielder| async move {
+            if let Some(head) = resync {
+                yielder.yield_item(self.render(Item::ResyncRequired(workspace, head)).await).await;
+            }
+            let mut deliveries = loop {
+                let until = match joined {
+                    Joined::Member(deliveries) => break deliveries,
+                    Joined::Behind(until) => until,
+                };
+                let mut from = at.unwrap_or(until);
+                while from < until {
+                    let (events, walked) = self.missed(from, until).await;
+                    for run in events.chunks(RUN) {
+                        let moment = self.moment();
+                        self.prefetch(run, &moment).await;
+                        for event in run {
+                            let item = Item::Logged(Arc::new(Entry { event: event.clone(), message: None }));
+                            if self.key.1.lets_through(&item) {
+                                yielder.yield_item(self.own.render(item, &moment, &self.request_id).await).await;
+                            }
+                        }
+                    }
+                    from = walked;
+                }
+                at = Some(until);
+                joined = match self.live.join(&self.viewer, &self.prepared, &self.key, at).await {
+                    Ok(joined) => joined,
+                    Err(error) => return yielder.yield_item(self.fault(&error)).await,
+                };
+            };
+            let mut at = at.unwrap_or_default();
+            while let Some(delivery) = deliveries.recv().await {
+                match delivery {
+                    Delivery::Event(position, payload) if position > at => {
+                        at = position;
+                        yielder.yield_item(payload).await;
+                    }
+                    // Seen already: the group stood behind what this client knows.
+                    Delivery::Event(..) => {}
+                    Delivery::Signal(payload) => yielder.yield_item(payload).await,
+                    Delivery::CaughtUp(position) => {
+                        at = at.max(position);
+                        for signal in &standing {
+                            let item = Item::Signal(Arc::new(signal.clone()));
+                            if self.key.1.lets_through(&item) {
+                                yielder.yield_item(self.render(item).await).await;
+                            }
+                        }
+                        if let Filter::Events { .. } = self.key.1 {
+                            yielder.yield_item(self.render(Item::CaughtUp(workspace, at)).await).await;
+                        }
+                    }
+                }
+            }
+            yielder.yield_item(self.too_slow(EventCursor { workspace, position: at })).await;
+        })
+        .boxed())
+    }
+
+    /// The next stretch of the log, however long the database is away.
+    async fn missed(&mut self, after: Position, until: Position) -> (Vec<jackfield_domain::Event>, Position) {
+        loop {
+            match events::missed(&self.live.core, &self.viewer, after, until).await {
+                Ok(found) => return found,
+                Err(error) => {
+                    tracing::debug!(%error, "the log cannot be read for a subscription; trying again");
+                    tokio::time::sleep(render::PAUSE).await;
+                }
+            }
+        }
+    }
+
+    fn moment(&self) -> Arc<Moment> {
+        Moment::new(&self.live.core, Reader::Viewer(self.viewer.clone()))
+    }
+
+    /// Loads the messages of a run of events at once.
+    async fn prefetch(&mut self, run: &[jackfield_domain::Event], moment: &Moment) {
+        let messages = run.iter().filter_map(|event| match event.fact {
+            Fact::MessageSent { message, .. } => Some(message),
+            _ => None,
+        });
+        // What cannot be loaded now is loaded, and waited for, when it is rendered.
+        let _ = moment.loaders.messages.prefetch(messages).await;
+    }
+
+    async fn render(&mut self, item: Item) -> Payload {
+        let moment = self.moment();
+        self.own.render(item, &moment, &self.request_id).await
+    }
+
+    fn fault(&self, error: &Error) -> Payload {
+        payload(&errors::top_level(error, &self.request_id))
+    }
+
+    fn too_slow(&self, cursor: EventCursor) -> Payload {
+        let message = "you read too slowly; come back with the cursor";
+        let mut response = errors::bad_request("TOO_SLOW", message, &self.request_id);
+        if let Some(extensions) = response.errors.first_mut().and_then(|error| error.extensions.as_mut()) {
+            extensions.set("cursor", async_graphql::ScalarType::to_value(&cursor));
+        }
+        payload(&response)
+    }
+}
+
+fn payload(response: &Response) -> Payload {
+    serde_json::to_string(response).expect("a response has only what JSON has").into()
+}

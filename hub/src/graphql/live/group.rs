@@ -1,0 +1,394 @@
+//! Those who follow the same workspace with the same selection.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet, hash_map::Entry as Slot},
+    sync::Arc,
+    time::Duration,
+};
+
+use jackfield_domain::{
+    ConversationId, Fact, MessageId, Position, UserId,
+    events::{Audience, Entry},
+    signals::Signal,
+    users::User,
+};
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+use super::{Item, Key, Live, Payload, render::Renderer};
+use crate::{
+    Error, Result,
+    actions::{
+        Reader, Viewer, conversations,
+        feed::{Feed, LogReader},
+    },
+    graphql::{documents::Prepared, scope::Moment},
+};
+
+/// How often a group looks for members who have left without a word.
+const SWEEP: Duration = Duration::from_secs(30);
+/// So many rendered answers are kept for who joins a little late.
+const RECENT: usize = 512;
+/// So many people are remembered.
+const PEOPLE: usize = 1_000;
+
+/// Somebody who wants to become a member, and where to tell them where they begin.
+pub struct Join {
+    viewer: Viewer,
+    /// What they have seen; without it they begin with what happens next.
+    after: Option<Position>,
+    sink: mpsc::Sender<Delivery>,
+    reply: oneshot::Sender<Result<Welcome>>,
+}
+
+/// What a group answers to who wants to join.
+enum Welcome {
+    /// Everything they missed, and everything that follows, will be delivered.
+    Member,
+    /// They missed more than the group has at hand: they must read the table up to here, and ask again.
+    Behind(Position),
+}
+
+/// What a member gets.
+pub enum Delivery {
+    Event(Position, Payload),
+    Signal(Payload),
+    /// All that was missed has been delivered.
+    CaughtUp(Position),
+}
+
+/// What became of a wish to join.
+pub enum Joined {
+    Member(mpsc::Receiver<Delivery>),
+    Behind(Position),
+}
+
+/// Asks to become a member; none if the group is no more.
+pub async fn join(
+    group: &mpsc::Sender<Join>,
+    viewer: Viewer,
+    after: Option<Position>,
+    max_waiting: usize,
+) -> Option<Result<Joined>> {
+    let (sink, deliveries) = mpsc::channel(max_waiting);
+    let (reply, answer) = oneshot::channel();
+    group.send(Join { viewer, after, sink, reply }).await.ok()?;
+    Some(answer.await.ok()?.map(|welcome| match welcome {
+        Welcome::Member => Joined::Member(deliveries),
+        Welcome::Behind(until) => Joined::Behind(until),
+    }))
+}
+
+/// Starts a group, which ends when its last member has left.
+pub fn start(live: Arc<Live>, feed: &Arc<Feed>, prepared: &Prepared, key: Key) -> Result<mpsc::Sender<Join>> {
+    let (sender, joins) = mpsc::channel(64);
+    let nobody_yet = Reader::Audience { workspace: key.0, conversation: None };
+    let shared = Renderer::start(&live.schema, &live.core, prepared, nobody_yet)
+        .map_err(|_| Error::internal("a subscription that was sound is not"))?;
+    let signals = feed.signals();
+    let log = LogReader::new(live.core.clone(), feed.clone(), feed.head());
+    let group = Group {
+        live,
+        prepared: prepared.clone(),
+        key,
+        feed: feed.clone(),
+        log,
+        shared,
+        recent: BTreeMap::new(),
+        people: HashMap::new(),
+        by_viewer: None,
+        members: HashMap::new(),
+        by_conversation: HashMap::new(),
+        by_user: HashMap::new(),
+        next: 0,
+    };
+    tokio::spawn(group.run(joins, signals));
+    Ok(sender)
+}
+
+struct Member {
+    viewer: Viewer,
+    sink: mpsc::Sender<Delivery>,
+    conversations: HashSet<ConversationId>,
+}
+
+struct Group {
+    live: Arc<Live>,
+    prepared: Prepared,
+    key: Key,
+    feed: Arc<Feed>,
+    log: LogReader,
+    shared: Renderer,
+    /// What was rendered last, for who joins a little late.
+    recent: BTreeMap<Position, Payload>,
+    /// People who acted lately. The log says when one of them changes, so that nothing here is older than the log.
+    people: HashMap<UserId, User>,
+    /// Once the selection turned out to depend on the viewer.
+    by_viewer: Option<HashMap<UserId, Renderer>>,
+    members: HashMap<u64, Member>,
+    by_conversation: HashMap<ConversationId, HashSet<u64>>,
+    by_user: HashMap<UserId, HashSet<u64>>,
+    next: u64,
+}
+
+/// The moments of one run of events: one for each audience, which share what they load.
+type Moments = HashMap<Audience, Arc<Moment>>;
+
+impl Group {
+    async fn run(mut self, mut joins: mpsc::Receiver<Join>, mut signals: broadcast::Receiver<Arc<Signal>>) {
+        let mut sweep = tokio::time::interval(SWEEP);
+        sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                Some(join) = joins.recv() => self.join(join).await,
+                entries = self.log.next() => match entries {
+                    Ok(entries) => self.follow(entries).await,
+                    Err(error) => {
+                        tracing::debug!(%error, "the log cannot be read for a group; trying again");
+                        tokio::time::sleep(super::render::PAUSE).await;
+                    }
+                },
+                signal = signals.recv() => if let Ok(signal) = signal {
+                    self.pass_on(signal).await;
+                },
+                _ = sweep.tick() => {
+                    let gone: Vec<u64> = self.members.iter().filter(|(_, member)| member.sink.is_closed()).map(|(id, _)| *id).collect();
+                    for id in gone {
+                        self.leave(id);
+                    }
+                }
+            }
+            if self.members.is_empty() {
+                let mut groups = self.live.groups.lock().expect("nothing panics while it holds this lock");
+                // Whoever has just knocked is let in first.
+                if joins.is_empty() && self.next > 0 {
+                    joins.close();
+                    groups.remove(&self.key);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Lets somebody in while the group stands still: what happens after its position is seen by it, and what they
+    /// missed before is at hand or in the table.
+    async fn join(&mut self, join: Join) {
+        let Join { viewer, after, sink, reply } = join;
+        let conversations = match conversations::own(&self.live.core, &viewer).await {
+            Ok(conversations) => conversations,
+            Err(error) => return drop(reply.send(Err(error))),
+        };
+        let here = self.log.position();
+        let after = after.unwrap_or(here).min(here);
+        // Half of what may wait, so that there is room for what happens meanwhile.
+        let Some(missed) = self.feed.kept_between(after, here, self.live.max_waiting / 2) else {
+            return drop(reply.send(Ok(Welcome::Behind(here))));
+        };
+        self.next += 1;
+        let id = self.next;
+        for conversation in &conversations {
+            self.by_conversation.entry(*conversation).or_default().insert(id);
+        }
+        self.by_user.entry(viewer.id()).or_default().insert(id);
+        self.members.insert(id, Member { viewer, sink, conversations: conversations.into_iter().collect() });
+        if reply.send(Ok(Welcome::Member)).is_err() {
+            return self.leave(id);
+        }
+        let mut moments = Moments::new();
+        for entry in missed {
+            let audience = entry.event.fact.audience();
+            if self.audience(audience).contains(&id) {
+                self.deliver_event(entry, &[id], &mut moments).await;
+            }
+        }
+        self.push(id, Delivery::CaughtUp(here));
+    }
+
+    fn admit(&mut self, conversation: ConversationId, users: &[UserId]) {
+        for id in users.iter().filter_map(|user| self.by_user.get(user)).flatten() {
+            if let Some(member) = self.members.get_mut(id) {
+                member.conversations.insert(conversation);
+                self.by_conversation.entry(conversation).or_default().insert(*id);
+            }
+        }
+    }
+
+    fn leave(&mut self, id: u64) {
+        let Some(member) = self.members.remove(&id) else { return };
+        for conversation in member.conversations {
+            if let Some(ids) = self.by_conversation.get_mut(&conversation) {
+                ids.remove(&id);
+                if ids.is_empty() {
+                    self.by_conversation.remove(&conversation);
+                }
+            }
+        }
+        let user = member.viewer.id();
+        if let Some(ids) = self.by_user.get_mut(&user) {
+            ids.remove(&id);
+            if ids.is_empty() {
+                self.by_user.remove(&user);
+                if let Some(renderers) = &mut self.by_viewer {
+                    renderers.remove(&user);
+                }
+            }
+        }
+    }
+
+    fn audience(&self, audience: Audience) -> Vec<u64> {
+        match audience {
+            Audience::Workspace => self.members.keys().copied().collect(),
+            Audience::Conversation(id) => self.by_conversation.get(&id).into_iter().flatten().copied().collect(),
+        }
+    }
+
+    /// Delivers a run of events.
+    async fn follow(&mut self, entries: Vec<Arc<Entry>>) {
+        let mut moments = Moments::new();
+        self.prefetch(&entries, &mut moments).await;
+        for entry in entries {
+            if let Some((conversation, users)) = entry.event.fact.joined() {
+                self.admit(conversation, users);
+            }
+            match &entry.event.fact {
+                Fact::MessageSent { .. } => {}
+                // Whatever it was, it may have changed what was rendered before.
+                fact => {
+                    self.recent.clear();
+                    if let Fact::UserUpdated { user } = fact {
+                        self.people.remove(user);
+                    }
+                }
+            }
+            let ids = self.audience(entry.event.fact.audience());
+            self.deliver_event(entry, &ids, &mut moments).await;
+        }
+    }
+
+    /// Loads at once the messages that other nodes sent: what this node sent is at hand.
+    async fn prefetch(&mut self, entries: &[Arc<Entry>], moments: &mut Moments) {
+        let mut missing: HashMap<Audience, Vec<MessageId>> = HashMap::new();
+        for entry in entries {
+            let audience = entry.event.fact.audience();
+            if let (Fact::MessageSent { message, .. }, None) = (&entry.event.fact, &entry.message)
+                && !self.audience(audience).is_empty()
+            {
+                missing.entry(audience).or_default().push(*message);
+            }
+        }
+        for (audience, messages) in missing {
+            // What cannot be loaded now is loaded, and waited for, when it is rendered.
+            let _ = self.moment(audience, moments).loaders.messages.prefetch(messages).await;
+        }
+    }
+
+    fn moment(&self, audience: Audience, moments: &mut Moments) -> Arc<Moment> {
+        let conversation = match audience {
+            Audience::Workspace => None,
+            Audience::Conversation(id) => Some(id),
+        };
+        let reader = Reader::Audience { workspace: self.key.0, conversation };
+        moments.entry(audience).or_insert_with(|| Moment::new(&self.live.core, reader)).clone()
+    }
+
+    async fn deliver_event(&mut self, entry: Arc<Entry>, ids: &[u64], moments: &mut Moments) {
+        let (position, audience, actor) = (entry.event.position, entry.event.fact.audience(), entry.event.actor);
+        let item = Item::Logged(entry);
+        if ids.is_empty() || !self.key.1.lets_through(&item) {
+            return;
+        }
+        if self.by_viewer.is_none() {
+            if let Some(payload) = self.recent.get(&position).cloned() {
+                return self.push_all(ids, |payload| Delivery::Event(position, payload), &payload);
+            }
+            let moment = self.moment(audience, moments);
+            let known = actor.and_then(|actor| self.people.get(&actor)).cloned();
+            if let Some(user) = known {
+                moment.loaders.users.seed(user.id, user);
+            }
+            let request_id = format!("event-{}", position.0);
+            let payload = self.shared.render(item.clone(), &moment, &request_id).await;
+            if !moment.viewer_asked() {
+                self.remember(position, &payload, actor.and_then(|actor| moment.loaders.users.known(actor)));
+                return self.push_all(ids, |payload| Delivery::Event(position, payload), &payload);
+            }
+            self.by_viewer = Some(HashMap::new());
+            self.recent.clear();
+        }
+        self.deliver_to_each(item, ids, |payload| Delivery::Event(position, payload)).await;
+    }
+
+    async fn pass_on(&mut self, signal: Arc<Signal>) {
+        let audience = Audience::Conversation(signal.conversation);
+        let ids = self.audience(audience);
+        let item = Item::Signal(signal);
+        if ids.is_empty() || !self.key.1.lets_through(&item) {
+            return;
+        }
+        if self.by_viewer.is_none() {
+            let moment = self.moment(audience, &mut Moments::new());
+            let payload = self.shared.render(item.clone(), &moment, "signal").await;
+            if !moment.viewer_asked() {
+                return self.push_all(&ids, Delivery::Signal, &payload);
+            }
+            self.by_viewer = Some(HashMap::new());
+        }
+        self.deliver_to_each(item, &ids, Delivery::Signal).await;
+    }
+
+    fn remember(&mut self, position: Position, payload: &Payload, actor: Option<User>) {
+        self.recent.insert(position, payload.clone());
+        if self.recent.len() > RECENT {
+            self.recent.pop_first();
+        }
+        if let Some(user) = actor {
+            if self.people.len() >= PEOPLE {
+                self.people.clear();
+            }
+            self.people.insert(user.id, user);
+        }
+    }
+
+    /// Renders for each viewer on their own, and once for all sockets of one.
+    async fn deliver_to_each(&mut self, item: Item, ids: &[u64], delivery: impl Fn(Payload) -> Delivery) {
+        let mut rendered: HashMap<UserId, Payload> = HashMap::new();
+        for id in ids {
+            let Some(viewer) = self.members.get(id).map(|member| member.viewer.clone()) else { continue };
+            let payload = match rendered.get(&viewer.id()) {
+                Some(payload) => payload.clone(),
+                None => match self.render_for(&viewer, item.clone()).await {
+                    Some(payload) => payload,
+                    None => continue,
+                },
+            };
+            self.push(*id, delivery(payload.clone()));
+            rendered.insert(viewer.id(), payload);
+        }
+    }
+
+    async fn render_for(&mut self, viewer: &Viewer, item: Item) -> Option<Payload> {
+        let reader = Reader::Viewer(viewer.clone());
+        let moment = Moment::new(&self.live.core, reader.clone());
+        let renderers = self.by_viewer.get_or_insert_default();
+        let renderer = match renderers.entry(viewer.id()) {
+            Slot::Occupied(found) => found.into_mut(),
+            Slot::Vacant(free) => {
+                free.insert(Renderer::start(&self.live.schema, &self.live.core, &self.prepared, reader).ok()?)
+            }
+        };
+        Some(renderer.render(item, &moment, "event").await)
+    }
+
+    fn push_all(&mut self, ids: &[u64], delivery: impl Fn(Payload) -> Delivery, payload: &Payload) {
+        for id in ids {
+            self.push(*id, delivery(payload.clone()));
+        }
+    }
+
+    fn push(&mut self, id: u64, delivery: Delivery) {
+        let Some(member) = self.members.get(&id) else { return };
+        // Full or gone, this member is no more: who is too slow comes back with a cursor.
+        if member.sink.try_send(delivery).is_err() {
+            self.leave(id);
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! One execution of a subscription that is kept running: an item goes in, the rendered answer comes out.
+
+use std::{sync::Arc, time::Duration};
+
+use async_graphql::Response;
+use futures_util::{FutureExt, StreamExt, stream::BoxStream};
+use tokio::sync::mpsc;
+
+use super::{
+    super::{
+        Schema,
+        documents::Prepared,
+        errors,
+        scope::{Moment, Scope},
+    },
+    Item, Payload, Source, payload,
+};
+use crate::{
+    Error,
+    actions::{Core, Reader},
+};
+
+/// How long to wait before trying again what the database could not answer.
+pub const PAUSE: Duration = Duration::from_millis(500);
+
+pub struct Renderer {
+    items: mpsc::Sender<Item>,
+    responses: BoxStream<'static, Response>,
+    prepared: Prepared,
+    scope: Scope,
+}
+
+impl Renderer {
+    /// Starts the execution, or answers what is wrong with the document.
+    pub fn start(
+        schema: &Schema,
+        core: &Arc<Core>,
+        prepared: &Prepared,
+        reader: Reader,
+    ) -> Result<Self, Box<Response>> {
+        let (items, source) = mpsc::channel(1);
+        let scope = Scope::new(core.clone(), reader);
+        let request = prepared.request().data(scope.clone()).data(Source::new(source));
+        let mut responses = schema.execute_stream(request);
+        // A sound subscription waits for its first item; anything it says before that is a complaint.
+        match responses.next().now_or_never() {
+            None => Ok(Renderer { items, responses, prepared: prepared.clone(), scope }),
+            Some(Some(response)) => Err(Box::new(response)),
+            Some(None) => Err(Box::new(Response::from_errors(Vec::new()))),
+        }
+    }
+
+    /// Renders an item at a moment. While the database is away, this waits: an event is not skipped because of that.
+    pub async fn render(&mut self, item: Item, moment: &Arc<Moment>, request_id: &str) -> Payload {
+        if let Item::Logged(entry) = &item
+            && let Some(message) = &entry.message
+        {
+            moment.loaders.messages.seed(message.id, message.clone());
+        }
+        self.scope.begin(moment.clone());
+        loop {
+            let gone = || Error::internal("the execution of a subscription ended");
+            let response = match self.items.send(item.clone()).await {
+                Ok(()) => self.responses.next().await.ok_or_else(gone),
+                Err(_) => Err(gone()),
+            };
+            let response = response.unwrap_or_else(|error| errors::top_level(&error, request_id));
+            if response.errors.iter().any(|error| matches!(error.source(), Some(Error::Unavailable(_)))) {
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+            let mut response = response;
+            self.prepared.shape(&mut response);
+            return payload(&errors::finish(response, request_id));
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Loaders: what many fields of one answer ask for, fetched with one statement.
+//!
+//! async-graphql has a loader too, but it waits on a timer before it fetches, which is longer than the fetching takes.
+//! This one lets the fields beside it speak once, by yielding, and then fetches. One answer has one set of loaders:
+//! a shared cache would show one viewer what another may see.
+
+use std::{
+    collections::HashMap,
+    hash::Hash,
+    sync::{Arc, Mutex},
+};
+
+use futures_util::future::BoxFuture;
+use jackfield_domain::{
+    ConversationId, ConversationRole, MessageId, UserId, conversations::Conversation, messages::Message, users::User,
+};
+use tokio::sync::oneshot;
+
+use crate::{
+    Error, Result, actions,
+    actions::{Core, Reader},
+};
+
+pub struct Loaders {
+    pub users: Loader<UserId, User>,
+    pub conversations: Loader<ConversationId, Conversation>,
+    pub messages: Loader<MessageId, Message>,
+    /// The viewer's own part in a conversation.
+    pub roles: Loader<ConversationId, ConversationRole>,
+}
+
+impl Loaders {
+    pub fn new(core: Arc<Core>, reader: Reader) -> Self {
+        let source = Arc::new((core, reader));
+        Loaders {
+            users: Loader::new(source.clone(), |source, ids| {
+                Box::pin(async move {
+                    let users = actions::users::visible(&source.0, &source.1, &ids).await?;
+                    Ok(users.into_iter().map(|user| (user.id, user)).collect())
+                })
+            }),
+            conversations: Loader::new(source.clone(), |source, ids| {
+                Box::pin(async move {
+                    let found = actions::conversations::visible(&source.0, &source.1, &ids).await?;
+                    Ok(found.into_iter().map(|conversation| (conversation.id, conversation)).collect())
+                })
+            }),
+            messages: Loader::new(source.clone(), |source, ids| {
+                Box::pin(async move {
+                    let found = actions::messages::visible(&source.0, &source.1, &ids).await?;
+                    Ok(found.into_iter().map(|message| (message.id, message)).collect())
+                })
+            }),
+            roles: Loader::new(source, |source, ids| {
+                Box::pin(async move {
+                    let viewer = source.1.viewer()?;
+                    let members = actions::conversations::memberships(&source.0, viewer, &ids).await?;
+                    Ok(members.into_iter().map(|member| (member.conversation, member.role)).collect())
+                })
+            }),
+        }
+    }
+}
+
+type Source = Arc<(Arc<Core>, Reader)>;
+type Fetch<K, V> = fn(Source, Vec<K>) -> BoxFuture<'static, Result<HashMap<K, V>>>;
+
+pub struct Loader<K, V> {
+    source: Source,
+    fetch: Fetch<K, V>,
+    state: Mutex<State<K, V>>,
+}
+
+struct State<K, V> {
+    known: HashMap<K, Option<V>>,
+    waiting: HashMap<K, Vec<oneshot::Sender<Result<Option<V>>>>>,
+}
+
+impl<K: Eq + Hash + Copy, V: Clone> Loader<K, V> {
+    fn new(source: Source, fetch: Fetch<K, V>) -> Self {
+        Loader { source, fetch, state: Mutex::new(State { known: HashMap::new(), waiting: HashMap::new() }) }
+    }
+
+    /// What is at hand already, because the answer to something else brought it.
+    pub fn seed(&self, key: K, value: V) {
+        self.lock().known.insert(key, Some(value));
+    }
+
+    /// What is at hand already.
+    pub fn known(&self, key: K) -> Option<V> {
+        self.lock().known.get(&key).cloned().flatten()
+    }
+
+    /// Fetches what will be asked for, with one statement for all of it.
+    pub async fn prefetch(&self, keys: impl IntoIterator<Item = K>) -> Result<()> {
+        futures_util::future::try_join_all(keys.into_iter().map(|key| self.load(key))).await.map(drop)
+    }
+
+    /// The value, or none where there is none for this reader.
+    pub async fn load(&self, key: K) -> Result<Option<V>> {
+        let (outcome, leads) = {
+            let mut state = self.lock();
+            if let Some(known) = state.known.get(&key) {
+                return Ok(known.clone());
+            }
+            let leads = state.waiting.is_empty();
+            let (reply, outcome) = oneshot::channel();
+            state.waiting.entry(key).or_default().push(reply);
+            (outcome, leads)
+        };
+        if leads {
+            tokio::task::yield_now().await;
+            self.fetch_waiting().await;
+        }
+        outcome.await.map_err(Error::internal)?
+    }
+
+    async fn fetch_waiting(&self) {
+        let waiting = std::mem::take(&mut self.lock().waiting);
+        let fetched = (self.fetch)(self.source.clone(), waiting.keys().copied().collect()).await;
+        let mut state = self.lock();
+        for (key, replies) in waiting {
+            let value = fetched.as_ref().map(|found| found.get(&key).cloned()).map_err(Error::clone);
+            if let Ok(value) = &value {
+                state.known.insert(key, value.clone());
+            }
+            for reply in replies {
+                // Whoever asked may have been cancelled with the rest of the answer.
+                let _ = reply.send(value.clone());
+            }
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State<K, V>> {
+        self.state.lock().expect("nothing panics while it holds this lock")
+    }
+}

@@ -1,0 +1,126 @@
+//! Scalars of our own, and the cursors, which are opaque to clients.
+
+use async_graphql::{ID, InputValueError, InputValueResult, Scalar, ScalarType, Value};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use jackfield_domain::{
+    ConversationId, Position, Rejection, Timestamp, UserId, WorkspaceId, conversations::ActivityKey,
+};
+use uuid::Uuid;
+
+pub struct DateTime(pub Timestamp);
+
+/// A moment in UTC with milliseconds, as RFC 3339 writes it: `2026-01-31T12:00:00.000Z`.
+#[Scalar(specified_by_url = "https://scalars.graphql.org/andimarek/date-time")]
+impl ScalarType for DateTime {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match &value {
+            Value::String(text) => text.parse().map(DateTime).map_err(InputValueError::custom),
+            _ => Err(InputValueError::expected_type(value)),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.to_string())
+    }
+}
+
+#[derive(Clone, Copy)]
+pub struct EventCursor {
+    pub workspace: WorkspaceId,
+    pub position: Position,
+}
+
+/// A place in the log of a workspace. Keep the newest one you saw, and hand it back to get what came after it.
+#[Scalar]
+impl ScalarType for EventCursor {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        let Value::String(text) = &value else { return Err(InputValueError::expected_type(value)) };
+        let [kind, workspace @ .., p0, p1, p2, p3, p4, p5, p6, p7] = &opened(text)[..] else {
+            return Err(InputValueError::custom("not a cursor of an event"));
+        };
+        let position = i64::from_be_bytes([*p0, *p1, *p2, *p3, *p4, *p5, *p6, *p7]);
+        match (*kind, Uuid::from_slice(workspace)) {
+            (b'e', Ok(workspace)) if position >= 0 => {
+                Ok(EventCursor { workspace: WorkspaceId(workspace), position: Position(position) })
+            }
+            _ => Err(InputValueError::custom("not a cursor of an event")),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        let mut bytes = vec![b'e'];
+        bytes.extend_from_slice(self.workspace.0.as_bytes());
+        bytes.extend_from_slice(&self.position.0.to_be_bytes());
+        Value::String(BASE64_URL_SAFE_NO_PAD.encode(bytes))
+    }
+}
+
+/// What a page begins behind. The first byte says which list it belongs to.
+pub trait Cursor: Sized {
+    fn write(&self) -> String;
+    fn read(text: &str) -> Option<Self>;
+}
+
+/// Reads a cursor that was given for `field`.
+pub fn cursor<C: Cursor>(text: Option<String>, field: &'static str) -> Result<Option<C>, Rejection> {
+    let read = |text: String| C::read(&text).ok_or(Rejection::Invalid { field, expected: "a cursor of this list" });
+    text.map(read).transpose()
+}
+
+/// A message's sequence number.
+impl Cursor for i64 {
+    fn write(&self) -> String {
+        sealed(b's', &self.to_be_bytes())
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        opened_as(b's', text)?.try_into().ok().map(i64::from_be_bytes)
+    }
+}
+
+impl Cursor for UserId {
+    fn write(&self) -> String {
+        sealed(b'u', self.0.as_bytes())
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        Uuid::from_slice(&opened_as(b'u', text)?).ok().map(UserId)
+    }
+}
+
+impl Cursor for ActivityKey {
+    fn write(&self) -> String {
+        let mut bytes = self.last_activity_at.0.to_be_bytes().to_vec();
+        bytes.extend_from_slice(self.id.0.as_bytes());
+        sealed(b'a', &bytes)
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let bytes = opened_as(b'a', text)?;
+        let (at, id) = bytes.split_at_checked(8)?;
+        Some(ActivityKey {
+            last_activity_at: Timestamp(i64::from_be_bytes(at.try_into().ok()?)),
+            id: ConversationId(Uuid::from_slice(id).ok()?),
+        })
+    }
+}
+
+fn sealed(kind: u8, bytes: &[u8]) -> String {
+    let mut all = vec![kind];
+    all.extend_from_slice(bytes);
+    BASE64_URL_SAFE_NO_PAD.encode(all)
+}
+
+fn opened(text: &str) -> Vec<u8> {
+    BASE64_URL_SAFE_NO_PAD.decode(text).unwrap_or_default()
+}
+
+fn opened_as(kind: u8, text: &str) -> Option<Vec<u8>> {
+    let mut bytes = opened(text);
+    (bytes.first() == Some(&kind)).then(|| bytes.split_off(1))
+}
+
+/// The id in the text, if it is one of this kind; a text that is none names nothing that there is.
+pub fn id<T: std::str::FromStr>(id: &ID, what: &'static str, field: &'static str) -> Result<T, Rejection> {
+    id.parse().map_err(|_| Rejection::NotFound { what, field })
+}

@@ -1,0 +1,66 @@
+//! The hub's face to the network: GraphQL over HTTP, over server-sent events and over WebSocket, and a few plain pages.
+//!
+//! Both GraphQL protocols are spoken here and not by a ready-made integration, because those that exist answer with
+//! wrong status and close codes, take mutations by GET, have no bounds, and let one busy subscription starve the others.
+
+mod cors;
+mod entrance;
+mod graphql;
+mod pages;
+mod request;
+mod server;
+mod socket;
+mod sse;
+
+use std::sync::Arc;
+
+use axum::{Router, middleware, routing::get};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub use entrance::Entrance;
+pub use server::serve;
+
+use crate::{
+    actions::Core,
+    config::Config,
+    graphql::{Schema, documents::Documents, live::Live},
+};
+
+/// What every request needs.
+pub struct Gate {
+    pub core: Arc<Core>,
+    pub config: Config,
+    pub entrance: Entrance,
+    pub schema: Schema,
+    pub documents: Documents,
+    pub live: Arc<Live>,
+    pub metrics: PrometheusHandle,
+    /// The hub is going away: finish what was begun and take nothing new.
+    pub draining: CancellationToken,
+    /// Everything that has to come to its end before the hub does.
+    pub connections: TaskTracker,
+}
+
+/// Everything that the public address serves.
+pub fn router(gate: Arc<Gate>) -> Router {
+    let mut router = Router::new()
+        .route("/", get(pages::index))
+        .route("/graphql", get(graphql::get).post(graphql::post))
+        .route("/health", get(pages::health))
+        .route("/ready", get(pages::ready))
+        .route("/sign-in", get(pages::sign_in));
+    if gate.config.graphql.graphiql {
+        router = router.route("/graphiql", get(pages::graphiql)).route("/graphiql/{file}", get(pages::graphiql_file));
+    }
+    if gate.config.metrics.listen == "public" {
+        router = router.route("/metrics", get(pages::metrics));
+    }
+    let cors = cors::layer(&gate.config.http.cors_origins);
+    router.layer(cors).layer(middleware::from_fn_with_state(gate.clone(), request::identify)).with_state(gate)
+}
+
+/// What the private address serves.
+pub fn private_router(gate: Arc<Gate>) -> Router {
+    Router::new().route("/metrics", get(pages::metrics)).with_state(gate)
+}

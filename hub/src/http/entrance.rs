@@ -1,0 +1,89 @@
+//! The one place where a token becomes a viewer, for a request and for a socket alike.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use axum::http::{HeaderMap, header};
+use jackfield_domain::Timestamp;
+use sha2::{Digest, Sha256};
+
+use crate::{
+    Error, Result,
+    actions::{Core, Viewer, viewers},
+    identity::Identity,
+};
+
+/// How long a token that was verified is believed without another look at the store.
+const BELIEVED: Duration = Duration::from_secs(1);
+/// How many tokens are remembered for that second.
+const REMEMBERED: usize = 10_000;
+
+pub struct Entrance {
+    pub identity: Identity,
+    core: Arc<Core>,
+    /// By the token's hash, so that no token lies in memory longer than its request.
+    recent: Mutex<HashMap<[u8; 32], Seen>>,
+}
+
+#[derive(Clone)]
+struct Seen {
+    admitted: Admitted,
+    at: Timestamp,
+}
+
+/// Somebody who may come in, and for how long.
+#[derive(Clone)]
+pub struct Admitted {
+    pub viewer: Viewer,
+    pub expires_at: Timestamp,
+}
+
+impl Entrance {
+    pub fn new(core: Arc<Core>, identity: Identity) -> Self {
+        Entrance { identity, core, recent: Mutex::default() }
+    }
+
+    /// Lets the bearer of a token in, if it is good.
+    pub async fn admit(&self, token: &str) -> Result<Admitted> {
+        let hash: [u8; 32] = Sha256::digest(token.as_bytes()).into();
+        let now = self.core.clock.now();
+        let seen = self.lock().get(&hash).filter(|seen| now.since(seen.at) < BELIEVED).cloned();
+        if let Some(Seen { admitted, .. }) = seen
+            && admitted.expires_at > now
+        {
+            return Ok(admitted);
+        }
+        let vouched = self.identity.verify(token).await?;
+        let viewer = viewers::enter(&self.core, &vouched.workspace, vouched.person).await?;
+        let admitted = Admitted { viewer, expires_at: vouched.expires_at };
+        let mut recent = self.lock();
+        if recent.len() >= REMEMBERED {
+            recent.retain(|_, seen| now.since(seen.at) < BELIEVED);
+        }
+        if recent.len() < REMEMBERED {
+            recent.insert(hash, Seen { admitted: admitted.clone(), at: now });
+        }
+        Ok(admitted)
+    }
+
+    /// Whoever a request is from: nobody if it brings no token, an error if it brings one that is not good.
+    pub async fn of_headers(&self, headers: &HeaderMap) -> Result<Option<Admitted>> {
+        let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
+        let token = value.to_str().ok().and_then(bearer);
+        let token = token.ok_or_else(|| Error::Unauthenticated("Authorization must be: Bearer <token>".to_owned()))?;
+        self.admit(token).await.map(Some)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<[u8; 32], Seen>> {
+        self.recent.lock().expect("nothing panics while it holds this lock")
+    }
+}
+
+/// The token in `Bearer <token>`.
+pub fn bearer(value: &str) -> Option<&str> {
+    let (scheme, token) = value.split_once(' ')?;
+    (scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty()).then(|| token.trim())
+}

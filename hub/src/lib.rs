@@ -1,0 +1,20 @@
+//! Jackfield, the hub.
+pub mod actions;
+pub mod bus;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod error;
+pub mod graphql;
+pub mod http;
+pub mod hub;
+pub mod identity;
+pub mod store;
+
+pub use error::{Error, Result};
+
+/// Chooses the one implementation of cryptography for every TLS connection of the process.
+pub fn use_ring() {
+    // Somebody who embeds the hub may have chosen already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}

@@ -1,0 +1,157 @@
+//! The truth: SQLite for one machine, PostgreSQL for many, behind one set of calls.
+//!
+//! Reads go straight to a pool of readers. Every write goes through the one [`writer`] of this node, which numbers the
+//! events of a workspace densely and commits many messages as one transaction. No type of SeaORM leaves this module.
+
+mod conversations;
+mod error;
+mod log;
+mod members;
+mod messages;
+pub mod plans;
+mod reads;
+mod secrets;
+mod users;
+mod workspaces;
+mod writer;
+
+use std::{path::PathBuf, time::Duration};
+
+use jackfield_domain::events::Entry;
+use jackfield_migrations::Migrator;
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend};
+use sea_orm_migration::MigratorTrait;
+use tokio::sync::mpsc;
+
+pub use conversations::CreateConversation;
+pub use log::TrimLog;
+pub use members::AddMembers;
+pub use secrets::{ConsumeSignInLink, CreateSignInLink, EnsureSecret};
+pub use users::ProvisionUser;
+pub use workspaces::CreateWorkspace;
+pub use writer::{Change, Outgoing, Sent, Work};
+
+use crate::Result;
+
+/// Where the truth is kept.
+#[derive(Debug, Clone)]
+pub enum Place {
+    Sqlite(PathBuf),
+    /// The URL holds a password: it is never logged.
+    Postgres(String),
+}
+
+pub struct Store {
+    reads: reads::Reads,
+    writer: writer::Writer,
+}
+
+/// What this node commits, for whoever spreads the word; a hint that may be dropped when nobody keeps up.
+pub type Commits = mpsc::Receiver<Vec<Entry>>;
+
+/// A statement that takes longer than this is given up.
+const STATEMENT_LIMIT: Duration = Duration::from_secs(10);
+/// How many prepared statements a connection keeps. A batch has as many forms as it may have rows.
+const STATEMENTS: usize = 1_000;
+
+impl Store {
+    /// Opens the store, which must have been migrated before.
+    pub async fn open(place: &Place) -> Result<(Store, Commits)> {
+        let (reads, writes) = (reads::Reads(connect(place, Use::Read).await?), connect(place, Use::Write).await?);
+        let (announce, commits) = mpsc::channel(1_024);
+        Ok((Store { reads, writer: writer::Writer::start(writes, announce) }, commits))
+    }
+
+    /// Brings the schema to what this program expects. Nodes that start together take turns.
+    pub async fn migrate(place: &Place) -> Result<()> {
+        let connection = connect(place, Use::Migrate).await?;
+        let taking_turns = connection.get_database_backend() == DbBackend::Postgres;
+        if taking_turns {
+            connection.execute_unprepared("SELECT pg_advisory_lock(7225343)").await?;
+        }
+        Migrator::up(&connection, None).await?;
+        if taking_turns {
+            connection.execute_unprepared("SELECT pg_advisory_unlock(7225343)").await?;
+        }
+        connection.close().await?;
+        Ok(())
+    }
+
+    /// Takes every table away again; for those who leave, and for the test that proves it can be done.
+    pub async fn unmigrate(place: &Place) -> Result<()> {
+        let connection = connect(place, Use::Migrate).await?;
+        Migrator::down(&connection, None).await?;
+        connection.close().await?;
+        Ok(())
+    }
+
+    /// How many steps of the schema are still to be taken.
+    pub async fn pending_migrations(place: &Place) -> Result<usize> {
+        let connection = connect(place, Use::Migrate).await?;
+        let pending = Migrator::get_pending_migrations(&connection).await?.len();
+        connection.close().await?;
+        Ok(pending)
+    }
+
+    /// Lets go of the database.
+    pub async fn close(&self) {
+        // What fails here is cleaned up by the end of the process.
+        let _ = self.reads.0.clone().close().await;
+    }
+
+    /// Answers if the database answers.
+    pub async fn ping(&self) -> Result<()> {
+        self.reads.execute_unprepared("SELECT 1").await?;
+        Ok(())
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Use {
+    Read,
+    Write,
+    Migrate,
+}
+
+async fn connect(place: &Place, purpose: Use) -> Result<DatabaseConnection> {
+    let options = match place {
+        Place::Sqlite(path) => sqlite_options(path, purpose),
+        Place::Postgres(url) => {
+            let mut options = ConnectOptions::new(url);
+            options.max_connections(if purpose == Use::Read { 16 } else { 1 });
+            options.map_sqlx_postgres_opts(move |options| {
+                let options = options.application_name("jackfield").statement_cache_capacity(STATEMENTS);
+                // A step of the schema may take as long as it needs, and waits for its turn.
+                if purpose == Use::Migrate {
+                    return options;
+                }
+                let limit = STATEMENT_LIMIT.as_millis().to_string();
+                options.options([("statement_timeout", limit.as_str()), ("lock_timeout", "4000")])
+            });
+            options
+        }
+    };
+    let mut options = options;
+    options.sqlx_logging(false).acquire_timeout(Duration::from_secs(3)).connect_timeout(Duration::from_secs(3));
+    Ok(Database::connect(options).await?)
+}
+
+fn sqlite_options(path: &std::path::Path, purpose: Use) -> ConnectOptions {
+    // One writer, because SQLite has one; a few readers, because WAL lets them read beside it.
+    let mode = if purpose == Use::Read { "ro" } else { "rwc" };
+    let mut options = ConnectOptions::new(format!("sqlite://{}?mode={mode}", path.display()));
+    options.max_connections(if purpose == Use::Read { 4 } else { 1 });
+    options.map_sqlx_sqlite_opts(move |options| {
+        let options = options
+            .statement_cache_capacity(STATEMENTS)
+            .busy_timeout(Duration::from_secs(5))
+            .pragma("cache_size", "-16000")
+            .foreign_keys(true);
+        match purpose {
+            Use::Read => options.pragma("query_only", "ON"),
+            // FULL: a message that was acknowledged survives a power cut, not only a crash.
+            Use::Write | Use::Migrate => options.pragma("journal_mode", "WAL").pragma("synchronous", "FULL"),
+        }
+    });
+    options
+}

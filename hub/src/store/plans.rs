@@ -1,0 +1,82 @@
+//! What the databases do for the queries that are asked all the time, in their own words: for the test that holds them to
+//! walks of an index, and for whoever wonders why something is slow.
+
+use jackfield_domain::{
+    ConversationId, MessageId, Position, Timestamp, UserId, WorkspaceId,
+    conversations::ActivityKey,
+    pages::{Direction, Page},
+};
+use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, QueryTrait, Select, Statement, TransactionTrait};
+use uuid::Uuid;
+
+use super::{Store, conversations, log, members, messages, users, writer};
+use crate::Result;
+
+/// A query, and the lines of its plan.
+pub struct Plan {
+    pub query: &'static str,
+    pub lines: Vec<String>,
+}
+
+impl Store {
+    /// The plans of the hot queries.
+    pub async fn plans(&self) -> Result<Vec<Plan>> {
+        let backend = self.reads.get_database_backend();
+        let mut plans = Vec::new();
+        for (query, statement) in hot(backend) {
+            let transaction = self.reads.0.begin().await?;
+            let explain = if backend == DbBackend::Sqlite {
+                "EXPLAIN QUERY PLAN"
+            } else {
+                // Tables of a few rows are read whole, and rightly so; what is asked is whether there is a better way.
+                for other in ["seqscan", "bitmapscan", "sort"] {
+                    transaction.execute_unprepared(&format!("SET LOCAL enable_{other} = off")).await?;
+                }
+                "EXPLAIN"
+            };
+            let sql = format!("{explain} {}", statement.sql);
+            let values = statement.values.into_iter().flatten();
+            let rows = transaction.query_all_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
+            let column = if backend == DbBackend::Sqlite { "detail" } else { "QUERY PLAN" };
+            let lines = rows.iter().map(|row| row.try_get("", column)).collect::<Result<_, _>>()?;
+            transaction.rollback().await?;
+            plans.push(Plan { query, lines });
+        }
+        Ok(plans)
+    }
+}
+
+fn hot(backend: DbBackend) -> Vec<(&'static str, Statement)> {
+    fn of<E: EntityTrait>(select: &Select<E>, backend: DbBackend) -> Statement {
+        select.build(backend)
+    }
+    let id = Uuid::from_u128(7);
+    let (workspace, user, conversation) = (WorkspaceId(id), UserId(id), ConversationId(id));
+    let page = |direction, from| Page { direction, size: 50, from };
+    let joined = Page { direction: Direction::Forward, size: 50, from: Some(user) };
+    let key = ActivityKey { last_activity_at: Timestamp(7), id: conversation };
+    let listed = |direction, from| Page { direction, size: 20, from };
+    vec![
+        ("the newest messages", of(&messages::walk(conversation, &page(Direction::Backward, None)), backend)),
+        ("older messages", of(&messages::walk(conversation, &page(Direction::Backward, Some(7))), backend)),
+        ("newer messages", of(&messages::walk(conversation, &page(Direction::Forward, Some(7))), backend)),
+        ("the first message since", of(&messages::first_from(conversation, Timestamp(7)), backend)),
+        ("messages for a reader", of(&messages::readable(user, &[MessageId(id)]), backend)),
+        ("one's conversations", of(&conversations::list(user, &listed(Direction::Forward, None)), backend)),
+        (
+            "more of one's conversations",
+            of(&conversations::list(user, &listed(Direction::Forward, Some(key))), backend),
+        ),
+        (
+            "less of one's conversations",
+            of(&conversations::list(user, &listed(Direction::Backward, Some(key))), backend),
+        ),
+        ("conversations for a reader", of(&conversations::readable(user, &[conversation]), backend)),
+        ("a conversation's members", of(&members::walk(conversation, &joined), backend)),
+        ("the bearer of a token", of(&users::by_subject(workspace, "issuer", "subject"), backend)),
+        ("the next events", of(&log::after_position(workspace, Position(7)), backend)),
+        ("missed events", of(&log::concerning(workspace, user, Position(7), Position(9)), backend)),
+        ("used keys", of(&writer::used_keys([(id, "key"), (id, "other")]), backend)),
+        ("rooms of senders", of(&writer::rooms([(id, id), (Uuid::from_u128(8), id)]), backend)),
+    ]
+}

@@ -1,0 +1,308 @@
+//! The one writer of this node: it takes what is waiting and commits it together.
+//!
+//! Messages arrive as data and are folded into a few statements for all of them ([`sends`]). Everything rarer arrives
+//! as a [`Change`] and gets a transaction of its own, in its turn. Each caller learns the outcome after the commit. A
+//! commit whose outcome is unknown is tried again, and finds out under the lock whether the first try went through.
+
+mod sends;
+
+pub use sends::{rooms, used_keys};
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jackfield_domain::{
+    Event, Fact, MessageId, Position, Timestamp, UserId, WorkspaceId,
+    events::Entry,
+    messages::{CheckedMessage, Message},
+};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, EntityTrait, QueryTrait, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait,
+};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{sleep, timeout},
+};
+
+use super::{Store, log};
+use crate::{Error, Result};
+
+/// So many writes become one transaction at the most.
+const BATCH: usize = 128;
+/// So many callers may wait for their turn; the next ones wait for a place.
+const QUEUE: usize = 1_024;
+/// How long a caller waits for its outcome before it hears that the store is away.
+const CALLER_LIMIT: Duration = Duration::from_millis(4_500);
+/// How long one try of a transaction may take.
+const TRY_LIMIT: Duration = Duration::from_secs(4);
+const PAUSE_BETWEEN_TRIES: Duration = Duration::from_millis(100);
+
+/// A rare write: what it does within its transaction. It may be applied more than once until it is committed.
+#[async_trait]
+pub trait Change: Send + Sync + 'static {
+    type Outcome: Send;
+
+    /// Whose log is locked while this is applied. Without one, nothing can be recorded.
+    fn workspace(&self) -> Option<WorkspaceId>;
+
+    async fn apply(&self, work: &mut Work) -> Result<Self::Outcome>;
+}
+
+/// An open transaction, and what will be appended to the log when it ends.
+pub struct Work {
+    pub(super) transaction: DatabaseTransaction,
+    facts: Vec<(Option<UserId>, Timestamp, Fact)>,
+}
+
+impl Work {
+    pub(super) fn record(&mut self, actor: Option<UserId>, at: Timestamp, fact: Fact) {
+        self.facts.push((actor, at, fact));
+    }
+}
+
+/// A message on its way into the store.
+#[derive(Debug, Clone)]
+pub struct Outgoing {
+    pub id: MessageId,
+    pub workspace: WorkspaceId,
+    pub sender: UserId,
+    pub at: Timestamp,
+    pub message: CheckedMessage,
+}
+
+/// A message that is in the store.
+#[derive(Debug, Clone)]
+pub struct Sent {
+    pub message: Message,
+    /// It was there before: the same key, the same words.
+    pub repeated: bool,
+}
+
+pub struct Writer {
+    queue: mpsc::Sender<Job>,
+}
+
+enum Job {
+    Send(PendingSend),
+    Change(Box<dyn PendingChange>),
+}
+
+struct PendingSend {
+    outgoing: Outgoing,
+    reply: oneshot::Sender<Result<Sent>>,
+}
+
+impl Store {
+    /// Sends a message: answers once it is stored, or why it is not.
+    pub async fn send(&self, outgoing: Outgoing) -> Result<Sent> {
+        let (reply, outcome) = oneshot::channel();
+        self.writer.submit(Job::Send(PendingSend { outgoing, reply }), outcome).await
+    }
+
+    /// Makes a change: answers once it is stored, or why it is not.
+    pub async fn change<C: Change>(&self, change: C) -> Result<C::Outcome> {
+        let (reply, outcome) = oneshot::channel();
+        self.writer.submit(Job::Change(Box::new(Pending { change, outcome: None, reply })), outcome).await
+    }
+}
+
+impl Writer {
+    pub fn start(database: DatabaseConnection, announce: mpsc::Sender<Vec<Entry>>) -> Self {
+        let (queue, jobs) = mpsc::channel(QUEUE);
+        tokio::spawn(Committer { database, announce }.run(jobs));
+        Writer { queue }
+    }
+
+    async fn submit<T>(&self, job: Job, outcome: oneshot::Receiver<Result<T>>) -> Result<T> {
+        let turn = async {
+            self.queue.send(job).await.map_err(|_| Error::unavailable("the hub is stopping"))?;
+            outcome.await.map_err(|_| Error::unavailable("the hub is stopping"))?
+        };
+        match timeout(CALLER_LIMIT, turn).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(Error::unavailable("the store did not answer in time")),
+        }
+    }
+}
+
+struct Committer {
+    database: DatabaseConnection,
+    announce: mpsc::Sender<Vec<Entry>>,
+}
+
+impl Committer {
+    async fn run(self, mut jobs: mpsc::Receiver<Job>) {
+        let mut waiting = Vec::with_capacity(BATCH);
+        while jobs.recv_many(&mut waiting, BATCH).await > 0 {
+            let mut sends = Vec::new();
+            for job in waiting.drain(..) {
+                match job {
+                    Job::Send(send) => sends.push(send),
+                    Job::Change(change) => {
+                        self.commit_sends(std::mem::take(&mut sends)).await;
+                        self.commit_change(change).await;
+                    }
+                }
+            }
+            self.commit_sends(sends).await;
+        }
+    }
+
+    async fn commit_sends(&self, mut pending: Vec<PendingSend>) {
+        let mut tries = 0;
+        loop {
+            // Who has stopped waiting was told that the outcome is unknown, and will ask again with the same key.
+            pending.retain(|send| !send.reply.is_closed());
+            if pending.is_empty() {
+                return;
+            }
+            match within_limit(self.try_sends(&pending, tries > 0)).await {
+                Ok((outcomes, entries)) => {
+                    for (send, outcome) in pending.into_iter().zip(outcomes) {
+                        // The caller may have gone; what it sent is stored all the same.
+                        let _ = send.reply.send(outcome);
+                    }
+                    return self.announce(entries);
+                }
+                Err(Error::Unavailable(reason)) => self.pause(&mut tries, &reason).await,
+                Err(error) if pending.len() == 1 => {
+                    for send in pending {
+                        let _ = send.reply.send(Err(error.clone()));
+                    }
+                    return;
+                }
+                // One bad write must not spoil its neighbours.
+                Err(_) => {
+                    for send in pending {
+                        Box::pin(self.commit_sends(vec![send])).await;
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    async fn try_sends(&self, pending: &[PendingSend], again: bool) -> Result<(Vec<Result<Sent>>, Vec<Entry>)> {
+        let transaction = self.begin().await?;
+        let outgoing: Vec<&Outgoing> = pending.iter().map(|send| &send.outgoing).collect();
+        let (outcomes, entries) = sends::fold(&transaction, &outgoing, again).await?;
+        transaction.commit().await?;
+        Ok((outcomes.into_iter().map(|outcome| outcome.map_err(Error::from)).collect(), entries))
+    }
+
+    async fn commit_change(&self, mut change: Box<dyn PendingChange>) {
+        let mut tries = 0;
+        // What the last try was about to commit when the connection was lost.
+        let mut unsure = Vec::new();
+        let verdict = loop {
+            if change.is_abandoned() {
+                return;
+            }
+            match within_limit(self.try_change(change.as_mut(), &mut unsure)).await {
+                Err(Error::Unavailable(reason)) => self.pause(&mut tries, &reason).await,
+                Ok(()) => break Ok(()),
+                Err(error) => break Err(error),
+            }
+        };
+        let committed = verdict.is_ok();
+        change.settle(verdict);
+        if committed {
+            self.announce(unsure.into_iter().map(|event| Entry { event, message: None }).collect());
+        }
+    }
+
+    async fn try_change(&self, change: &mut dyn PendingChange, events: &mut Vec<Event>) -> Result<()> {
+        let transaction = self.begin().await?;
+        let workspace = change.workspace();
+        let locked: Vec<WorkspaceId> = workspace.into_iter().collect();
+        let heads = log::lock_heads(&transaction, &locked).await?;
+        if let Some(first) = events.first()
+            && log::has(&transaction, first).await?
+        {
+            return Ok(());
+        }
+        events.clear();
+
+        let mut work = Work { transaction, facts: Vec::new() };
+        change.apply(&mut work).await?;
+        let Work { transaction, facts } = work;
+        if let Some(workspace) = workspace
+            && !facts.is_empty()
+        {
+            let head = heads.get(&workspace).copied().unwrap_or_default();
+            let new = log::numbered(workspace, head, facts);
+            let rows = new.iter().map(log::row_of).collect::<Result<Vec<_>>>()?;
+            log::Entity::insert_many(rows).exec_without_returning(&transaction).await?;
+            let head = Position(head.0 + new.len() as i64);
+            let moved = log::move_heads([(workspace, head)]).build(transaction.get_database_backend());
+            transaction.execute_raw(moved).await?;
+            *events = new;
+        }
+        Ok(transaction.commit().await?)
+    }
+
+    async fn begin(&self) -> Result<DatabaseTransaction> {
+        // A deferred transaction of SQLite that reads first and writes later fails at once when somebody else wrote.
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        Ok(self.database.begin_with_options(options).await?)
+    }
+
+    async fn pause(&self, tries: &mut u32, reason: &crate::error::Source) {
+        if *tries == 0 {
+            tracing::warn!(%reason, "the store cannot be written; trying again");
+        }
+        *tries += 1;
+        sleep(PAUSE_BETWEEN_TRIES).await;
+    }
+
+    fn announce(&self, entries: Vec<Entry>) {
+        if !entries.is_empty() {
+            // A hint: whoever misses it finds the events in the log.
+            let _ = self.announce.try_send(entries);
+        }
+    }
+}
+
+async fn within_limit<T>(attempt: impl Future<Output = Result<T>>) -> Result<T> {
+    timeout(TRY_LIMIT, attempt).await.unwrap_or_else(|_| Err(Error::unavailable("the transaction took too long")))
+}
+
+/// A change in the queue, whatever its outcome is.
+#[async_trait]
+trait PendingChange: Send {
+    fn workspace(&self) -> Option<WorkspaceId>;
+    fn is_abandoned(&self) -> bool;
+    async fn apply(&mut self, work: &mut Work) -> Result<()>;
+    fn settle(self: Box<Self>, verdict: Result<()>);
+}
+
+struct Pending<C: Change> {
+    change: C,
+    outcome: Option<C::Outcome>,
+    reply: oneshot::Sender<Result<C::Outcome>>,
+}
+
+#[async_trait]
+impl<C: Change> PendingChange for Pending<C> {
+    fn workspace(&self) -> Option<WorkspaceId> {
+        self.change.workspace()
+    }
+
+    fn is_abandoned(&self) -> bool {
+        self.reply.is_closed()
+    }
+
+    async fn apply(&mut self, work: &mut Work) -> Result<()> {
+        self.outcome = Some(self.change.apply(work).await?);
+        Ok(())
+    }
+
+    fn settle(self: Box<Self>, verdict: Result<()>) {
+        let Pending { outcome, reply, .. } = *self;
+        let _ = reply.send(verdict.map(|()| outcome.expect("a change that is committed was applied")));
+    }
+}

@@ -1,0 +1,14 @@
+//! The shape of the store, as steps that can be taken up and down on SQLite and on PostgreSQL from the same code.
+
+use sea_orm_migration::prelude::*;
+
+mod m0001_skeleton;
+
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m0001_skeleton::Migration)]
+    }
+}

@@ -1,0 +1,169 @@
+//! Who has something to hide, and those whom it is hidden from.
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::table::Rightful;
+use crate::support::{Person, Setup, World, person::text};
+
+/// The kinds of people whom a conversation is not for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asker {
+    /// Without a token.
+    Anonymous,
+    /// Of the same workspace, but not in the conversation.
+    Stranger,
+    /// The owner of the same workspace, not in the conversation either.
+    Admin,
+    /// The owner of another workspace.
+    Elsewhere,
+}
+
+pub struct Outsider {
+    pub who: Asker,
+    pub person: Person,
+    /// Somebody with whom they talk.
+    pub mate: Person,
+    /// The conversation of the two.
+    pub own: String,
+    /// What they must never read.
+    pub secrets: Vec<String>,
+}
+
+/// Annabel and Bartholomew have a conversation in the workspace «harbour».
+pub struct Cast {
+    pub world: World,
+    pub ann: Person,
+    pub bob: Person,
+    pub operator: Person,
+    /// The values of the table's variables.
+    pub things: Value,
+    pub outsiders: Vec<Outsider>,
+}
+
+const WORDS: [&str; 3] = ["the heron flies at dusk", "which heron?", "the grey heron"];
+
+impl Cast {
+    pub async fn on(setup: Setup) -> Self {
+        let world = setup.start().await;
+        let ann = world.person_of("harbour", "Annabel", "member").await;
+        let bob = world.person_of("harbour", "Bartholomew", "member").await;
+        let made = ann
+            .create(json!({
+                "type": "GROUP", "title": "Quay at midnight", "description": "About a certain bird",
+                "context": { "type": "shipment", "id": "crate-4711" }, "memberIds": [bob.id],
+            }))
+            .await;
+        let conversation = text(&made["conversation"]["id"]);
+        // Each replies to the one before, so that what a message replies to has something that it replies to.
+        let mut messages: Vec<String> = Vec::new();
+        for (person, body) in [&ann, &bob, &ann].into_iter().zip(WORDS) {
+            let reply_to = messages.last();
+            let input = json!({ "conversationId": conversation, "body": body, "replyToId": reply_to });
+            messages.push(text(&person.send(input).await["message"]["id"]));
+        }
+        type_in(&bob, &conversation, "typingStart").await;
+
+        let found = ann
+            .ask(
+                "query($id: ID!) { viewer { workspace { id slug } } eventCursor
+                    conversations(first: 1) { pageInfo { startCursor } }
+                    conversation(id: $id) { members(first: 1) { pageInfo { startCursor } }
+                        messages(first: 1) { pageInfo { startCursor } } } }",
+                json!({ "id": conversation }),
+            )
+            .await;
+        let workspace = text(&found["viewer"]["workspace"]["id"]);
+        let things = json!({
+            "conversation": conversation,
+            "message": messages[2],
+            "user": bob.id,
+            "workspace": workspace,
+            "slug": "harbour",
+            "own": conversation,
+            "listCursor": found["conversations"]["pageInfo"]["startCursor"],
+            "memberCursor": found["conversation"]["members"]["pageInfo"]["startCursor"],
+            "messageCursor": found["conversation"]["messages"]["pageInfo"]["startCursor"],
+        });
+
+        let of_conversation: Vec<String> = ["Quay at midnight", "certain bird", "crate-4711", "heron", &conversation]
+            .into_iter()
+            .map(str::to_owned)
+            .chain(messages)
+            .collect();
+        // The beginning of a cursor says which workspace it is of.
+        let cursor = text(&found["eventCursor"])[..20].to_owned();
+        let of_workspace = [&ann.id, &bob.id, &workspace, "Annabel", "Bart", "harbour", &cursor].map(str::to_owned);
+        let all: Vec<String> = of_conversation.iter().cloned().chain(of_workspace).collect();
+
+        let mut outsiders = vec![Outsider {
+            who: Asker::Anonymous,
+            person: Person::nobody(&world),
+            mate: Person::nobody(&world),
+            own: conversation,
+            secrets: all.clone(),
+        }];
+        for (who, workspace, role, secrets) in [
+            (Asker::Stranger, "harbour", "member", &of_conversation),
+            (Asker::Admin, "harbour", "owner", &of_conversation),
+            (Asker::Elsewhere, "lighthouse", "owner", &all),
+        ] {
+            let person = world.person_of(workspace, &format!("{who:?}"), role).await;
+            let mate = world.person_of(workspace, &format!("Mate of {who:?}"), "member").await;
+            let own = person.group(&format!("{who:?} and mate"), &[&mate]).await;
+            outsiders.push(Outsider { who, person, mate, own, secrets: secrets.clone() });
+        }
+        let operator = world.operator().await;
+        Cast { world, ann, bob, operator, things, outsiders }
+    }
+
+    pub fn conversation(&self) -> String {
+        text(&self.things["conversation"])
+    }
+
+    pub fn signed_in(&self) -> impl Iterator<Item = &Outsider> {
+        self.outsiders.iter().filter(|outsider| outsider.who != Asker::Anonymous)
+    }
+
+    pub fn rightful(&self, whose: Rightful) -> &Person {
+        match whose {
+            Rightful::Member => &self.ann,
+            Rightful::Operator => &self.operator,
+        }
+    }
+
+    /// The variables for somebody with a conversation of their own.
+    pub fn things_for(&self, outsider: &Outsider) -> Value {
+        let mut things = self.things.clone();
+        things["own"] = json!(outsider.own);
+        things
+    }
+
+    /// All that there is to see in the conversation.
+    pub async fn state(&self) -> Value {
+        let query =
+            "query($id: ID!) { conversation(id: $id) { title description memberCount lastSequence lastActivityAt
+            members(first: 100) { nodes { role user { id name role } } } typing { id }
+            messages(last: 100) { nodes { id sequence body sender { id } } } } }";
+        self.ann.ask(query, json!({ "id": self.conversation() })).await
+    }
+}
+
+/// The same things, but none of them has ever been there.
+pub fn invented(things: &Value) -> Value {
+    let mut invented = things.clone();
+    for (name, prefix) in
+        [("conversation", "conv_"), ("message", "msg_"), ("user", "usr_"), ("workspace", "wsp_"), ("slug", "slug-")]
+    {
+        let id = Uuid::now_v7().simple().to_string();
+        // A slug is at most 40 characters.
+        invented[name] = json!(format!("{prefix}{id}"));
+    }
+    invented
+}
+
+pub async fn type_in(person: &Person, conversation: &str, what: &str) {
+    let query = format!("mutation($c: ID!) {{ {what}(input: {{ conversationId: $c }}) {{ errors {{ code }} }} }}");
+    let done = person.ask(&query, json!({ "c": conversation })).await;
+    assert_eq!(done[what]["errors"], json!([]));
+}

@@ -1,0 +1,326 @@
+//! The table: every field there is, every way to it, and what comes of it for those whom it is not for.
+//!
+//! A new field is one more line in [`FIELDS`], a new query or mutation one more [`Way`], a new kind of person who is to
+//! see nothing one more [`Asker`] with its column in [`Seen`]. Whatever is forgotten is named by a story that compares
+//! this table with the schema that the hub serves.
+
+use super::cast::Asker;
+
+/// Every field of every type, as it is asked for. The rightful one sees something in each of them.
+pub const FIELDS: &[(&str, &[&str])] = &[
+    ("CaughtUp", &["cursor"]),
+    (
+        "Conversation",
+        &[
+            "context { type id }",
+            "createdAt",
+            "creator { id name }",
+            "description",
+            "id",
+            "lastActivityAt",
+            "lastSequence",
+            "memberCount",
+            "members(first: 10) { nodes { user { id name } } }",
+            "messages(first: 10) { nodes { id body } }",
+            "status",
+            "title",
+            "type",
+            "typing { id name }",
+            "viewerRole",
+        ],
+    ),
+    ("ConversationConnection", &["edges { cursor node { id title } }", "nodes { id title }", "pageInfo { endCursor }"]),
+    ("ConversationContext", &["id", "type"]),
+    ("ConversationCreatePayload", &["conversation { id memberCount }", "errors { code }"]),
+    ("ConversationCreated", &["actor { id name }", "at", "conversation { id title viewerRole }", "cursor"]),
+    ("ConversationEdge", &["cursor", "node { id title }"]),
+    ("ConversationMember", &["joinedAt", "role", "user { id name }"]),
+    ("ConversationMemberAddPayload", &["conversation { id memberCount }", "errors { code }"]),
+    ("ConversationMemberConnection", &["edges { cursor node { role } }", "nodes { role }", "pageInfo { endCursor }"]),
+    ("ConversationMemberEdge", &["cursor", "node { user { id name } }"]),
+    (
+        "ConversationMembersAdded",
+        &["actor { id name }", "at", "conversation { id title viewerRole }", "cursor", "users { id name }"],
+    ),
+    ("Event", &["cursor"]),
+    (
+        "Message",
+        &[
+            "body",
+            "conversation { id title }",
+            "createdAt",
+            "id",
+            "replyTo { id body }",
+            "sender { id name }",
+            "sequence",
+            "status",
+            "type",
+        ],
+    ),
+    ("MessageConnection", &["edges { cursor node { body } }", "nodes { id body }", "pageInfo { endCursor }"]),
+    ("MessageEdge", &["cursor", "node { id body }"]),
+    ("MessageSendPayload", &["errors { code }", "message { id body }"]),
+    ("MessageSent", &["at", "conversation { id title viewerRole }", "cursor", "message { id body }"]),
+    ("Node", &["id"]),
+    ("PageInfo", &["endCursor", "hasNextPage", "hasPreviousPage", "startCursor"]),
+    ("ResyncRequired", &["cursor"]),
+    ("Signal", &["at"]),
+    ("TypingStartPayload", &["errors { code }", "expiresAt"]),
+    ("TypingStarted", &["at", "conversation { id title }", "expiresAt", "user { id name }"]),
+    ("TypingStopPayload", &["errors { code }"]),
+    ("TypingStopped", &["at", "conversation { id title }", "user { id name }"]),
+    ("User", &["createdAt", "id", "name", "role"]),
+    ("UserError", &["code", "message", "path"]),
+    ("UserJoined", &["at", "cursor", "user { id name }"]),
+    ("UserUpdated", &["at", "cursor", "user { id name }"]),
+    ("Viewer", &["isOperator", "user { id name }", "workspace { id slug name }"]),
+    ("Workspace", &["createdAt", "id", "name", "slug"]),
+    ("WorkspaceCreatePayload", &["errors { code }", "workspace { id slug }"]),
+    ("WorkspaceCreated", &["at", "cursor"]),
+];
+
+/// What one of those whom a thing is not for makes of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sees {
+    /// `UNAUTHENTICATED`.
+    SignIn,
+    /// To the letter what anybody sees who asks for an id that never was.
+    Nothing,
+    /// `NOT_ALLOWED`, whatever the input names.
+    NotAllowed,
+    /// Something of their own, and nothing that is not for them.
+    Own,
+    /// What the rightful one sees: it is for them as well.
+    TheSame,
+}
+
+/// A column for each [`Asker`].
+#[derive(Debug, Clone, Copy)]
+pub struct Seen {
+    pub anonymous: Sees,
+    pub stranger: Sees,
+    pub admin: Sees,
+    pub elsewhere: Sees,
+}
+
+impl Seen {
+    pub fn by(self, asker: Asker) -> Sees {
+        match asker {
+            Asker::Anonymous => self.anonymous,
+            Asker::Stranger => self.stranger,
+            Asker::Admin => self.admin,
+            Asker::Elsewhere => self.elsewhere,
+        }
+    }
+}
+
+/// For the members of the conversation.
+const OF_THE_CONVERSATION: Seen =
+    Seen { anonymous: Sees::SignIn, stranger: Sees::Nothing, admin: Sees::Nothing, elsewhere: Sees::Nothing };
+/// For everybody in the workspace.
+const OF_THE_WORKSPACE: Seen = Seen { stranger: Sees::TheSame, admin: Sees::TheSame, ..OF_THE_CONVERSATION };
+/// People of the workspace may be named by each other, and what comes of it is their own.
+const AMONG_COLLEAGUES: Seen = Seen { stranger: Sees::Own, admin: Sees::Own, ..OF_THE_CONVERSATION };
+/// Everybody has one of their own.
+const EVERYBODYS_OWN: Seen =
+    Seen { anonymous: Sees::SignIn, stranger: Sees::Own, admin: Sees::Own, elsewhere: Sees::Own };
+/// The same for everybody who is signed in, for it has nothing to do with anybody.
+const NOBODYS: Seen =
+    Seen { anonymous: Sees::SignIn, stranger: Sees::TheSame, admin: Sees::TheSame, elsewhere: Sees::TheSame };
+/// For operators of the hub, whom no workspace makes.
+const OF_OPERATORS: Seen =
+    Seen { anonymous: Sees::SignIn, stranger: Sees::NotAllowed, admin: Sees::NotAllowed, elsewhere: Sees::NotAllowed };
+
+/// For whom a way is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rightful {
+    Member,
+    Operator,
+}
+
+/// A way to a thing that somebody may not see. In the document `@` stands for all the fields of the type it leads to;
+/// `$conversation`, `$message`, `$user`, `$workspace` and `$slug` are the victim's, `$own` is the asker's own conversation.
+#[derive(Debug, Clone, Copy)]
+pub struct Way {
+    /// The field of the root that it begins with.
+    pub by: &'static str,
+    /// The type that it leads to; empty for a way that only names something.
+    pub to: &'static str,
+    /// Where in the answer the thing is.
+    pub at: &'static str,
+    /// The arguments and input fields through which it names what is not the asker's.
+    pub names: &'static [&'static str],
+    pub document: &'static str,
+    pub seen: Seen,
+    pub rightful: Rightful,
+}
+
+const fn way(by: &'static str, to: &'static str, at: &'static str, seen: Seen, document: &'static str) -> Way {
+    Way { by, to, at, names: &[], document, seen, rightful: Rightful::Member }
+}
+
+impl Way {
+    const fn naming(self, names: &'static [&'static str]) -> Self {
+        Way { names, ..self }
+    }
+
+    const fn for_operators(self) -> Self {
+        Way { rightful: Rightful::Operator, ..self }
+    }
+}
+
+/// Queries first, for what mutations leave behind does not make them easier to read.
+#[rustfmt::skip]
+pub const WAYS: &[Way] = &[
+    way("Query.viewer", "Viewer", "/viewer", Seen { anonymous: Sees::Nothing, ..EVERYBODYS_OWN }, "{ viewer { @ } }"),
+    way("Query.viewer", "User", "/viewer/user", Seen { anonymous: Sees::Nothing, ..EVERYBODYS_OWN }, "{ viewer { user { @ } } }"),
+    way("Query.viewer", "Workspace", "/viewer/workspace", Seen { anonymous: Sees::Nothing, ..EVERYBODYS_OWN },
+        "{ viewer { workspace { @ } } }"),
+    way("Query.eventCursor", "", "/eventCursor", EVERYBODYS_OWN, "{ eventCursor }"),
+
+    way("Query.node", "Node", "/node", OF_THE_CONVERSATION, "query($conversation: ID!) { node(id: $conversation) { @ } }")
+        .naming(&["Query.node.id"]),
+    way("Query.node", "Conversation", "/node", OF_THE_CONVERSATION,
+        "query($conversation: ID!) { node(id: $conversation) { ... on Conversation { @ } } }"),
+    way("Query.node", "Message", "/node", OF_THE_CONVERSATION,
+        "query($message: ID!) { node(id: $message) { ... on Message { @ } } }"),
+    way("Query.node", "User", "/node", OF_THE_WORKSPACE, "query($user: ID!) { node(id: $user) { ... on User { @ } } }"),
+    way("Query.node", "Workspace", "/node", OF_THE_WORKSPACE,
+        "query($workspace: ID!) { node(id: $workspace) { ... on Workspace { @ } } }"),
+    way("Query.nodes", "Node", "/nodes/0", OF_THE_CONVERSATION,
+        "query($conversation: ID!, $message: ID!) { nodes(ids: [$conversation, $message]) { @ } }")
+        .naming(&["Query.nodes.ids"]),
+    way("Query.nodes", "Conversation", "/nodes/0", OF_THE_CONVERSATION,
+        "query($conversation: ID!) { nodes(ids: [$conversation]) { ... on Conversation { @ } } }"),
+    way("Query.nodes", "Message", "/nodes/0", OF_THE_CONVERSATION,
+        "query($message: ID!) { nodes(ids: [$message]) { ... on Message { @ } } }"),
+    way("Query.nodes", "User", "/nodes/0", OF_THE_WORKSPACE, "query($user: ID!) { nodes(ids: [$user]) { ... on User { @ } } }"),
+    way("Query.nodes", "Workspace", "/nodes/0", OF_THE_WORKSPACE,
+        "query($workspace: ID!) { nodes(ids: [$workspace]) { ... on Workspace { @ } } }"),
+
+    way("Query.conversation", "Conversation", "/conversation", OF_THE_CONVERSATION,
+        "query($conversation: ID!) { conversation(id: $conversation) { @ } }")
+        .naming(&["Query.conversation.id"]),
+    way("Query.conversation", "ConversationContext", "/conversation/context", OF_THE_CONVERSATION,
+        "query($conversation: ID!) { conversation(id: $conversation) { context { @ } } }"),
+    way("Query.conversation", "User", "/conversation/creator", OF_THE_CONVERSATION,
+        "query($conversation: ID!) { conversation(id: $conversation) { creator { @ } } }"),
+    way("Query.conversation", "User", "/conversation/typing/0", OF_THE_CONVERSATION,
+        "query($conversation: ID!) { conversation(id: $conversation) { typing { @ } } }"),
+    way("Query.conversation", "ConversationMemberConnection", "/conversation/members", OF_THE_CONVERSATION,
+        "query($conversation: ID!) { conversation(id: $conversation) { members(first: 10) { @ } } }"),
+    way("Query.conversation", "ConversationMemberEdge", "/conversation/members/edges/0", OF_THE_CONVERSATION,
+        "query($conversation: ID!) { conversation(id: $conversation) { members(first: 10) { edges { @ } } } }"),
+    way("Query.conversation", "ConversationMember", "/conversation/members/nodes/0", OF_THE_CONVERSATION,
+        "query($conversation: ID!) { conversation(id: $conversation) { members(last: 10) { nodes { @ } } } }"),
+    way("Query.conversation", "User", "/conversation/members/nodes/0/user", OF_THE_CONVERSATION,
+        "query($conversation: ID!) { conversation(id: $conversation) { members(first: 10) { nodes { user { @ } } } } }"),
+    way("Query.conversation", "PageInfo", "/conversation/members/pageInfo", OF_THE_CONVERSATION,
+        "query($conversation: ID!) { conversation(id: $conversation) { members(first: 10) { pageInfo { @ } } } }"),
+    way("Query.conversation", "MessageConnection", "/conversation/messages", OF_THE_CONVERSATION,
+        "query($conversation: ID!) { conversation(id: $conversation) { messages(first: 10) { @ } } }"),
+    way("Query.conversation", "MessageEdge", "/conversation/messages/edges/0", OF_THE_CONVERSATION,
+        "query($conversation: ID!) { conversation(id: $conversation) { messages(first: 10) { edges { @ } } } }"),
+    way("Query.conversation", "Message", "/conversation/messages/nodes/0", OF_THE_CONVERSATION,
+        "query($conversation: ID!) { conversation(id: $conversation) { messages(last: 1) { nodes { @ } } } }"),
+    way("Query.conversation", "PageInfo", "/conversation/messages/pageInfo", OF_THE_CONVERSATION,
+        "query($conversation: ID!) { conversation(id: $conversation) { messages(last: 10) { pageInfo { @ } } } }"),
+    way("Query.conversation", "MessageConnection", "/conversation/messages", OF_THE_CONVERSATION,
+        "query($own: ID!, $message: ID!) { conversation(id: $own) { messages(first: 3, around: $message) { @ } } }")
+        .naming(&["Conversation.messages.around"]),
+    way("Query.conversation", "", "/conversation/messages", EVERYBODYS_OWN,
+        "query($own: ID!, $messageCursor: String) { conversation(id: $own) { messages(first: 9, after: $messageCursor) { nodes { body } } } }")
+        .naming(&["Conversation.messages.after"]),
+    way("Query.conversation", "", "/conversation/messages", EVERYBODYS_OWN,
+        "query($own: ID!, $messageCursor: String) { conversation(id: $own) { messages(last: 9, before: $messageCursor) { nodes { body } } } }")
+        .naming(&["Conversation.messages.before"]),
+    way("Query.conversation", "", "/conversation/members", EVERYBODYS_OWN,
+        "query($own: ID!, $memberCursor: String) { conversation(id: $own) { members(first: 9, after: $memberCursor) { nodes { user { name } } } } }")
+        .naming(&["Conversation.members.after"]),
+    way("Query.conversation", "", "/conversation/members", EVERYBODYS_OWN,
+        "query($own: ID!, $memberCursor: String) { conversation(id: $own) { members(last: 9, before: $memberCursor) { nodes { user { name } } } } }")
+        .naming(&["Conversation.members.before"]),
+
+    way("Query.conversations", "ConversationConnection", "/conversations", EVERYBODYS_OWN, "{ conversations(first: 10) { @ } }"),
+    way("Query.conversations", "ConversationEdge", "/conversations/edges/0", EVERYBODYS_OWN,
+        "{ conversations(first: 10) { edges { @ } } }"),
+    way("Query.conversations", "Conversation", "/conversations/nodes/0", EVERYBODYS_OWN,
+        "{ conversations(last: 10) { nodes { @ } } }"),
+    way("Query.conversations", "PageInfo", "/conversations/pageInfo", EVERYBODYS_OWN,
+        "{ conversations(first: 10) { pageInfo { @ } } }"),
+    way("Query.conversations", "", "/conversations", EVERYBODYS_OWN,
+        "query($listCursor: String) { conversations(first: 10, after: $listCursor) { nodes { id title } } }")
+        .naming(&["Query.conversations.after"]),
+    way("Query.conversations", "", "/conversations", EVERYBODYS_OWN,
+        "query($listCursor: String) { conversations(last: 10, before: $listCursor) { nodes { id title } } }")
+        .naming(&["Query.conversations.before"]),
+
+    way("Query.message", "Message", "/message", OF_THE_CONVERSATION,
+        "query($message: ID!) { message(id: $message) { @ } }")
+        .naming(&["Query.message.id"]),
+    way("Query.message", "Message", "/message/replyTo", OF_THE_CONVERSATION,
+        "query($message: ID!) { message(id: $message) { replyTo { @ } } }"),
+    way("Query.message", "Conversation", "/message/conversation", OF_THE_CONVERSATION,
+        "query($message: ID!) { message(id: $message) { conversation { @ } } }"),
+    way("Query.message", "User", "/message/sender", OF_THE_CONVERSATION,
+        "query($message: ID!) { message(id: $message) { sender { @ } } }"),
+
+    way("Mutation.conversationCreate", "UserError", "/conversationCreate/errors/0", NOBODYS,
+        "mutation($user: ID!) { conversationCreate(input: { type: GROUP, memberIds: [$user] }) { errors { @ } } }"),
+    way("Mutation.conversationCreate", "ConversationCreatePayload", "/conversationCreate", AMONG_COLLEAGUES,
+        r#"mutation($user: ID!) { conversationCreate(input: { type: GROUP, title: "Mine", memberIds: [$user] }) { @ } }"#)
+        .naming(&["ConversationCreateInput.memberIds"]),
+    way("Mutation.conversationCreate", "ConversationCreatePayload", "/conversationCreate", AMONG_COLLEAGUES,
+        "mutation($user: ID!) { conversationCreate(input: { type: DIRECT, memberIds: [$user] }) { @ } }"),
+    way("Mutation.conversationMemberAdd", "ConversationMemberAddPayload", "/conversationMemberAdd", OF_THE_CONVERSATION,
+        "mutation($conversation: ID!, $user: ID!) { conversationMemberAdd(input: { conversationId: $conversation, memberIds: [$user] }) { @ } }")
+        .naming(&["ConversationMemberAddInput.conversationId"]),
+    way("Mutation.conversationMemberAdd", "ConversationMemberAddPayload", "/conversationMemberAdd", AMONG_COLLEAGUES,
+        "mutation($own: ID!, $user: ID!) { conversationMemberAdd(input: { conversationId: $own, memberIds: [$user] }) { @ } }")
+        .naming(&["ConversationMemberAddInput.memberIds"]),
+    way("Mutation.messageSend", "MessageSendPayload", "/messageSend", OF_THE_CONVERSATION,
+        r#"mutation($conversation: ID!) { messageSend(input: { conversationId: $conversation, body: "hello" }) { @ } }"#)
+        .naming(&["MessageSendInput.conversationId"]),
+    way("Mutation.messageSend", "Message", "/messageSend/message", OF_THE_CONVERSATION,
+        r#"mutation($own: ID!, $message: ID!) { messageSend(input: { conversationId: $own, body: "quite so", replyToId: $message }) { message { @ } errors { code } } }"#)
+        .naming(&["MessageSendInput.replyToId"]),
+    way("Mutation.typingStart", "TypingStartPayload", "/typingStart", OF_THE_CONVERSATION,
+        "mutation($conversation: ID!) { typingStart(input: { conversationId: $conversation }) { @ } }")
+        .naming(&["TypingStartInput.conversationId"]),
+    way("Mutation.typingStop", "TypingStopPayload", "/typingStop", OF_THE_CONVERSATION,
+        "mutation($conversation: ID!) { typingStop(input: { conversationId: $conversation }) { @ } }")
+        .naming(&["TypingStopInput.conversationId"]),
+    way("Mutation.workspaceCreate", "WorkspaceCreatePayload", "/workspaceCreate", OF_OPERATORS,
+        r#"mutation { workspaceCreate(input: { slug: "pier", name: "Pier" }) { @ } }"#)
+        .for_operators(),
+    // Whether there is a workspace of that name is the operator's to know.
+    way("Mutation.workspaceCreate", "UserError", "/workspaceCreate/errors/0", OF_OPERATORS,
+        r#"mutation($slug: String!) { workspaceCreate(input: { slug: $slug, name: "Again" }) { errors { @ } } }"#)
+        .for_operators(),
+];
+
+/// A subscription, the interface of what it tells, and the inputs through which it names what is not the asker's.
+#[derive(Debug, Clone, Copy)]
+pub struct Live {
+    pub by: &'static str,
+    pub tells: &'static str,
+    pub names: &'static [&'static str],
+}
+
+pub const EVENTS: Live =
+    Live { by: "Subscription.events", tells: "Event", names: &["EventsInput.after", "EventsInput.conversationIds"] };
+pub const SIGNALS: Live =
+    Live { by: "Subscription.signals", tells: "Signal", names: &["SignalsInput.conversationIds"] };
+
+/// The subscriptions are driven by stories of their own, which follow all of it at once.
+pub const LIVE: &[Live] = &[EVENTS, SIGNALS];
+
+/// All the fields of a type.
+pub fn fields_of(name: &str) -> &'static [&'static str] {
+    FIELDS.iter().find(|(known, _)| *known == name).map_or(&[], |(_, fields)| fields)
+}
+
+/// The name of a field, without what follows it.
+pub fn name_of(field: &str) -> &str {
+    field.split([' ', '(']).next().unwrap_or_default()
+}

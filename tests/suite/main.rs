@@ -1,0 +1,40 @@
+//! The product from outside: every story is told twice, on the embedded back ends and on PostgreSQL with Redis.
+
+mod support;
+
+mod conversations;
+mod documents;
+mod events;
+mod faults;
+mod identity;
+mod isolation;
+mod messages;
+mod operation;
+mod program;
+mod property;
+mod signals;
+mod sockets;
+mod storage;
+mod transport;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let stories = [
+        conversations::stories(),
+        documents::stories(),
+        events::stories(),
+        faults::stories(),
+        identity::stories(),
+        isolation::stories(),
+        messages::stories(),
+        operation::stories(),
+        program::stories(),
+        property::stories(),
+        signals::stories(),
+        sockets::stories(),
+        storage::stories(),
+        transport::stories(),
+    ];
+    support::tell(&stories.concat())
+}

@@ -1,0 +1,69 @@
+//! The program itself, as somebody would start it.
+
+use std::{path::Path, process::Stdio};
+
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+};
+
+use super::within;
+
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_jackfield");
+
+/// A running hub.
+pub struct Process {
+    child: Child,
+    pub url: String,
+    /// What it said before it listened.
+    pub said: Vec<String>,
+}
+
+/// The program with these arguments, on this folder, undisturbed by the environment of the tests.
+pub fn command(data: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(PROGRAM);
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("JACKFIELD_")) {
+        command.env_remove(name);
+    }
+    command.arg("--data").arg(data).args(arguments).kill_on_drop(true);
+    command
+}
+
+/// Runs the program to its end: whether it succeeded, and what it said.
+pub async fn run(data: &Path, arguments: &[&str]) -> (bool, String, String) {
+    let output = within("the end of the program", command(data, arguments).output()).await.expect("the program runs");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("the program speaks UTF-8");
+    (output.status.success(), text(output.stdout), text(output.stderr))
+}
+
+impl Process {
+    pub async fn start(data: &Path, arguments: &[&str], environment: &[(&str, String)]) -> Self {
+        let mut all = vec!["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"];
+        all.extend(arguments);
+        let mut command = command(data, &all);
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("the program starts");
+        let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+        let mut said = Vec::new();
+        loop {
+            let line = within("a line", lines.next_line()).await.expect("a line").expect("the program listens");
+            if let Some(url) = line.strip_prefix("listening on ") {
+                return Process { child, url: url.to_owned(), said };
+            }
+            said.push(line);
+        }
+    }
+
+    /// No warning, no last words.
+    pub async fn kill(mut self) {
+        within("the end of the program", self.child.kill()).await.expect("the program can be killed");
+    }
+
+    /// As a service manager would.
+    pub async fn terminate(mut self) -> bool {
+        let id = self.child.id().expect("the program runs").to_string();
+        let told = Command::new("kill").args(["-TERM", &id]).status().await.expect("a signal can be sent");
+        assert!(told.success());
+        within("the end of the program", self.child.wait()).await.expect("it ends").success()
+    }
+}

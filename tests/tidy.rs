@@ -1,0 +1,196 @@
+//! The house keeps its own rules: who may import whom, what a file opens with, and what is published about the API.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the hub lies in the workspace").to_owned()
+}
+
+fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).expect("the folder is there") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if path.is_dir() && !["target", "node_modules", "load", "clients"].contains(&name) {
+            found.extend(files(&path, ending));
+        } else if name.ends_with(ending) {
+            found.push(path);
+        }
+    }
+    assert!(!found.is_empty() || !folder.ends_with("src"), "nothing in {}", folder.display());
+    found
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).expect("the file can be read")
+}
+
+/// Which rooms of the hub a room may import. `error` and `clock` are for everybody; `hub`, `cli` and `main` wire.
+const ROOMS: &[(&str, &[&str])] = &[
+    ("error", &[]),
+    ("clock", &[]),
+    ("store", &[]),
+    ("bus", &[]),
+    ("identity", &[]),
+    ("config", &["store", "bus", "identity"]),
+    ("actions", &["store", "bus"]),
+    ("graphql", &["actions", "config"]),
+    ("http", &["graphql", "actions", "identity", "config"]),
+    ("hub", &["actions", "bus", "config", "graphql", "http", "identity", "store"]),
+    ("cli", &["bus", "config", "graphql", "hub", "identity", "store"]),
+];
+
+/// Crates whose types stay in their room.
+const CRATES: &[(&str, &[&str])] = &[
+    ("sea_orm", &["store"]),
+    ("fred", &["bus"]),
+    ("async_graphql", &["graphql"]),
+    ("axum", &["http"]),
+    ("hyper", &["http"]),
+    ("jsonwebtoken", &["identity", "config"]),
+    ("clap", &["cli"]),
+];
+
+fn room_of(path: &Path) -> String {
+    let inside = path.strip_prefix(root().join("hub/src")).expect("a file of the hub");
+    let first = inside.iter().next().and_then(|part| part.to_str()).expect("a name");
+    first.trim_end_matches(".rs").to_owned()
+}
+
+/// The words that follow `crate::` anywhere in a file, also within braces.
+fn imports(text: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for (at, _) in text.match_indices("crate::") {
+        let rest = &text[at + "crate::".len()..];
+        let word =
+            |text: &str| text.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+        match rest.strip_prefix('{') {
+            None => drop(found.insert(word(rest))),
+            Some(list) => {
+                let (mut depth, mut start) = (0_usize, true);
+                for (at, c) in list.char_indices() {
+                    match c {
+                        '{' => depth += 1,
+                        '}' if depth == 0 => break,
+                        '}' => depth -= 1,
+                        ',' => start = true,
+                        _ if depth == 0 && start && !c.is_whitespace() => {
+                            found.insert(word(&list[at..]));
+                            start = false;
+                        }
+                        _ => {}
+                    }
+                }
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn rooms_import_inward() {
+    let mut wrong = Vec::new();
+    for path in files(&root().join("hub/src"), ".rs") {
+        let (room, text) = (room_of(&path), read(&path));
+        if ["lib", "main"].contains(&room.as_str()) {
+            continue;
+        }
+        let (_, allowed) =
+            ROOMS.iter().find(|(name, _)| *name == room).unwrap_or_else(|| panic!("the room {room} has no rule"));
+        for import in imports(&text) {
+            let is_room = ROOMS.iter().any(|(name, _)| *name == import);
+            if is_room
+                && import != room
+                && !["error", "clock"].contains(&import.as_str())
+                && !allowed.contains(&import.as_str())
+            {
+                wrong.push(format!("{} imports {import}", path.display()));
+            }
+        }
+        for (name, rooms) in CRATES {
+            let used = text.contains(&format!("{name}::")) || text.contains(&format!("use {name}"));
+            if used && !rooms.contains(&room.as_str()) {
+                wrong.push(format!("{} uses {name}", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_domain_knows_no_machinery() {
+    let manifest = read(&root().join("hub/domain/Cargo.toml"));
+    for name in ["tokio", "sea-orm", "axum", "wasmtime", "async-graphql", "fred"] {
+        assert!(!manifest.contains(name), "the domain depends on {name}");
+    }
+    for path in files(&root().join("hub/domain/src"), ".rs") {
+        let text = read(&path);
+        for word in ["SystemTime", "Instant::now", "now_v7", "new_v4", "std::env", "std::fs"] {
+            assert!(!text.contains(word), "{} has {word}", path.display());
+        }
+    }
+}
+
+#[test]
+fn every_file_says_what_it_is_for() {
+    for folder in ["hub/src", "hub/domain/src", "migrations/src", "tests"] {
+        for path in files(&root().join(folder), ".rs") {
+            assert!(read(&path).starts_with("//! "), "{} does not", path.display());
+        }
+    }
+}
+
+#[test]
+fn nothing_sleeps_in_a_test() {
+    let sleep = ["sle", "ep("].concat();
+    for path in files(&root().join("tests"), ".rs") {
+        assert!(!read(&path).contains(&sleep), "{} does", path.display());
+    }
+}
+
+/// `UPDATE_SCHEMA=1 cargo test --test tidy` rewrites it.
+#[test]
+fn the_published_schema_is_the_one_that_is_served() {
+    let (path, served) = (root().join("schema.graphql"), jackfield::graphql::sdl());
+    if std::env::var_os("UPDATE_SCHEMA").is_some() {
+        fs::write(&path, &served).expect("the file can be written");
+    }
+    assert!(read(&path) == served, "schema.graphql is not what the hub serves: run with UPDATE_SCHEMA=1");
+}
+
+#[test]
+fn everything_in_the_schema_is_described() {
+    let mut described = false;
+    let mut missing = Vec::new();
+    let sdl = jackfield::graphql::sdl();
+    let mut in_text = false;
+    for (number, line) in sdl.lines().enumerate() {
+        let line = line.trim();
+        if line.starts_with(r#"""""#) {
+            in_text = !in_text && !(line.len() > 3 && line.ends_with(r#"""""#));
+            described = true;
+        } else if in_text {
+        } else if line.is_empty()
+            || line == "}"
+            || line == ")"
+            || line.starts_with(')')
+            || line.starts_with("schema")
+            || line.starts_with("directive")
+            || ["query:", "mutation:", "subscription:"].iter().any(|root| line.starts_with(root))
+        {
+            described = false;
+        } else {
+            let has_root_name =
+                ["type Query", "type Mutation", "type Subscription"].iter().any(|root| line.starts_with(root));
+            if !described && !has_root_name {
+                missing.push(format!("{}: {line}", number + 1));
+            }
+            described = false;
+        }
+    }
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+}
