@@ -7,6 +7,7 @@ mod cors;
 mod entrance;
 mod graphql;
 mod pages;
+mod parting;
 mod request;
 mod server;
 mod socket;

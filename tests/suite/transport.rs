@@ -266,10 +266,12 @@ stories! {
             "POST /graphql HTTP/1.1\r\nhost: hub\r\ncontent-type: application/json\r\nauthorization: Bearer {}\r\n",
             ann.token
         );
-        // Who says that it is too long is answered before a byte of it came, and the hub hangs up.
+        // Who says that it is too long is answered before a byte of it came, and the hub hangs up; who goes on sending for
+        // a while is heard out, and can still read why.
         let mut wire = Wire::connect(&ann.url).await;
         wire.send(format!("{head}content-length: 20000000\r\n\r\n")).await;
         assert!(wire.head().await.expect("an answer").starts_with("HTTP/1.1 413 "));
+        wire.send(vec![b' '; 4_000_000]).await;
         assert!(String::from_utf8_lossy(&wire.rest().await).contains("longer than 1 MiB"));
 
         // Who does not say so is cut off when it has become too long. What the network holds on the way counts as sent.

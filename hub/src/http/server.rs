@@ -12,7 +12,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use super::Gate;
+use super::{Gate, parting::Courteous};
 
 /// Who takes longer to say what it wants is cut off.
 const HEADER_LIMIT: Duration = Duration::from_secs(10);
@@ -59,6 +59,7 @@ async fn converse(
     router: Router,
     draining: CancellationToken,
 ) -> Result<(), hyper::Error> {
+    let stream = Courteous::new(stream, place.clone());
     let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo::<SocketAddr>(peer));
         // For a WebSocket, which outlives this conversation.
