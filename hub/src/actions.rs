@@ -1,9 +1,11 @@
 //! What a viewer can do. The only code that knows the order of steps; everything outside calls in here, and everything
 //! inside asks the store, the bus and the rules.
 
+pub mod audit;
 pub mod conversations;
 pub mod events;
 pub mod feed;
+pub mod memory;
 pub mod messages;
 pub mod setup;
 pub mod typing;
@@ -11,9 +13,9 @@ pub mod users;
 pub mod viewers;
 pub mod workspaces;
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
-use jackfield_domain::{ConversationId, Policy, UserId, WorkspaceId, WorkspaceRole, users::User};
+use jackfield_domain::{By, ConversationId, Policy, UserId, WorkspaceId, WorkspaceRole, users::User};
 
 use crate::{Error, Result, bus::Bus, clock::Clock, store::Store};
 
@@ -22,34 +24,56 @@ pub struct Core {
     pub store: Store,
     pub bus: Bus,
     pub clock: Clock,
+    /// What a workspace has that says nothing else.
     pub policy: Policy,
+    pub memory: Arc<memory::Memory>,
     pub feeds: feed::Feeds,
     pub typing: typing::Table,
 }
 
 /// Somebody who has shown who they are. There is one way to become one: [`viewers::enter`].
 #[derive(Debug, Clone)]
-pub struct Viewer(Arc<User>);
+pub struct Viewer {
+    user: Arc<User>,
+    /// From where they speak this time.
+    address: Option<IpAddr>,
+}
 
 impl Viewer {
     pub fn id(&self) -> UserId {
-        self.0.id
+        self.user.id
     }
 
     pub fn workspace(&self) -> WorkspaceId {
-        self.0.workspace
+        self.user.workspace
     }
 
     pub fn role(&self) -> WorkspaceRole {
-        self.0.role
+        self.user.role
     }
 
     pub fn is_operator(&self) -> bool {
-        self.0.is_operator
+        self.user.is_operator
     }
 
     pub fn user(&self) -> &User {
-        &self.0
+        &self.user
+    }
+
+    /// The same, speaking from this address.
+    pub fn at(&self, address: Option<IpAddr>) -> Self {
+        Viewer { user: self.user.clone(), address }
+    }
+
+    /// Who does what is about to be done, when, and from where.
+    pub fn by(&self, core: &Core) -> By {
+        By {
+            id: core.clock.new_id(),
+            workspace: self.workspace(),
+            user: self.id(),
+            at: core.clock.now(),
+            address: self.address,
+        }
     }
 }
 

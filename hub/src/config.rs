@@ -258,7 +258,7 @@ impl Config {
     fn check(&self) -> Result<()> {
         self.place()?;
         self.link()?;
-        self.policy.check().map_err(wrong)?;
+        self.policy.check().map_err(|refused| wrong(format!("policy.{refused}")))?;
         self.metrics_listen()?;
         self.issuers()?;
         for (name, value) in [

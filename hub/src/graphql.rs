@@ -3,6 +3,7 @@
 //! Nothing here decides who may see what: every field asks `actions`, in the name of a `Reader`.
 
 mod answers;
+mod audit;
 mod conversations;
 pub mod documents;
 mod errors;
@@ -12,6 +13,7 @@ mod loaders;
 mod messages;
 mod nodes;
 mod pages;
+mod policies;
 mod scalars;
 mod scope;
 mod signals;
@@ -30,6 +32,8 @@ pub struct Query(
     users::UserQuery,
     conversations::ConversationQuery,
     messages::MessageQuery,
+    workspaces::WorkspaceQuery,
+    audit::AuditQuery,
     events::EventQuery,
 );
 

@@ -53,6 +53,7 @@ impl Hub {
             bus: Bus::connect(&config.link().map_err(fault)?)?,
             clock,
             policy: config.policy.clone(),
+            memory: Arc::default(),
             feeds: feed::Feeds::default(),
             typing: typing::Table::default(),
         });

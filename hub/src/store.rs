@@ -3,6 +3,7 @@
 //! Reads go straight to a pool of readers. Every write goes through the one [`writer`] of this node, which numbers the
 //! events of a workspace densely and commits many messages as one transaction. No type of SeaORM leaves this module.
 
+mod audit;
 mod conversations;
 mod error;
 mod log;
@@ -28,7 +29,7 @@ pub use log::TrimLog;
 pub use members::AddMembers;
 pub use secrets::{ConsumeSignInLink, CreateSignInLink, EnsureSecret};
 pub use users::ProvisionUser;
-pub use workspaces::CreateWorkspace;
+pub use workspaces::{CreateWorkspace, UpdateWorkspace};
 pub use writer::{Change, Outgoing, Sent, Work};
 
 use crate::Result;

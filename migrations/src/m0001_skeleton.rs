@@ -24,6 +24,9 @@ enum Workspaces {
     Id,
     Slug,
     Name,
+    Status,
+    SignUp,
+    Policy,
     CreatedAt,
 }
 
@@ -99,6 +102,7 @@ enum Events {
     At,
     ActorId,
     ConversationId,
+    UserId,
     Fact,
 }
 
@@ -146,6 +150,9 @@ impl MigrationTrait for Migration {
                     .col(uuid(Workspaces::Id).primary_key())
                     .col(text_uniq(Workspaces::Slug))
                     .col(text(Workspaces::Name))
+                    .col(text(Workspaces::Status))
+                    .col(text(Workspaces::SignUp))
+                    .col(text(Workspaces::Policy))
                     .col(big_integer(Workspaces::CreatedAt))
                     .to_owned(),
             )
@@ -312,6 +319,7 @@ impl MigrationTrait for Migration {
                     .col(big_integer(Events::At))
                     .col(uuid_null(Events::ActorId))
                     .col(uuid_null(Events::ConversationId))
+                    .col(uuid_null(Events::UserId))
                     .col(text(Events::Fact))
                     .primary_key(Index::create().col(Events::WorkspaceId).col(Events::Position))
                     .to_owned(),

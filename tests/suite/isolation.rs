@@ -9,8 +9,8 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
 use self::{
-    cast::{Asker, Cast, Outsider, invented, type_in},
-    table::{EVENTS, FIELDS, LIVE, Live, SIGNALS, Sees, WAYS, Way, fields_of, name_of},
+    cast::{Asker, Cast, Outsider, invented, set_policy, type_in},
+    table::{EVENTS, FIELDS, LIVE, Live, Rightful, SIGNALS, Sees, WAYS, Way, fields_of, name_of},
 };
 use crate::{
     stories,
@@ -106,6 +106,7 @@ stories! {
         world.person_with("Bartholomew", json!({ "workspace": "harbour", "name": "Bart" })).await;
         let new = cast.ann.group("Quay at dawn", &[&cast.bob]).await;
         cast.ann.add(&new, &[&cleo]).await;
+        set_policy(cast.rightful(Rightful::Owner), "bodyMaxCharacters: 9997").await;
         cast.ann.say(&new, "the heron has landed").await;
         cast.bob.say(&cast.conversation(), "a heron again").await;
         of_ann.until(|event| event["message"]["body"] == json!("a heron again")).await;

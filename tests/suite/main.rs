@@ -16,6 +16,7 @@ mod signals;
 mod sockets;
 mod storage;
 mod transport;
+mod workspaces;
 
 use std::process::ExitCode;
 
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         sockets::stories(),
         storage::stories(),
         transport::stories(),
+        workspaces::stories(),
     ];
     support::tell(&stories.concat())
 }

@@ -126,11 +126,8 @@ impl CheckedConversation {
 
 /// May this many more people join a group that has this many?
 pub fn room_for(present: usize, more: usize, policy: &Policy) -> Result<(), Rejection> {
-    let count = present + more;
-    if count > policy.group_max_members {
-        return Err(Rejection::GroupFull { count, max: policy.group_max_members });
-    }
-    Ok(())
+    let (count, max) = (present + more, policy.group_max_members as usize);
+    if count > max { Err(Rejection::GroupFull { count, max }) } else { Ok(()) }
 }
 
 /// May anybody be added to a conversation of this kind?

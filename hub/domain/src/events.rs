@@ -30,6 +30,7 @@ pub struct Event {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Fact {
     WorkspaceCreated,
+    WorkspaceUpdated,
     UserJoined { user: UserId },
     UserUpdated { user: UserId },
     ConversationCreated { conversation: ConversationId, members: Vec<UserId> },
@@ -42,6 +43,8 @@ words! {
     EventKind {
         /// The workspace was made.
         WorkspaceCreated = "workspace_created",
+        /// The workspace's name, sign-up, status or policy changed.
+        WorkspaceUpdated = "workspace_updated",
         /// Somebody was seen in the workspace for the first time.
         UserJoined = "user_joined",
         /// Somebody's name or role changed.
@@ -62,12 +65,15 @@ pub enum Audience {
     Workspace,
     /// The members of a conversation, as of the moment of delivery.
     Conversation(ConversationId),
+    /// One user alone, wherever they are signed in.
+    User(UserId),
 }
 
 impl Fact {
     pub fn kind(&self) -> EventKind {
         match self {
             Fact::WorkspaceCreated => EventKind::WorkspaceCreated,
+            Fact::WorkspaceUpdated => EventKind::WorkspaceUpdated,
             Fact::UserJoined { .. } => EventKind::UserJoined,
             Fact::UserUpdated { .. } => EventKind::UserUpdated,
             Fact::ConversationCreated { .. } => EventKind::ConversationCreated,
@@ -78,10 +84,24 @@ impl Fact {
 
     pub fn audience(&self) -> Audience {
         match self {
-            Fact::WorkspaceCreated | Fact::UserJoined { .. } | Fact::UserUpdated { .. } => Audience::Workspace,
+            Fact::WorkspaceCreated | Fact::WorkspaceUpdated | Fact::UserJoined { .. } | Fact::UserUpdated { .. } => {
+                Audience::Workspace
+            }
             Fact::ConversationCreated { conversation, .. }
             | Fact::ConversationMembersAdded { conversation, .. }
             | Fact::MessageSent { conversation, .. } => Audience::Conversation(*conversation),
+        }
+    }
+
+    /// The conversation that it is about, for those who follow only some.
+    pub fn conversation(&self) -> Option<ConversationId> {
+        match self {
+            Fact::WorkspaceCreated | Fact::WorkspaceUpdated | Fact::UserJoined { .. } | Fact::UserUpdated { .. } => {
+                None
+            }
+            Fact::ConversationCreated { conversation, .. }
+            | Fact::ConversationMembersAdded { conversation, .. }
+            | Fact::MessageSent { conversation, .. } => Some(*conversation),
         }
     }
 

@@ -3,11 +3,13 @@
 //! Everything here is a pure function of its arguments: no clock is read, no id is made, nothing is awaited. What
 //! may happen is decided here; how and when it happens is decided by those who call.
 
+pub mod audit;
 pub mod conversations;
 pub mod events;
 pub mod ids;
 pub mod messages;
 pub mod pages;
+pub mod permissions;
 pub mod policy;
 pub mod rejection;
 pub mod roles;
@@ -17,9 +19,10 @@ pub mod time;
 pub mod users;
 pub mod workspaces;
 
+pub use audit::{AuditAction, AuditEntry, By};
 pub use events::{Event, Fact, Position};
 pub use ids::{ConversationId, MessageId, UserId, WorkspaceId};
-pub use policy::Policy;
+pub use policy::{Policy, PolicyChanges};
 pub use rejection::{ErrorCode, Rejection};
 pub use roles::{ConversationRole, WorkspaceRole};
 pub use time::Timestamp;

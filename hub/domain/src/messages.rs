@@ -40,7 +40,7 @@ impl CheckedMessage {
         if draft.body.contains('\0') {
             return Err(Rejection::ControlCharacter { field: "body" });
         }
-        text::within("body", &draft.body, policy.body_max_characters)?;
+        text::within("body", &draft.body, policy.body_max_characters as usize)?;
         let client_message_id =
             draft.client_message_id.as_deref().map(|key| text::line("clientMessageId", key, 128)).transpose()?;
         Ok(Self(MessageDraft { client_message_id, ..draft }))

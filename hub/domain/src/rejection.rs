@@ -41,6 +41,8 @@ pub enum Rejection {
     ControlCharacter { field: &'static str },
     #[error("{field} must be {expected}")]
     Invalid { field: &'static str, expected: &'static str },
+    #[error("{field} is {value}; it must be from {low} to {high}")]
+    OutOfBounds { field: &'static str, value: u64, low: u64, high: u64 },
     #[error("a group has at most {max} members, this would make {count}")]
     GroupFull { count: usize, max: usize },
     #[error("a direct conversation is between you and exactly one other person")]
@@ -66,6 +68,7 @@ impl Rejection {
             Rejection::GroupFull { .. } => ErrorCode::LimitReached,
             Rejection::ControlCharacter { .. }
             | Rejection::Invalid { .. }
+            | Rejection::OutOfBounds { .. }
             | Rejection::DirectNeedsTwo
             | Rejection::DirectIsClosedToOthers => ErrorCode::Invalid,
             Rejection::ConversationClosed { .. } => ErrorCode::ConversationClosed,
@@ -81,7 +84,8 @@ impl Rejection {
             | Rejection::Missing { field }
             | Rejection::TooLong { field, .. }
             | Rejection::ControlCharacter { field }
-            | Rejection::Invalid { field, .. } => Some(field),
+            | Rejection::Invalid { field, .. }
+            | Rejection::OutOfBounds { field, .. } => Some(field),
             Rejection::GroupFull { .. } | Rejection::DirectNeedsTwo => Some("memberIds"),
             Rejection::DirectIsClosedToOthers | Rejection::ConversationClosed { .. } => Some("conversationId"),
             Rejection::IdempotencyKeyReused => Some("clientMessageId"),

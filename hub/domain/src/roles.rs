@@ -52,10 +52,3 @@ words! {
         Member = "member",
     }
 }
-
-impl ConversationRole {
-    /// Owners and admins of a group choose who takes part.
-    pub fn may_add_members(self) -> bool {
-        matches!(self, ConversationRole::Owner | ConversationRole::Admin)
-    }
-}

@@ -1,6 +1,28 @@
 //! Workspaces: the tenants, and the rules for making one.
 
-use crate::{Rejection, Timestamp, WorkspaceId, text};
+use crate::{PolicyChanges, Rejection, Timestamp, WorkspaceId, roles::words, text};
+
+words! {
+    /// Whether a workspace can be entered.
+    WorkspaceStatus {
+        /// It goes on.
+        Active = "active",
+        /// Nobody comes in until an operator lets them in again; nothing in it is lost.
+        Suspended = "suspended",
+    }
+}
+
+words! {
+    /// Who may make an account of their own.
+    SignUp {
+        /// Nobody.
+        Closed = "closed",
+        /// Who has an invitation.
+        Invited = "invited",
+        /// Anybody.
+        Open = "open",
+    }
+}
 
 /// What an operator asks for.
 #[derive(Debug, Clone)]
@@ -38,6 +60,10 @@ pub struct Workspace {
     pub id: WorkspaceId,
     pub slug: String,
     pub name: String,
+    pub status: WorkspaceStatus,
+    pub sign_up: SignUp,
+    /// Where its policy differs from that of the hub.
+    pub policy: PolicyChanges,
     pub created_at: Timestamp,
 }
 

@@ -1,20 +1,23 @@
 //! Making, finding and listing conversations.
 
+use std::sync::Arc;
+
 use jackfield_domain::{
     ConversationId, Rejection, UserId,
-    conversations::{ActivityKey, CheckedConversation, Conversation, ConversationDraft, Member},
+    conversations::{ActivityKey, CheckedConversation, Conversation, ConversationDraft, Member, room_for},
     pages::{Page, Slice},
 };
 
-use super::{Core, Reader, Viewer};
+use super::{Core, Reader, Viewer, workspaces};
 use crate::{
     Result,
     store::{AddMembers, CreateConversation},
 };
 
 /// A new group, or the direct conversation of the pair, which is made only once.
-pub async fn create(core: &Core, viewer: &Viewer, draft: ConversationDraft) -> Result<Conversation> {
-    let conversation = CheckedConversation::check(draft, viewer.id(), &core.policy)?;
+pub async fn create(core: &Arc<Core>, viewer: &Viewer, draft: ConversationDraft) -> Result<Conversation> {
+    let policy = workspaces::policy(core, viewer.workspace()).await?;
+    let conversation = CheckedConversation::check(draft, viewer.id(), &policy)?;
     let id = ConversationId(core.clock.new_id());
     core.store
         .change(CreateConversation { id, workspace: viewer.workspace(), at: core.clock.now(), conversation })
@@ -23,7 +26,7 @@ pub async fn create(core: &Core, viewer: &Viewer, draft: ConversationDraft) -> R
 
 /// Adds people to a group that the viewer runs.
 pub async fn add_members(
-    core: &Core,
+    core: &Arc<Core>,
     viewer: &Viewer,
     conversation: ConversationId,
     mut members: Vec<UserId>,
@@ -33,10 +36,8 @@ pub async fn add_members(
     if members.is_empty() {
         return Err(Rejection::Missing { field: "memberIds" }.into());
     }
-    if members.len() > core.policy.group_max_members {
-        let (count, max) = (members.len(), core.policy.group_max_members);
-        return Err(Rejection::GroupFull { count, max }.into());
-    }
+    let policy = workspaces::policy(core, viewer.workspace()).await?;
+    room_for(0, members.len(), &policy)?;
     core.store
         .change(AddMembers {
             workspace: viewer.workspace(),
@@ -44,7 +45,7 @@ pub async fn add_members(
             actor: viewer.id(),
             members,
             at: core.clock.now(),
-            policy: core.policy.clone(),
+            policy,
         })
         .await
 }

@@ -28,18 +28,18 @@ pub async fn missed(core: &Core, viewer: &Viewer, after: Position, until: Positi
     Ok((core.store.events_for(viewer.workspace(), viewer.id(), after, walked).await?, walked))
 }
 
-/// Takes away what is older than the policy keeps, a bounded piece at a time; answers how many events went.
+/// Takes away what is older than each workspace's policy keeps, a bounded piece at a time; answers how many events went.
 pub async fn trim(core: &Arc<Core>) -> Result<u64> {
-    let before = core.clock.now().before(core.policy.event_retention());
     let mut trimmed = 0;
     let mut after = None;
     loop {
-        let workspaces = core.store.workspace_ids(after).await?;
-        let Some(last) = workspaces.last().copied() else { return Ok(trimmed) };
+        let workspaces = core.store.workspaces(after).await?;
+        let Some(last) = workspaces.last() else { return Ok(trimmed) };
+        after = Some(last.id);
         for workspace in workspaces {
-            trimmed += trim_one(core, workspace, before).await?;
+            let before = core.clock.now().before(core.policy.with(&workspace.policy).event_retention());
+            trimmed += trim_one(core, workspace.id, before).await?;
         }
-        after = Some(last);
     }
 }
 

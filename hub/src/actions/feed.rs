@@ -13,7 +13,7 @@ use std::{
 use jackfield_domain::{Position, WorkspaceId, events::Entry, signals::Signal};
 use tokio::sync::{Notify, broadcast, watch};
 
-use super::Core;
+use super::{Core, memory::Memory};
 use crate::{Result, bus::Note};
 
 /// How many entries a feed keeps for readers that are a little behind; the others read the table.
@@ -33,6 +33,7 @@ pub struct Feeds {
 
 pub struct Feed {
     workspace: WorkspaceId,
+    memory: Arc<Memory>,
     /// The last entries, without a hole; the last of them is the head.
     kept: RwLock<VecDeque<Arc<Entry>>>,
     head: watch::Sender<Position>,
@@ -73,6 +74,7 @@ pub async fn open(core: &Arc<Core>, workspace: WorkspaceId) -> Result<Arc<Feed>>
     let head = core.store.log_bounds(workspace).await?.head;
     let feed = Arc::new(Feed {
         workspace,
+        memory: core.memory.clone(),
         kept: RwLock::default(),
         head: watch::Sender::new(head),
         signals: broadcast::Sender::new(SIGNALS),
@@ -118,6 +120,7 @@ impl Feed {
                 break;
             }
             head = entry.event.position;
+            self.memory.learn(&entry.event);
             kept.push_back(entry);
         }
         while kept.len() > KEPT {
@@ -165,6 +168,7 @@ async fn keep_up(core: Weak<Core>, feed: Weak<Feed>) {
                     if first > this.head().next() {
                         let mut kept = this.kept.write().expect("nothing panics while it holds this lock");
                         kept.clear();
+                        this.memory.forget(this.workspace);
                         this.head.send_replace(Position(first.0 - 1));
                     }
                     this.append(events.into_iter().map(|event| Arc::new(Entry { event, message: None })).collect());
@@ -266,6 +270,7 @@ async fn compare(core: &Core) -> Result<()> {
             let looked_at = *feed.looked_at.lock().expect("nothing panics while it holds this lock");
             let used = feed.head.receiver_count() > 0 || looked_at.elapsed() < IDLE;
             if !used {
+                core.memory.forget(*workspace);
                 core.bus.unwatch(*workspace);
             }
             used

@@ -1,5 +1,7 @@
 //! Sending and reading messages.
 
+use std::sync::Arc;
+
 use jackfield_domain::{
     MessageId, Timestamp,
     conversations::Conversation,
@@ -7,7 +9,7 @@ use jackfield_domain::{
     pages::{Direction, Page, Slice},
 };
 
-use super::{Core, Reader, Viewer, typing};
+use super::{Core, Reader, Viewer, memory, typing};
 use crate::{
     Result,
     store::{Outgoing, Sent},
@@ -15,8 +17,9 @@ use crate::{
 
 /// Sends a message: the words are checked, then all the rest is decided and stored in one transaction. When this
 /// returns, the message is in the store and its event in the log.
-pub async fn send(core: &Core, viewer: &Viewer, draft: MessageDraft) -> Result<Sent> {
-    let message = CheckedMessage::check(draft, &core.policy)?;
+pub async fn send(core: &Arc<Core>, viewer: &Viewer, draft: MessageDraft) -> Result<Sent> {
+    let known = memory::workspace(core, viewer.workspace()).await?;
+    let message = CheckedMessage::check(draft, &known.policy)?;
     let conversation = message.conversation();
     let id = MessageId(core.clock.new_id());
     let outgoing = Outgoing { id, workspace: viewer.workspace(), sender: viewer.id(), at: core.clock.now(), message };

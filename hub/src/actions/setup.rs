@@ -46,7 +46,7 @@ pub async fn first_start(core: &Arc<Core>) -> Result<Option<String>> {
     let draft = WorkspaceDraft { slug: FIRST_WORKSPACE.to_owned(), name: "Default".to_owned() };
     let workspace = CheckedWorkspace::check(&draft)?;
     let id = WorkspaceId(core.clock.new_id());
-    match core.store.change(CreateWorkspace { id, at, actor: None, workspace }).await {
+    match core.store.change(CreateWorkspace { id, at, workspace, by: None }).await {
         // Another node was faster: the link is its to print.
         Err(Error::Rejected(_)) => return Ok(None),
         other => drop(other?),

@@ -11,7 +11,7 @@ use jackfield_domain::{
 };
 use tokio::sync::Notify;
 
-use super::{Core, Viewer};
+use super::{Core, Viewer, workspaces};
 use crate::{Result, bus::Note};
 
 /// More people than this typing at once are not kept track of; it is only a signal.
@@ -24,9 +24,9 @@ pub struct Table {
 }
 
 /// The viewer begins to type, or goes on; answers until when that stands.
-pub async fn start(core: &Core, viewer: &Viewer, conversation: ConversationId) -> Result<Timestamp> {
+pub async fn start(core: &Arc<Core>, viewer: &Viewer, conversation: ConversationId) -> Result<Timestamp> {
     must_take_part(core, viewer, conversation).await?;
-    let until = core.clock.now() + core.policy.typing_ttl();
+    let until = core.clock.now() + workspaces::policy(core, viewer.workspace()).await?.typing_ttl();
     signal(core, viewer, conversation, Typing::Started { until });
     Ok(until)
 }

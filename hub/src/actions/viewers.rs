@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use jackfield_domain::{UserId, users::Person};
+use jackfield_domain::{UserId, users::Person, workspaces::WorkspaceStatus};
 
 use super::{Core, Viewer, feed};
 use crate::{Error, Result, store::ProvisionUser};
@@ -12,6 +12,9 @@ pub async fn enter(core: &Arc<Core>, workspace: &str, person: Person) -> Result<
     let Some(workspace) = core.store.workspace_by_slug(workspace).await? else {
         return Err(Error::Unauthenticated("the token is for a workspace that is not here".to_owned()));
     };
+    if workspace.status == WorkspaceStatus::Suspended {
+        return Err(Error::Unauthenticated("the workspace is suspended".to_owned()));
+    }
     let known = core.store.user_by_subject(workspace.id, &person.issuer, &person.subject).await?;
     let as_vouched = known
         .filter(|user| user.name == person.name && user.role == person.role && user.is_operator == person.is_operator);
@@ -23,5 +26,5 @@ pub async fn enter(core: &Arc<Core>, workspace: &str, person: Person) -> Result<
     };
     // From the first sight of a member on, this node hears what is going on in the workspace.
     feed::open(core, workspace.id).await?;
-    Ok(Viewer(Arc::new(user)))
+    Ok(Viewer { user: Arc::new(user), address: None })
 }

@@ -1,21 +1,68 @@
-//! Making and seeing workspaces.
+//! Making, changing and seeing workspaces.
+
+use std::sync::Arc;
 
 use jackfield_domain::{
-    Rejection, WorkspaceId,
-    workspaces::{CheckedWorkspace, Workspace, WorkspaceDraft},
+    Policy, PolicyChanges, Rejection, WorkspaceId,
+    permissions::{Act, may},
+    text,
+    workspaces::{CheckedWorkspace, SignUp, Workspace, WorkspaceDraft, WorkspaceStatus},
 };
 
-use super::{Core, Reader, Viewer};
-use crate::{Result, store::CreateWorkspace};
+use super::{Core, Reader, Viewer, memory};
+use crate::{
+    Result,
+    store::{CreateWorkspace, UpdateWorkspace},
+};
 
 /// A new workspace with an empty log; only an operator makes one.
 pub async fn create(core: &Core, viewer: &Viewer, draft: &WorkspaceDraft) -> Result<Workspace> {
-    if !viewer.is_operator() {
-        return Err(Rejection::NotAllowed { who: "an operator of the hub" }.into());
-    }
+    must_be_operator(viewer)?;
     let workspace = CheckedWorkspace::check(draft)?;
     let id = WorkspaceId(core.clock.new_id());
-    core.store.change(CreateWorkspace { id, at: core.clock.now(), actor: Some(viewer.id()), workspace }).await
+    let by = viewer.by(core);
+    core.store.change(CreateWorkspace { id, at: by.at, workspace, by: Some(by) }).await
+}
+
+/// What may be changed of a workspace; what is left out stays.
+#[derive(Debug, Default)]
+pub struct WorkspaceChanges {
+    pub name: Option<String>,
+    pub sign_up: Option<SignUp>,
+    pub status: Option<WorkspaceStatus>,
+}
+
+/// Changes a workspace: one's own by those who run it, any by an operator, who alone suspends and restores.
+pub async fn update(
+    core: &Core,
+    viewer: &Viewer,
+    id: Option<WorkspaceId>,
+    changes: WorkspaceChanges,
+) -> Result<Workspace> {
+    let id = reach(viewer, id)?;
+    if changes.status.is_some() {
+        must_be_operator(viewer)?;
+    }
+    let name = changes.name.map(|name| text::line("name", &name, 80)).transpose()?;
+    let WorkspaceChanges { sign_up, status, .. } = changes;
+    core.store.change(UpdateWorkspace { id, by: viewer.by(core), name, sign_up, status, policy: None }).await
+}
+
+/// Changes numbers and switches of the viewer's own workspace.
+pub async fn update_policy(core: &Core, viewer: &Viewer, changes: PolicyChanges) -> Result<Workspace> {
+    may(viewer.role(), Act::RunWorkspace)?;
+    // Each has bounds of its own, so that those that are not changed cannot be at fault.
+    Policy::default().with(&changes).check()?;
+    core.store
+        .change(UpdateWorkspace {
+            id: viewer.workspace(),
+            by: viewer.by(core),
+            name: None,
+            sign_up: None,
+            status: None,
+            policy: Some(changes),
+        })
+        .await
 }
 
 /// One's own workspace, and for an operator any.
@@ -25,4 +72,27 @@ pub async fn visible(core: &Core, reader: &Reader, id: WorkspaceId) -> Result<Op
         Reader::Nobody | Reader::Audience { .. } => reader.workspace() == Some(id),
     };
     if allowed { core.store.workspace(id).await } else { Ok(None) }
+}
+
+/// The policy that is in force in a workspace.
+pub async fn policy(core: &Arc<Core>, workspace: WorkspaceId) -> Result<Policy> {
+    Ok(memory::workspace(core, workspace).await?.policy.clone())
+}
+
+/// The workspace that is meant, if the viewer may change it; to all others it is not there.
+fn reach(viewer: &Viewer, id: Option<WorkspaceId>) -> Result<WorkspaceId> {
+    let id = id.unwrap_or(viewer.workspace());
+    if viewer.is_operator() {
+        return Ok(id);
+    }
+    may(viewer.role(), Act::RunWorkspace)?;
+    if id == viewer.workspace() {
+        Ok(id)
+    } else {
+        Err(Rejection::NotFound { what: "workspace", field: "workspaceId" }.into())
+    }
+}
+
+fn must_be_operator(viewer: &Viewer) -> Result<()> {
+    if viewer.is_operator() { Ok(()) } else { Err(Rejection::NotAllowed { who: "an operator of the hub" }.into()) }
 }

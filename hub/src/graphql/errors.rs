@@ -44,9 +44,21 @@ impl From<Rejection> for UserError {
     fn from(rejection: Rejection) -> Self {
         let path = rejection
             .field()
-            .map(|field| std::iter::once("input").chain(field.split('.')).map(str::to_owned).collect());
+            .map(|field| std::iter::once("input").map(str::to_owned).chain(field.split('.').map(camel_case)).collect());
         UserError { code: rejection.code().into(), message: rejection.to_string(), path }
     }
+}
+
+/// A field as the API spells it.
+fn camel_case(name: &str) -> String {
+    let mut words = name.split('_');
+    let first = words.next().unwrap_or_default().to_owned();
+    words.fold(first, |mut name, word| {
+        let mut letters = word.chars();
+        name.extend(letters.next().map(|letter| letter.to_ascii_uppercase()));
+        name.push_str(letters.as_str());
+        name
+    })
 }
 
 /// Parts what a rule refused, which goes into the payload, from what is a fault.
@@ -96,6 +108,7 @@ pub fn bad_request(code: &str, message: impl Into<String>, request_id: &str) -> 
 
 fn code(fault: &Error) -> &'static str {
     match fault {
+        Error::Rejected(Rejection::NotAllowed { .. }) => "NOT_ALLOWED",
         Error::Rejected(_) => "BAD_REQUEST",
         Error::Unauthenticated(_) => "UNAUTHENTICATED",
         Error::Unavailable(_) => "UNAVAILABLE",

@@ -16,6 +16,7 @@ use super::{
     scalars::{DateTime, EventCursor},
     scope::Scoped,
     users::User,
+    workspaces::Workspace,
 };
 use crate::actions;
 
@@ -25,6 +26,8 @@ use crate::actions;
 pub enum EventKind {
     /// The workspace was made.
     WorkspaceCreated,
+    /// The workspace's name, sign-up, status or policy changed.
+    WorkspaceUpdated,
     /// Somebody was seen in the workspace for the first time.
     UserJoined,
     /// Somebody's name or role changed.
@@ -46,6 +49,7 @@ pub enum EventKind {
 ))]
 pub enum Event {
     WorkspaceCreated(WorkspaceCreated),
+    WorkspaceUpdated(WorkspaceUpdated),
     UserJoined(UserJoined),
     UserUpdated(UserUpdated),
     ConversationCreated(ConversationCreated),
@@ -98,6 +102,33 @@ impl WorkspaceCreated {
     /// When it happened.
     async fn at(&self) -> DateTime {
         self.0.at()
+    }
+}
+
+pub struct WorkspaceUpdated(Logged);
+
+/// The workspace's name, sign-up, status or policy changed.
+#[Object]
+impl WorkspaceUpdated {
+    /// Where this event stands; hand it back to go on behind it.
+    pub async fn cursor(&self) -> EventCursor {
+        self.0.cursor()
+    }
+
+    /// When it happened.
+    async fn at(&self) -> DateTime {
+        self.0.at()
+    }
+
+    /// Who did it; null where it was not somebody of this workspace.
+    async fn actor(&self, ctx: &Context<'_>) -> Result<Option<User>> {
+        self.0.user(ctx, self.0.entry.event.actor).await
+    }
+
+    /// The workspace as it is now.
+    async fn workspace(&self, ctx: &Context<'_>) -> Result<Option<Workspace>> {
+        let workspace = self.0.entry.event.workspace;
+        Ok(actions::workspaces::visible(ctx.core(), &ctx.moment().reader, workspace).await?.map(Workspace))
     }
 }
 
@@ -260,6 +291,7 @@ impl Event {
                 let logged = Logged { entry: entry.clone() };
                 match &entry.event.fact {
                     Fact::WorkspaceCreated => WorkspaceCreated(logged).into(),
+                    Fact::WorkspaceUpdated => WorkspaceUpdated(logged).into(),
                     Fact::UserJoined { user } => UserJoined(logged, *user).into(),
                     Fact::UserUpdated { user } => UserUpdated(logged, *user).into(),
                     Fact::ConversationCreated { conversation, .. } => ConversationCreated(logged, *conversation).into(),

@@ -18,7 +18,7 @@ use async_graphql::{InputType, Response, Value};
 use futures_util::{Stream, StreamExt, stream::BoxStream};
 use jackfield_domain::{
     Fact, Position, WorkspaceId,
-    events::{Audience, Entry, EventKind},
+    events::{Entry, EventKind},
     signals::Signal,
 };
 use tokio::sync::mpsc;
@@ -80,10 +80,7 @@ impl Filter {
         match (self, item) {
             (Filter::Events { conversations, kinds }, Item::Logged(entry)) => {
                 let fact = &entry.event.fact;
-                let conversation = match fact.audience() {
-                    Audience::Workspace => None,
-                    Audience::Conversation(id) => Some(id.to_string()),
-                };
+                let conversation = fact.conversation().map(|id| id.to_string());
                 kinds.as_ref().is_none_or(|kinds| kinds.contains(&fact.kind())) && of(conversations, conversation)
             }
             (Filter::Signals { conversations }, Item::Signal(signal)) => {

@@ -88,6 +88,17 @@ impl Cursor for UserId {
     }
 }
 
+/// A line of a record.
+impl Cursor for Uuid {
+    fn write(&self) -> String {
+        sealed(b'r', self.as_bytes())
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        Uuid::from_slice(&opened_as(b'r', text)?).ok()
+    }
+}
+
 impl Cursor for ActivityKey {
     fn write(&self) -> String {
         let mut bytes = self.last_activity_at.0.to_be_bytes().to_vec();

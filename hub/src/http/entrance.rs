@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, header};
 use jackfield_domain::Timestamp;
 use sha2::{Digest, Sha256};
 
+use super::request::Client;
 use crate::{
     Error, Result,
     actions::{Core, Viewer, viewers},
@@ -47,7 +48,12 @@ impl Entrance {
     }
 
     /// Lets the bearer of a token in, if it is good.
-    pub async fn admit(&self, token: &str) -> Result<Admitted> {
+    pub async fn admit(&self, token: &str, Client(address): Client) -> Result<Admitted> {
+        let Admitted { viewer, expires_at } = self.believe(token).await?;
+        Ok(Admitted { viewer: viewer.at(address), expires_at })
+    }
+
+    async fn believe(&self, token: &str) -> Result<Admitted> {
         let hash: [u8; 32] = Sha256::digest(token.as_bytes()).into();
         let now = self.core.clock.now();
         let seen = self.lock().get(&hash).filter(|seen| now.since(seen.at) < BELIEVED).cloned();
@@ -70,11 +76,11 @@ impl Entrance {
     }
 
     /// Whoever a request is from: nobody if it brings no token, an error if it brings one that is not good.
-    pub async fn of_headers(&self, headers: &HeaderMap) -> Result<Option<Admitted>> {
+    pub async fn of_headers(&self, headers: &HeaderMap, client: Client) -> Result<Option<Admitted>> {
         let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
         let token = value.to_str().ok().and_then(bearer);
         let token = token.ok_or_else(|| Error::Unauthenticated("Authorization must be: Bearer <token>".to_owned()))?;
-        self.admit(token).await.map(Some)
+        self.admit(token, client).await.map(Some)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<[u8; 32], Seen>> {

@@ -10,7 +10,12 @@ use axum::{
 };
 use serde::Deserialize;
 
-use super::{Gate, entrance::Admitted, request::RequestId, socket, sse};
+use super::{
+    Gate,
+    entrance::Admitted,
+    request::{Client, RequestId},
+    socket, sse,
+};
 use crate::{
     Error,
     actions::Reader,
@@ -111,10 +116,11 @@ pub fn asked(json: &[u8]) -> Result<Asked, String> {
 pub async fn post(
     State(gate): State<Arc<Gate>>,
     Extension(RequestId(request_id)): Extension<RequestId>,
+    Extension(client): Extension<Client>,
     headers: HeaderMap,
     request: Request,
 ) -> Response {
-    let exchange = match Exchange::begin(gate, request_id, &headers).await {
+    let exchange = match Exchange::begin(gate, request_id, client, &headers).await {
         Ok(exchange) => exchange,
         Err(refused) => return *refused,
     };
@@ -158,6 +164,7 @@ async fn read(body: Body) -> Result<Bytes, (StatusCode, &'static str)> {
 pub async fn get(
     State(gate): State<Arc<Gate>>,
     Extension(RequestId(request_id)): Extension<RequestId>,
+    Extension(client): Extension<Client>,
     headers: HeaderMap,
     request: Request,
 ) -> Response {
@@ -166,11 +173,11 @@ pub async fn get(
         headers.get(header::UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"));
     if upgrades {
         return match WebSocketUpgrade::from_request_parts(&mut parts, &gate).await {
-            Ok(upgrade) => socket::accept(gate, upgrade, parts.extensions.remove()),
+            Ok(upgrade) => socket::accept(gate, upgrade, client, parts.extensions.remove()),
             Err(rejection) => rejection.into_response(),
         };
     }
-    let exchange = match Exchange::begin(gate, request_id, &headers).await {
+    let exchange = match Exchange::begin(gate, request_id, client, &headers).await {
         Ok(exchange) => exchange,
         Err(refused) => return *refused,
     };
@@ -210,14 +217,19 @@ struct Exchange {
 }
 
 impl Exchange {
-    async fn begin(gate: Arc<Gate>, request_id: String, headers: &HeaderMap) -> Result<Self, Box<Response>> {
+    async fn begin(
+        gate: Arc<Gate>,
+        request_id: String,
+        client: Client,
+        headers: &HeaderMap,
+    ) -> Result<Self, Box<Response>> {
         let accepts = Accepts::of(headers);
         let mut exchange = Exchange { gate, request_id, accepts: accepts.unwrap_or(Accepts::Json), admitted: None };
         if accepts.is_none() {
             let message = "Accept must take application/graphql-response+json, application/json or text/event-stream";
             return Err(Box::new(exchange.refuse(StatusCode::NOT_ACCEPTABLE, message)));
         }
-        match exchange.gate.entrance.of_headers(headers).await {
+        match exchange.gate.entrance.of_headers(headers, client).await {
             Ok(admitted) => exchange.admitted = admitted,
             Err(error) => return Err(Box::new(exchange.fault(&error))),
         }

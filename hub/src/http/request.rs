@@ -21,6 +21,10 @@ use super::Gate;
 #[derive(Debug, Clone)]
 pub struct RequestId(pub String);
 
+/// The address of who asks, as far as proxies can be believed.
+#[derive(Debug, Clone, Copy)]
+pub struct Client(pub Option<IpAddr>);
+
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
 pub async fn identify(State(gate): State<Arc<Gate>>, mut request: Request, next: Next) -> Response {
@@ -31,6 +35,7 @@ pub async fn identify(State(gate): State<Arc<Gate>>, mut request: Request, next:
         request.extensions().get::<MatchedPath>().map_or_else(|| "other".to_owned(), |path| path.as_str().to_owned());
     let method = request.method().clone();
     request.extensions_mut().insert(RequestId(id.clone()));
+    request.extensions_mut().insert(Client(client));
 
     let began = Instant::now();
     let mut response = next.run(request).await;

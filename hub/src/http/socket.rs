@@ -32,6 +32,7 @@ use super::{
     Gate,
     entrance::{Admitted, bearer},
     graphql::{asked, execute},
+    request::Client,
     server::Place,
 };
 use crate::{
@@ -48,7 +49,7 @@ const TOGETHER: usize = 64;
 ///
 /// What waits to be written has no bound of its own: nothing is added to it until the last answer is on its way, and an
 /// answer may be as large as it likes.
-pub fn accept(gate: Arc<Gate>, upgrade: WebSocketUpgrade, place: Option<Place>) -> Response {
+pub fn accept(gate: Arc<Gate>, upgrade: WebSocketUpgrade, client: Client, place: Option<Place>) -> Response {
     upgrade
         .protocols([PROTOCOL])
         .max_message_size(MESSAGE_BYTES)
@@ -60,7 +61,7 @@ pub fn accept(gate: Arc<Gate>, upgrade: WebSocketUpgrade, place: Option<Place>) 
             let connections = gate.connections.clone();
             connections.track_future(async move {
                 gauge!("jackfield_sockets_open").increment(1);
-                converse(gate, socket).await;
+                converse(gate, socket, client).await;
                 gauge!("jackfield_sockets_open").decrement(1);
                 drop(place);
             })
@@ -94,10 +95,10 @@ impl From<Close> for End {
     }
 }
 
-async fn converse(gate: Arc<Gate>, socket: WebSocket) {
+async fn converse(gate: Arc<Gate>, socket: WebSocket, client: Client) {
     let spoken = socket.protocol().and_then(|protocol| protocol.to_str().ok()).map(str::to_owned);
     let (sink, incoming) = socket.split();
-    let mut connection = Connection::new(gate.clone(), sink);
+    let mut connection = Connection::new(gate.clone(), client, sink);
     let end = if spoken.as_deref() == Some(PROTOCOL) {
         connection.run(incoming).await
     } else {
@@ -165,6 +166,7 @@ enum Saying {
 
 struct Connection {
     gate: Arc<Gate>,
+    client: Client,
     sink: SplitSink<WebSocket, Message>,
     admitted: Option<Admitted>,
     operations: SelectAll<BoxStream<'static, Saying>>,
@@ -173,9 +175,10 @@ struct Connection {
 }
 
 impl Connection {
-    fn new(gate: Arc<Gate>, sink: SplitSink<WebSocket, Message>) -> Self {
+    fn new(gate: Arc<Gate>, client: Client, sink: SplitSink<WebSocket, Message>) -> Self {
         Connection {
             gate,
+            client,
             sink,
             admitted: None,
             operations: SelectAll::new(),
@@ -239,7 +242,7 @@ impl Connection {
         let Some(token) = token else {
             return Err(Close::because(4403, "Forbidden: connection_init must bring a token").into());
         };
-        match self.gate.entrance.admit(token).await {
+        match self.gate.entrance.admit(token, self.client).await {
             Ok(admitted) => self.admitted = Some(admitted),
             Err(Error::Unauthenticated(why)) => return Err(Close::because(4403, format!("Forbidden: {why}")).into()),
             Err(error) => {

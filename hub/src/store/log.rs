@@ -26,8 +26,9 @@ pub struct Model {
     pub position: i64,
     pub at: i64,
     pub actor_id: Option<Uuid>,
-    /// Whose members it is for; none where it is for the whole workspace.
+    /// Whose members it is for, or which user; none of both where it is for the whole workspace.
     pub conversation_id: Option<Uuid>,
+    pub user_id: Option<Uuid>,
     pub fact: String,
 }
 
@@ -70,9 +71,10 @@ impl TryFrom<Model> for Event {
 }
 
 pub fn row_of(event: &Event) -> Result<ActiveModel> {
-    let conversation = match event.fact.audience() {
-        Audience::Workspace => None,
-        Audience::Conversation(conversation) => Some(conversation.0),
+    let (conversation, user) = match event.fact.audience() {
+        Audience::Workspace => (None, None),
+        Audience::Conversation(conversation) => (Some(conversation.0), None),
+        Audience::User(user) => (None, Some(user.0)),
     };
     Ok(ActiveModel {
         workspace_id: Set(event.workspace.0),
@@ -80,6 +82,7 @@ pub fn row_of(event: &Event) -> Result<ActiveModel> {
         at: Set(event.at.0),
         actor_id: Set(event.actor.map(|user| user.0)),
         conversation_id: Set(conversation),
+        user_id: Set(user),
         fact: Set(serde_json::to_string(&event.fact).map_err(Error::internal)?),
     })
 }
@@ -162,6 +165,7 @@ pub fn concerning(workspace: WorkspaceId, user: UserId, after: Position, until: 
         .to_owned();
     after_position(workspace, after)
         .filter(Column::Position.lte(until.0))
+        .filter(Condition::any().add(Column::UserId.is_null()).add(Column::UserId.eq(user.0)))
         .filter(Condition::any().add(Column::ConversationId.is_null()).add(Column::ConversationId.in_subquery(own)))
 }
 

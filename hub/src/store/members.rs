@@ -5,6 +5,7 @@ use jackfield_domain::{
     ConversationId, ConversationRole, Fact, Policy, Rejection, Timestamp, UserId, WorkspaceId,
     conversations::{self, Conversation, Member},
     pages::{Direction, Page, Slice},
+    permissions::{ConversationAct, may_here},
 };
 use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*};
 
@@ -143,9 +144,7 @@ impl Change for AddMembers {
         };
         let mut room = Conversation::try_from(room)?;
         conversations::takes_members(room.kind)?;
-        if !Member::try_from(actor)?.role.may_add_members() {
-            return Err(Rejection::NotAllowed { who: "an owner or admin of the conversation" }.into());
-        }
+        may_here(Member::try_from(actor)?.role, ConversationAct::ManageMembers)?;
         all_exist(work, self.workspace, &self.members).await?;
 
         let present: Vec<Uuid> = Entity::find()

@@ -2,13 +2,13 @@
 
 use async_trait::async_trait;
 use jackfield_domain::{
-    Fact, Rejection, Timestamp, UserId, WorkspaceId,
-    workspaces::{CheckedWorkspace, Workspace},
+    AuditAction, By, Fact, PolicyChanges, Rejection, Timestamp, WorkspaceId,
+    workspaces::{CheckedWorkspace, SignUp, Workspace, WorkspaceStatus},
 };
 use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*};
 
 use super::{Change, Store, Work};
-use crate::Result;
+use crate::{Error, Result};
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "workspaces")]
@@ -17,6 +17,10 @@ pub struct Model {
     pub id: Uuid,
     pub slug: String,
     pub name: String,
+    pub status: String,
+    pub sign_up: String,
+    /// Where it differs from the hub's, as JSON.
+    pub policy: String,
     pub created_at: i64,
 }
 
@@ -25,26 +29,39 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-impl From<Model> for Workspace {
-    fn from(row: Model) -> Self {
-        Workspace { id: WorkspaceId(row.id), slug: row.slug, name: row.name, created_at: Timestamp(row.created_at) }
+impl TryFrom<Model> for Workspace {
+    type Error = Error;
+
+    fn try_from(row: Model) -> Result<Self> {
+        Ok(Workspace {
+            id: WorkspaceId(row.id),
+            slug: row.slug,
+            name: row.name,
+            status: WorkspaceStatus::from_word(&row.status)
+                .ok_or_else(|| Error::internal("unknown status of a workspace"))?,
+            sign_up: SignUp::from_word(&row.sign_up)
+                .ok_or_else(|| Error::internal("unknown sign-up of a workspace"))?,
+            policy: serde_json::from_str(&row.policy).map_err(Error::internal)?,
+            created_at: Timestamp(row.created_at),
+        })
     }
 }
 
 impl Store {
     pub async fn workspace(&self, id: WorkspaceId) -> Result<Option<Workspace>> {
-        Ok(Entity::find_by_id(id.0).one(&self.reads).await?.map(Workspace::from))
+        Entity::find_by_id(id.0).one(&self.reads).await?.map(Workspace::try_from).transpose()
     }
 
     pub async fn workspace_by_slug(&self, slug: &str) -> Result<Option<Workspace>> {
-        Ok(Entity::find().filter(Column::Slug.eq(slug)).one(&self.reads).await?.map(Workspace::from))
+        let row = Entity::find().filter(Column::Slug.eq(slug)).one(&self.reads).await?;
+        row.map(Workspace::try_from).transpose()
     }
 
-    /// The next ids of workspaces, a hundred at a time.
-    pub async fn workspace_ids(&self, after: Option<WorkspaceId>) -> Result<Vec<WorkspaceId>> {
+    /// The next workspaces, a hundred at a time.
+    pub async fn workspaces(&self, after: Option<WorkspaceId>) -> Result<Vec<Workspace>> {
         let walk = after.into_iter().fold(Entity::find(), |walk, after| walk.filter(Column::Id.gt(after.0)));
         let rows = walk.order_by_asc(Column::Id).limit(100).all(&self.reads).await?;
-        Ok(rows.into_iter().map(|row| WorkspaceId(row.id)).collect())
+        rows.into_iter().map(Workspace::try_from).collect()
     }
 
     /// Is there any workspace at all? A hub without one has never been started.
@@ -57,9 +74,9 @@ impl Store {
 pub struct CreateWorkspace {
     pub id: WorkspaceId,
     pub at: Timestamp,
-    /// None where the hub itself makes it, at its first start.
-    pub actor: Option<UserId>,
     pub workspace: CheckedWorkspace,
+    /// None where the hub itself makes it, at its first start.
+    pub by: Option<By>,
 }
 
 #[async_trait]
@@ -76,12 +93,18 @@ impl Change for CreateWorkspace {
             id: self.id.0,
             slug: slug.to_owned(),
             name: self.workspace.name().to_owned(),
+            status: WorkspaceStatus::Active.as_str().to_owned(),
+            sign_up: SignUp::Closed.as_str().to_owned(),
+            policy: "{}".to_owned(),
             created_at: self.at.0,
         };
         let inserted = Entity::insert(ActiveModel {
             id: Set(row.id),
             slug: Set(row.slug.clone()),
             name: Set(row.name.clone()),
+            status: Set(row.status.clone()),
+            sign_up: Set(row.sign_up.clone()),
+            policy: Set(row.policy.clone()),
             created_at: Set(row.created_at),
         })
         .exec_without_returning(&work.transaction)
@@ -89,14 +112,86 @@ impl Change for CreateWorkspace {
         // The slug is unique in the whole hub, and no lock that we hold reaches further than one workspace.
         match inserted {
             Err(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => {
-                Err(Rejection::SlugTaken { name: slug.to_owned() }.into())
+                return Err(Rejection::SlugTaken { name: slug.to_owned() }.into());
             }
-            Err(error) => Err(error.into()),
-            Ok(_) => {
-                // Whoever made it belongs to another workspace: a name from there means nothing here.
-                work.record(None, self.at, Fact::WorkspaceCreated);
-                Ok(row.into())
-            }
+            other => other?,
+        };
+        // Whoever made it belongs to another workspace: a name from there means nothing here.
+        work.record(None, self.at, Fact::WorkspaceCreated);
+        if let Some(by) = self.by {
+            // In the record of whoever did it: that of the new workspace belongs to its own people.
+            work.audit(by.entry(AuditAction::WorkspaceCreated, self.id, [("slug", slug.to_owned())]));
         }
+        row.try_into()
+    }
+}
+
+/// Changes what is given, and leaves the rest as it is.
+pub struct UpdateWorkspace {
+    pub id: WorkspaceId,
+    pub by: By,
+    pub name: Option<String>,
+    pub sign_up: Option<SignUp>,
+    pub status: Option<WorkspaceStatus>,
+    pub policy: Option<PolicyChanges>,
+}
+
+#[async_trait]
+impl Change for UpdateWorkspace {
+    type Outcome = Workspace;
+
+    fn workspace(&self) -> Option<WorkspaceId> {
+        Some(self.id)
+    }
+
+    async fn apply(&self, work: &mut Work) -> Result<Workspace> {
+        let found = Entity::find_by_id(self.id.0).one(&work.transaction).await?;
+        let before = found.ok_or(Rejection::NotFound { what: "workspace", field: "workspaceId" })?;
+        let mut row = before.clone();
+        if let Some(name) = &self.name {
+            row.name.clone_from(name);
+        }
+        if let Some(sign_up) = self.sign_up {
+            row.sign_up = sign_up.as_str().to_owned();
+        }
+        if let Some(status) = self.status {
+            row.status = status.as_str().to_owned();
+        }
+        if let Some(changes) = &self.policy {
+            let policy: PolicyChanges = serde_json::from_str(&row.policy).map_err(Error::internal)?;
+            row.policy = serde_json::to_string(&policy.and(changes.clone())).map_err(Error::internal)?;
+        }
+        if row == before {
+            return row.try_into();
+        }
+        let changed = ActiveModel {
+            id: Set(row.id),
+            name: Set(row.name.clone()),
+            sign_up: Set(row.sign_up.clone()),
+            status: Set(row.status.clone()),
+            policy: Set(row.policy.clone()),
+            ..Default::default()
+        };
+        Entity::update(changed).exec(&work.transaction).await?;
+        let By { at, user, workspace, .. } = self.by;
+        // An operator from elsewhere is nobody here.
+        work.record(Some(user).filter(|_| workspace == self.id), at, Fact::WorkspaceUpdated);
+        let action =
+            if before.policy == row.policy { AuditAction::WorkspaceUpdated } else { AuditAction::PolicyUpdated };
+        let columns = [
+            ("name", &before.name, &row.name),
+            ("signUp", &before.sign_up, &row.sign_up),
+            ("status", &before.status, &row.status),
+            ("policy", &before.policy, &row.policy),
+        ];
+        let mut entry = self.by.entry(action, self.id, []);
+        entry.details.extend(
+            columns
+                .into_iter()
+                .filter(|(_, before, after)| before != after)
+                .map(|(name, _, after)| (name.to_owned(), after.clone())),
+        );
+        work.audit(entry);
+        row.try_into()
     }
 }

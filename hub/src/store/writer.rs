@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jackfield_domain::{
-    Event, Fact, MessageId, Position, Timestamp, UserId, WorkspaceId,
+    AuditEntry, Event, Fact, MessageId, Position, Timestamp, UserId, WorkspaceId,
     events::Entry,
     messages::{CheckedMessage, Message},
 };
@@ -25,7 +25,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{Store, log};
+use super::{Store, audit, log};
 use crate::{Error, Result};
 
 /// So many writes become one transaction at the most.
@@ -53,9 +53,15 @@ pub trait Change: Send + Sync + 'static {
 pub struct Work {
     pub(super) transaction: DatabaseTransaction,
     facts: Vec<(Option<UserId>, Timestamp, Fact)>,
+    audits: Vec<AuditEntry>,
 }
 
 impl Work {
+    /// Adds a line to the record of what was done by the power of a role.
+    pub(super) fn audit(&mut self, entry: AuditEntry) {
+        self.audits.push(entry);
+    }
+
     pub(super) fn record(&mut self, actor: Option<UserId>, at: Timestamp, fact: Fact) {
         self.facts.push((actor, at, fact));
     }
@@ -224,9 +230,10 @@ impl Committer {
         }
         events.clear();
 
-        let mut work = Work { transaction, facts: Vec::new() };
+        let mut work = Work { transaction, facts: Vec::new(), audits: Vec::new() };
         change.apply(&mut work).await?;
-        let Work { transaction, facts } = work;
+        let Work { transaction, facts, audits } = work;
+        audit::append(&transaction, audits).await?;
         if let Some(workspace) = workspace
             && !facts.is_empty()
         {

@@ -74,7 +74,7 @@ impl Cast {
             )
             .await;
         let workspace = text(&found["viewer"]["workspace"]["id"]);
-        let things = json!({
+        let mut things = json!({
             "conversation": conversation,
             "message": messages[2],
             "user": bob.id,
@@ -113,6 +113,13 @@ impl Cast {
             let own = person.group(&format!("{who:?} and mate"), &[&mate]).await;
             outsiders.push(Outsider { who, person, mate, own, secrets: secrets.clone() });
         }
+        for owner in outsiders.iter().filter(|outsider| matches!(outsider.who, Asker::Admin | Asker::Elsewhere)) {
+            set_policy(&owner.person, "bodyMaxCharacters: 9999").await;
+            if owner.who == Asker::Admin {
+                let found = owner.person.ask("{ auditLog(first: 1) { pageInfo { startCursor } } }", json!({})).await;
+                things["auditCursor"] = found["auditLog"]["pageInfo"]["startCursor"].clone();
+            }
+        }
         let operator = world.operator().await;
         Cast { world, ann, bob, operator, things, outsiders }
     }
@@ -128,6 +135,10 @@ impl Cast {
     pub fn rightful(&self, whose: Rightful) -> &Person {
         match whose {
             Rightful::Member => &self.ann,
+            Rightful::Owner => {
+                let owner = self.outsiders.iter().find(|outsider| outsider.who == Asker::Admin);
+                &owner.expect("the workspace has an owner").person
+            }
             Rightful::Operator => &self.operator,
         }
     }
@@ -160,6 +171,12 @@ pub fn invented(things: &Value) -> Value {
         invented[name] = json!(format!("{prefix}{id}"));
     }
     invented
+}
+
+pub async fn set_policy(owner: &Person, changes: &str) {
+    let query = format!("mutation {{ workspacePolicyUpdate(input: {{ {changes} }}) {{ errors {{ code message }} }} }}");
+    let done = owner.ask(&query, json!({})).await;
+    assert_eq!(done["workspacePolicyUpdate"]["errors"], json!([]));
 }
 
 pub async fn type_in(person: &Person, conversation: &str, what: &str) {

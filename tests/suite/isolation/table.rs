@@ -8,6 +8,10 @@ use super::cast::Asker;
 
 /// Every field of every type, as it is asked for. The rightful one sees something in each of them.
 pub const FIELDS: &[(&str, &[&str])] = &[
+    ("AuditDetail", &["name", "value"]),
+    ("AuditEntry", &["action", "actor { id name }", "address", "at", "details { name value }", "target"]),
+    ("AuditEntryConnection", &["edges { cursor node { action } }", "nodes { action }", "pageInfo { endCursor }"]),
+    ("AuditEntryEdge", &["cursor", "node { action }"]),
     ("CaughtUp", &["cursor"]),
     (
         "Conversation",
@@ -74,9 +78,33 @@ pub const FIELDS: &[(&str, &[&str])] = &[
     ("UserJoined", &["at", "cursor", "user { id name }"]),
     ("UserUpdated", &["at", "cursor", "user { id name }"]),
     ("Viewer", &["isOperator", "user { id name }", "workspace { id slug name }"]),
-    ("Workspace", &["createdAt", "id", "name", "slug"]),
+    ("Workspace", &["createdAt", "id", "name", "policy { bodyMaxCharacters }", "signUp", "slug", "status"]),
     ("WorkspaceCreatePayload", &["errors { code }", "workspace { id slug }"]),
     ("WorkspaceCreated", &["at", "cursor"]),
+    (
+        "WorkspacePolicy",
+        &[
+            "accessTokenMinutes",
+            "bodyMaxCharacters",
+            "contextForMembers",
+            "conversationsAreKept",
+            "deleteWindowSeconds",
+            "editWindowSeconds",
+            "eventRetentionDays",
+            "groupMaxMembers",
+            "invitationDays",
+            "messagesAreKept",
+            "metadataMaxBytes",
+            "passwordMinCharacters",
+            "passwordResetMinutes",
+            "sessionDays",
+            "signInAttempts",
+            "typingTtlSeconds",
+        ],
+    ),
+    ("WorkspacePolicyUpdatePayload", &["errors { code }", "workspace { id policy { bodyMaxCharacters } }"]),
+    ("WorkspaceUpdatePayload", &["errors { code }", "workspace { id name }"]),
+    ("WorkspaceUpdated", &["actor { id name }", "at", "cursor", "workspace { id name }"]),
 ];
 
 /// What one of those whom a thing is not for makes of it.
@@ -131,10 +159,15 @@ const NOBODYS: Seen =
 const OF_OPERATORS: Seen =
     Seen { anonymous: Sees::SignIn, stranger: Sees::NotAllowed, admin: Sees::NotAllowed, elsewhere: Sees::NotAllowed };
 
+/// For those who run the workspace; in another one, for those who run that.
+const OF_RUNNERS: Seen =
+    Seen { anonymous: Sees::SignIn, stranger: Sees::NotAllowed, admin: Sees::TheSame, elsewhere: Sees::Own };
+
 /// For whom a way is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rightful {
     Member,
+    Owner,
     Operator,
 }
 
@@ -162,6 +195,10 @@ const fn way(by: &'static str, to: &'static str, at: &'static str, seen: Seen, d
 impl Way {
     const fn naming(self, names: &'static [&'static str]) -> Self {
         Way { names, ..self }
+    }
+
+    const fn for_owners(self) -> Self {
+        Way { rightful: Rightful::Owner, ..self }
     }
 
     const fn for_operators(self) -> Self {
@@ -265,6 +302,23 @@ pub const WAYS: &[Way] = &[
     way("Query.message", "User", "/message/sender", OF_THE_CONVERSATION,
         "query($message: ID!) { message(id: $message) { sender { @ } } }"),
 
+    way("Query.workspace", "Workspace", "/workspace", OF_THE_WORKSPACE, "query($workspace: ID!) { workspace(id: $workspace) { @ } }")
+        .naming(&["Query.workspace.id"]),
+    way("Query.workspace", "WorkspacePolicy", "/workspace/policy", EVERYBODYS_OWN, "{ workspace { policy { @ } } }"),
+    way("Query.auditLog", "AuditEntryConnection", "/auditLog", OF_RUNNERS, "{ auditLog(first: 10) { @ } }").for_owners(),
+    way("Query.auditLog", "AuditEntryEdge", "/auditLog/edges/0", OF_RUNNERS, "{ auditLog(first: 10) { edges { @ } } }").for_owners(),
+    way("Query.auditLog", "AuditEntry", "/auditLog/nodes/0", OF_RUNNERS, "{ auditLog(last: 10) { nodes { @ } } }").for_owners(),
+    way("Query.auditLog", "User", "/auditLog/nodes/0/actor", OF_RUNNERS, "{ auditLog(last: 10) { nodes { actor { @ } } } }").for_owners(),
+    way("Query.auditLog", "AuditDetail", "/auditLog/nodes/0/details/0", OF_RUNNERS,
+        "{ auditLog(last: 10) { nodes { details { @ } } } }").for_owners(),
+    way("Query.auditLog", "PageInfo", "/auditLog/pageInfo", OF_RUNNERS, "{ auditLog(first: 10) { pageInfo { @ } } }").for_owners(),
+    way("Query.auditLog", "", "/auditLog", OF_RUNNERS,
+        "query($auditCursor: String) { auditLog(first: 10, after: $auditCursor) { nodes { action } } }")
+        .naming(&["Query.auditLog.after"]).for_owners(),
+    way("Query.auditLog", "", "/auditLog", OF_RUNNERS,
+        "query($auditCursor: String) { auditLog(last: 10, before: $auditCursor) { nodes { action } } }")
+        .naming(&["Query.auditLog.before"]).for_owners(),
+
     way("Mutation.conversationCreate", "UserError", "/conversationCreate/errors/0", NOBODYS,
         "mutation($user: ID!) { conversationCreate(input: { type: GROUP, memberIds: [$user] }) { errors { @ } } }"),
     way("Mutation.conversationCreate", "ConversationCreatePayload", "/conversationCreate", AMONG_COLLEAGUES,
@@ -290,6 +344,11 @@ pub const WAYS: &[Way] = &[
     way("Mutation.typingStop", "TypingStopPayload", "/typingStop", OF_THE_CONVERSATION,
         "mutation($conversation: ID!) { typingStop(input: { conversationId: $conversation }) { @ } }")
         .naming(&["TypingStopInput.conversationId"]),
+    way("Mutation.workspaceUpdate", "WorkspaceUpdatePayload", "/workspaceUpdate", Seen { elsewhere: Sees::Nothing, ..OF_RUNNERS },
+        "mutation($workspace: ID!) { workspaceUpdate(input: { workspaceId: $workspace, signUp: INVITED }) { @ } }")
+        .naming(&["WorkspaceUpdateInput.workspaceId"]).for_owners(),
+    way("Mutation.workspacePolicyUpdate", "WorkspacePolicyUpdatePayload", "/workspacePolicyUpdate", OF_RUNNERS,
+        "mutation { workspacePolicyUpdate(input: { bodyMaxCharacters: 9998 }) { @ } }").for_owners(),
     way("Mutation.workspaceCreate", "WorkspaceCreatePayload", "/workspaceCreate", OF_OPERATORS,
         r#"mutation { workspaceCreate(input: { slug: "pier", name: "Pier" }) { @ } }"#)
         .for_operators(),

@@ -133,6 +133,7 @@ impl State {
     fn apply(&mut self, me: &str, event: &Value) -> Option<String> {
         let conversation = || text(&event["conversation"]["id"]);
         match event["__typename"].as_str().expect("a type") {
+            "WorkspaceCreated" | "WorkspaceUpdated" => {}
             "UserJoined" | "UserUpdated" => {
                 self.user(&event["user"]);
             }
@@ -150,7 +151,6 @@ impl State {
                 }
             }
             "MessageSent" => self.apply_message(&conversation(), &event["message"]),
-            "WorkspaceCreated" => {}
             other => panic!("the model knows no {other}: teach it"),
         }
         None

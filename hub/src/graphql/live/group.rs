@@ -95,7 +95,8 @@ pub fn start(live: Arc<Live>, feed: &Arc<Feed>, prepared: &Prepared, key: Key) -
         shared,
         recent: BTreeMap::new(),
         people: HashMap::new(),
-        by_viewer: None,
+        by_viewer: false,
+        renderers: HashMap::new(),
         members: HashMap::new(),
         by_conversation: HashMap::new(),
         by_user: HashMap::new(),
@@ -123,7 +124,9 @@ struct Group {
     /// People who acted lately. The log says when one of them changes, so that nothing here is older than the log.
     people: HashMap<UserId, User>,
     /// Once the selection turned out to depend on the viewer.
-    by_viewer: Option<HashMap<UserId, Renderer>>,
+    by_viewer: bool,
+    /// For what is rendered for one user alone.
+    renderers: HashMap<UserId, Renderer>,
     members: HashMap<u64, Member>,
     by_conversation: HashMap<ConversationId, HashSet<u64>>,
     by_user: HashMap<UserId, HashSet<u64>>,
@@ -227,9 +230,7 @@ impl Group {
             ids.remove(&id);
             if ids.is_empty() {
                 self.by_user.remove(&user);
-                if let Some(renderers) = &mut self.by_viewer {
-                    renderers.remove(&user);
-                }
+                self.renderers.remove(&user);
             }
         }
     }
@@ -238,6 +239,7 @@ impl Group {
         match audience {
             Audience::Workspace => self.members.keys().copied().collect(),
             Audience::Conversation(id) => self.by_conversation.get(&id).into_iter().flatten().copied().collect(),
+            Audience::User(id) => self.by_user.get(&id).into_iter().flatten().copied().collect(),
         }
     }
 
@@ -283,7 +285,7 @@ impl Group {
 
     fn moment(&self, audience: Audience, moments: &mut Moments) -> Arc<Moment> {
         let conversation = match audience {
-            Audience::Workspace => None,
+            Audience::Workspace | Audience::User(_) => None,
             Audience::Conversation(id) => Some(id),
         };
         let reader = Reader::Audience { workspace: self.key.0, conversation };
@@ -296,7 +298,8 @@ impl Group {
         if ids.is_empty() || !self.key.1.lets_through(&item) {
             return;
         }
-        if self.by_viewer.is_none() {
+        // What is for one user is never rendered for more than that one.
+        if !self.by_viewer && !matches!(audience, Audience::User(_)) {
             if let Some(payload) = self.recent.get(&position).cloned() {
                 return self.push_all(ids, |payload| Delivery::Event(position, payload), &payload);
             }
@@ -311,7 +314,7 @@ impl Group {
                 self.remember(position, &payload, actor.and_then(|actor| moment.loaders.users.known(actor)));
                 return self.push_all(ids, |payload| Delivery::Event(position, payload), &payload);
             }
-            self.by_viewer = Some(HashMap::new());
+            self.by_viewer = true;
             self.recent.clear();
         }
         self.deliver_to_each(item, ids, |payload| Delivery::Event(position, payload)).await;
@@ -324,13 +327,13 @@ impl Group {
         if ids.is_empty() || !self.key.1.lets_through(&item) {
             return;
         }
-        if self.by_viewer.is_none() {
+        if !self.by_viewer {
             let moment = self.moment(audience, &mut Moments::new());
             let payload = self.shared.render(item.clone(), &moment, "signal").await;
             if !moment.viewer_asked() {
                 return self.push_all(&ids, Delivery::Signal, &payload);
             }
-            self.by_viewer = Some(HashMap::new());
+            self.by_viewer = true;
         }
         self.deliver_to_each(item, &ids, Delivery::Signal).await;
     }
@@ -368,8 +371,7 @@ impl Group {
     async fn render_for(&mut self, viewer: &Viewer, item: Item) -> Option<Payload> {
         let reader = Reader::Viewer(viewer.clone());
         let moment = Moment::new(&self.live.core, reader.clone());
-        let renderers = self.by_viewer.get_or_insert_default();
-        let renderer = match renderers.entry(viewer.id()) {
+        let renderer = match self.renderers.entry(viewer.id()) {
             Slot::Occupied(found) => found.into_mut(),
             Slot::Vacant(free) => {
                 free.insert(Renderer::start(&self.live.schema, &self.live.core, &self.prepared, reader).ok()?)

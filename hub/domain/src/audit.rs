@@ -1,0 +1,68 @@
+//! Who did what to what, when and from where: the record of everything that was done by the power of a role.
+
+use std::{collections::BTreeMap, net::IpAddr};
+
+use uuid::Uuid;
+
+use crate::{Timestamp, UserId, WorkspaceId, roles::words};
+
+/// Who acts, when, and from where. Every write that a person makes carries one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct By {
+    /// The id of this act, under which it stands in the record.
+    pub id: Uuid,
+    pub workspace: WorkspaceId,
+    pub user: UserId,
+    pub at: Timestamp,
+    /// None where nobody is behind it but the hub.
+    pub address: Option<IpAddr>,
+}
+
+words! {
+    /// What was done.
+    AuditAction {
+        /// A workspace was made.
+        WorkspaceCreated = "workspace_created",
+        /// The name, the sign-up or the status of a workspace was changed.
+        WorkspaceUpdated = "workspace_updated",
+        /// The policy of a workspace was changed.
+        PolicyUpdated = "policy_updated",
+    }
+}
+
+impl By {
+    /// The line in the record of whoever acts.
+    pub fn entry<const N: usize>(
+        &self,
+        action: AuditAction,
+        target: impl ToString,
+        details: [(&str, String); N],
+    ) -> AuditEntry {
+        AuditEntry {
+            id: self.id,
+            workspace: self.workspace,
+            at: self.at,
+            actor: Some(self.user),
+            address: self.address,
+            action,
+            target: Some(target.to_string()),
+            details: details.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        }
+    }
+}
+
+/// One line of the record; it is only ever added to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditEntry {
+    pub id: Uuid,
+    pub workspace: WorkspaceId,
+    pub at: Timestamp,
+    /// None where the hub itself acted.
+    pub actor: Option<UserId>,
+    pub address: Option<IpAddr>,
+    pub action: AuditAction,
+    /// The id of what it was done to.
+    pub target: Option<String>,
+    /// What changed, in names and values; never a password, a token or a body.
+    pub details: BTreeMap<String, String>,
+}

@@ -1,0 +1,78 @@
+//! What this node remembers of the store so as not to ask again, and what makes it forget.
+//!
+//! The log says when something changes, and every node that has people of a workspace follows its log. So nothing here
+//! outlives what it was read from by more than the log's way to this node, which is at most a second.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+use jackfield_domain::{Event, Fact, Policy, Rejection, WorkspaceId, workspaces::Workspace};
+
+use super::{Core, feed};
+use crate::Result;
+
+/// More workspaces than this are not remembered at once.
+const WORKSPACES: usize = 10_000;
+
+#[derive(Default)]
+pub struct Memory {
+    kept: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    workspaces: HashMap<WorkspaceId, Arc<Known>>,
+    /// How often something was forgotten: what was read before that is not kept afterwards.
+    forgotten: u64,
+}
+
+/// A workspace, and the policy that is in force in it.
+#[derive(Debug)]
+pub struct Known {
+    pub workspace: Workspace,
+    pub policy: Policy,
+}
+
+impl Memory {
+    /// Takes notice of what happened.
+    pub fn learn(&self, event: &Event) {
+        if event.fact == Fact::WorkspaceUpdated {
+            self.forget(event.workspace);
+        }
+    }
+
+    /// The log of this workspace is not followed, or not without a hole.
+    pub fn forget(&self, workspace: WorkspaceId) {
+        let mut kept = self.lock();
+        kept.forgotten += 1;
+        kept.workspaces.remove(&workspace);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().expect("nothing panics while it holds this lock")
+    }
+}
+
+/// The workspace as it is now, with its policy.
+pub async fn workspace(core: &Arc<Core>, id: WorkspaceId) -> Result<Arc<Known>> {
+    if let Some(known) = core.memory.lock().workspaces.get(&id) {
+        return Ok(known.clone());
+    }
+    // Follow first, then read: what changes in between is heard of.
+    feed::open(core, id).await?;
+    let forgotten = core.memory.lock().forgotten;
+    let workspace = core.store.workspace(id).await?;
+    let workspace = workspace.ok_or(Rejection::NotFound { what: "workspace", field: "workspaceId" })?;
+    let policy = core.policy.with(&workspace.policy);
+    let known = Arc::new(Known { workspace, policy });
+    let mut kept = core.memory.lock();
+    if kept.forgotten == forgotten {
+        if kept.workspaces.len() >= WORKSPACES {
+            kept.workspaces.clear();
+        }
+        kept.workspaces.insert(id, known.clone());
+    }
+    Ok(known)
+}

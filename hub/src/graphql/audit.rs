@@ -1,0 +1,88 @@
+//! The record of what was done by the power of a role, in the API.
+
+use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
+use jackfield_domain::{AuditAction as Action, audit};
+use uuid::Uuid;
+
+use super::{conversations::page, pages::Connection, scalars::DateTime, scope::Scoped, users::User};
+use crate::actions;
+
+/// What was done. More may be added.
+#[derive(Enum, Copy, Clone, Eq, PartialEq)]
+#[graphql(remote = "Action")]
+pub enum AuditAction {
+    /// A workspace was made.
+    WorkspaceCreated,
+    /// The name, the sign-up or the status of a workspace was changed.
+    WorkspaceUpdated,
+    /// The policy of a workspace was changed.
+    PolicyUpdated,
+}
+
+/// A name and a value.
+#[derive(SimpleObject)]
+pub struct AuditDetail {
+    /// What it is.
+    name: String,
+    /// What it is now.
+    value: String,
+}
+
+pub struct AuditEntry(pub audit::AuditEntry);
+
+/// Who did what to what, when and from where. The record is only ever added to.
+#[Object]
+impl AuditEntry {
+    /// When it was done.
+    async fn at(&self) -> DateTime {
+        DateTime(self.0.at)
+    }
+
+    /// Who did it; null where the hub itself acted.
+    async fn actor(&self, ctx: &Context<'_>) -> Result<Option<User>> {
+        let Some(actor) = self.0.actor else { return Ok(None) };
+        Ok(ctx.moment().loaders.users.load(actor).await?.map(User))
+    }
+
+    /// The network address it was done from, where there was one.
+    async fn address(&self) -> Option<String> {
+        self.0.address.map(|address| address.to_string())
+    }
+
+    /// What was done.
+    async fn action(&self) -> AuditAction {
+        self.0.action.into()
+    }
+
+    /// The id of what it was done to.
+    async fn target(&self) -> Option<ID> {
+        self.0.target.clone().map(ID)
+    }
+
+    /// What changed.
+    async fn details(&self) -> Vec<AuditDetail> {
+        let details = self.0.details.iter();
+        details.map(|(name, value)| AuditDetail { name: name.clone(), value: value.clone() }).collect()
+    }
+}
+
+#[derive(Default)]
+pub struct AuditQuery;
+
+#[Object]
+impl AuditQuery {
+    /// The record of the viewer's workspace, the oldest first; ask for the `last` of it to see what is new. For those who
+    /// run the workspace.
+    async fn audit_log(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "So many from the beginning, or behind `after`; from 1 to 100.")] first: Option<i32>,
+        #[graphql(desc = "The cursor to begin behind.")] after: Option<String>,
+        #[graphql(desc = "So many from the end, or before `before`; from 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "The cursor to end before.")] before: Option<String>,
+    ) -> Result<Connection<AuditEntry>> {
+        let viewer = ctx.viewer()?;
+        let slice = actions::audit::list(ctx.core(), &viewer, &page::<Uuid>(first, after, last, before)?).await?;
+        Ok(Connection::of(slice, |entry| entry.id, AuditEntry))
+    }
+}
