@@ -158,12 +158,14 @@ fn metrics() -> PrometheusHandle {
 
 async fn trim(core: Arc<Core>) {
     loop {
+        // From the beginning of a turn: what becomes old while it lasts is for the next one.
+        let next = core.clock.now() + TRIM;
         match events::trim(&core).await {
             Ok(0) => {}
             Ok(trimmed) => tracing::info!(trimmed, "old events were taken from the log"),
             Err(error) => tracing::warn!(%error, "the log could not be trimmed; trying again later"),
         }
-        core.clock.wait_until(core.clock.now() + TRIM).await;
+        core.clock.wait_until(next).await;
     }
 }
 

@@ -10,6 +10,7 @@ mod identity;
 mod isolation;
 mod messages;
 mod operation;
+mod partings;
 mod program;
 mod property;
 mod signals;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         isolation::stories(),
         messages::stories(),
         operation::stories(),
+        partings::stories(),
         program::stories(),
         property::stories(),
         signals::stories(),

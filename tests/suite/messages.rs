@@ -146,5 +146,8 @@ stories! {
         ] {
             assert_eq!(refused(arguments).await, "BAD_REQUEST", "{arguments}");
         }
+        let query = "query($c: ID!) { conversation(id: $c) { messages(first: 1, around: \"msg_00\") { nodes { body } } } }";
+        let refused = ann.answer(query, json!({ "c": tea })).await;
+        assert_eq!(refused["errors"][0]["extensions"]["argument"], json!("around"), "{refused}");
     }
 }

@@ -22,10 +22,19 @@ pub fn reaches(bounds: LogBounds, after: Position) -> bool {
     bounds.tail <= after && after <= bounds.head
 }
 
-/// The next stretch of what the viewer missed: the events, and how far the log was walked for them.
-pub async fn missed(core: &Core, viewer: &Viewer, after: Position, until: Position) -> Result<(Vec<Event>, Position)> {
+/// The next stretch of what the viewer missed: the events, and how far the log was walked for them; none if the log does
+/// not reach back so far any more.
+pub async fn missed(
+    core: &Core,
+    viewer: &Viewer,
+    after: Position,
+    until: Position,
+) -> Result<Option<(Vec<Event>, Position)>> {
     let walked = Position(until.0.min(after.0 + WINDOW));
-    Ok((core.store.events_for(viewer.workspace(), viewer.id(), after, walked).await?, walked))
+    let events = core.store.events_for(viewer.workspace(), viewer.id(), after, walked).await?;
+    // Looked at afterwards: what was trimmed before the events were read is seen now.
+    let reaches = core.store.log_bounds(viewer.workspace()).await?.tail <= after;
+    Ok(reaches.then_some((events, walked)))
 }
 
 /// Takes away what is older than each workspace's policy keeps, a bounded piece at a time; answers how many events went.

@@ -88,6 +88,11 @@ pub fn finish(mut response: Response, request_id: &str) -> Response {
         };
         error.message = told(&fault, request_id);
         label(error, code(&fault), request_id);
+        if let (Error::Rejected(rejection), Some(extensions)) = (&fault, &mut error.extensions)
+            && let Some(field) = rejection.field()
+        {
+            extensions.set("argument", Value::from(camel_case(field)));
+        }
     }
     response
 }

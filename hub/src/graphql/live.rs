@@ -221,11 +221,12 @@ impl Subscription {
                 resync = at;
             }
         }
+        let mut joined = self.live.join(&self.viewer, &self.prepared, &self.key, at).await?;
+        // Listened first, then read: what begins in between is heard, if need be twice.
         let standing = match self.key.1 {
             Filter::Events { .. } => Vec::new(),
             Filter::Signals { .. } => typing::known(&self.live.core, &self.viewer).await?,
         };
-        let mut joined = self.live.join(&self.viewer, &self.prepared, &self.key, at).await?;
         Ok(asynk_strim::stream_fn(move |mut yielder| async move {
             if let Some(head) = resync {
                 yielder.yield_item(self.render(Item::ResyncRequired(workspace, head)).await).await;
@@ -237,14 +238,18 @@ impl Subscription {
                 };
                 let mut from = at.unwrap_or(until);
                 while from < until {
-                    let (events, walked) = self.missed(from, until).await;
+                    let Some((events, walked)) = self.missed(from, until).await else {
+                        // While this was told, the log was trimmed beyond the place where it had come to.
+                        yielder.yield_item(self.render(Item::ResyncRequired(workspace, until)).await).await;
+                        break;
+                    };
                     for run in events.chunks(RUN) {
                         let moment = self.moment();
                         self.prefetch(run, &moment).await;
                         for event in run {
                             let item = Item::Logged(Arc::new(Entry { event: event.clone(), message: None }));
                             if self.key.1.lets_through(&item) {
-                                yielder.yield_item(self.own.render(item, &moment, &self.request_id).await).await;
+                                yielder.yield_item(self.own.render(item, &moment, Some(&self.request_id)).await).await;
                             }
                         }
                     }
@@ -285,8 +290,8 @@ impl Subscription {
         .boxed())
     }
 
-    /// The next stretch of the log, however long the database is away.
-    async fn missed(&mut self, after: Position, until: Position) -> (Vec<jackfield_domain::Event>, Position) {
+    /// The next stretch of the log, however long the database is away; none if the log does not reach back to it any more.
+    async fn missed(&mut self, after: Position, until: Position) -> Option<(Vec<jackfield_domain::Event>, Position)> {
         loop {
             match events::missed(&self.live.core, &self.viewer, after, until).await {
                 Ok(found) => return found,
@@ -314,7 +319,7 @@ impl Subscription {
 
     async fn render(&mut self, item: Item) -> Payload {
         let moment = self.moment();
-        self.own.render(item, &moment, &self.request_id).await
+        self.own.render(item, &moment, Some(&self.request_id)).await
     }
 
     fn fault(&self, error: &Error) -> Payload {

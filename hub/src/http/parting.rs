@@ -3,6 +3,8 @@
 //! A socket that is closed while words of the other side are still unread takes the hub's last answer down with it: the
 //! system resets the connection, and the other side, which was still talking, never reads why. So whoever is still
 //! talking is heard out, for a while, and nothing of it is kept.
+//!
+//! Whoever does not read is cut off, whatever is being written: what waits for them is kept in memory that long.
 
 use std::{
     io::{self, IoSlice},
@@ -15,7 +17,7 @@ use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
     net::TcpStream,
     runtime::Handle,
-    time::timeout,
+    time::{Sleep, sleep, timeout},
 };
 
 use super::server::Place;
@@ -31,11 +33,30 @@ pub struct Courteous {
     /// Whether the other side has said that it is done.
     ended: bool,
     place: Place,
+    /// How long the other side may read nothing of what waits for it.
+    patience: Duration,
+    /// Runs while it reads nothing.
+    stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl Courteous {
-    pub fn new(stream: TcpStream, place: Place) -> Self {
-        Courteous { stream: Some(stream), ended: false, place }
+    pub fn new(stream: TcpStream, place: Place, patience: Duration) -> Self {
+        Courteous { stream: Some(stream), ended: false, place, patience, stalled: None }
+    }
+
+    /// Passes on how a write went, unless nothing could be written for too long.
+    fn unless_stalled<T>(&mut self, context: &mut Context, wrote: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if wrote.is_ready() {
+            self.stalled = None;
+            return wrote;
+        }
+        let patience = self.patience;
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(patience)));
+        ready!(stalled.as_mut().poll(context));
+        self.ended = true;
+        // Nor is the system to keep what it holds for them.
+        let _ = self.stream().set_zero_linger();
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
     fn stream(&mut self) -> Pin<&mut TcpStream> {
@@ -70,7 +91,8 @@ impl AsyncRead for Courteous {
 
 impl AsyncWrite for Courteous {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.stream().poll_write(context, bytes)
+        let wrote = self.stream().poll_write(context, bytes);
+        self.unless_stalled(context, wrote)
     }
 
     fn poll_write_vectored(
@@ -78,7 +100,8 @@ impl AsyncWrite for Courteous {
         context: &mut Context,
         slices: &[IoSlice],
     ) -> Poll<io::Result<usize>> {
-        self.stream().poll_write_vectored(context, slices)
+        let wrote = self.stream().poll_write_vectored(context, slices);
+        self.unless_stalled(context, wrote)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -6,7 +6,7 @@ use axum::{Router, body::Body, extract::ConnectInfo};
 use hyper::{Request, body::Incoming, server::conn::http1};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     sync::{OwnedSemaphorePermit, Semaphore},
 };
 use tokio_util::sync::CancellationToken;
@@ -43,6 +43,7 @@ pub async fn serve(gate: Arc<Gate>, listener: TcpListener, router: Router, most:
         let place = Place { _permit: Arc::new(permit) };
         // An answer is written at once or not at all; waiting for more of it would only delay it.
         let _ = stream.set_nodelay(true);
+        let stream = Courteous::new(stream, place.clone(), gate.config.sockets.write());
         let (router, draining) = (router.clone(), gate.draining.clone());
         gate.connections.spawn(async move {
             if let Err(error) = converse(stream, peer, place, router, draining).await {
@@ -53,13 +54,12 @@ pub async fn serve(gate: Arc<Gate>, listener: TcpListener, router: Router, most:
 }
 
 async fn converse(
-    stream: TcpStream,
+    stream: Courteous,
     peer: SocketAddr,
     place: Place,
     router: Router,
     draining: CancellationToken,
 ) -> Result<(), hyper::Error> {
-    let stream = Courteous::new(stream, place.clone());
     let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo::<SocketAddr>(peer));
         // For a WebSocket, which outlives this conversation.

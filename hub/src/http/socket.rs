@@ -37,11 +37,13 @@ use super::{
 };
 use crate::{
     Error,
-    graphql::{Answer, OperationType, documents::Asked, live::Payload},
+    graphql::{Answer, OperationType, documents::Prepared, live::Payload},
 };
 
 const PROTOCOL: &str = "graphql-transport-ws";
 const MESSAGE_BYTES: usize = 1_024 * 1_024;
+/// How long what was asked for may take to be answered when the hub goes away.
+const FINISH: Duration = Duration::from_secs(8);
 /// How many answers are written before they are handed to the network together.
 const TOGETHER: usize = 64;
 
@@ -170,8 +172,14 @@ struct Connection {
     sink: SplitSink<WebSocket, Message>,
     admitted: Option<Admitted>,
     operations: SelectAll<BoxStream<'static, Saying>>,
-    running: HashMap<String, AbortHandle>,
+    running: HashMap<String, Running>,
     heard_at: Instant,
+}
+
+struct Running {
+    handle: AbortHandle,
+    /// Goes on until somebody ends it, where others end with their answer.
+    follows: bool,
 }
 
 impl Connection {
@@ -204,11 +212,34 @@ impl Connection {
                 Some(saying) = self.operations.next(), if !self.operations.is_empty() => self.say(saying).await,
                 _ = beat.tick() => self.beat().await,
                 () = &mut expired => Err(Close::because(4403, "Forbidden: the token has expired").into()),
-                () = draining.cancelled() => Err(Close::because(1012, "the hub restarts; come back").into()),
+                () = draining.cancelled() => return self.finish().await,
             };
             if let Err(end) = step {
                 return end;
             }
+        }
+    }
+
+    /// Answers what was asked for, takes nothing new, and sends the other side away with a code that means «come back».
+    async fn finish(&mut self) -> End {
+        self.running.retain(|_, running| {
+            if running.follows {
+                running.handle.abort();
+            }
+            !running.follows
+        });
+        let answered = timeout(FINISH, async {
+            while !self.running.is_empty() {
+                match self.operations.next().await {
+                    Some(saying) => self.say(saying).await?,
+                    None => break,
+                }
+            }
+            Ok(())
+        });
+        match answered.await {
+            Ok(Err(end)) => end,
+            Ok(Ok(())) | Err(_) => Close::because(1012, "the hub restarts; come back").into(),
         }
     }
 
@@ -262,8 +293,8 @@ impl Connection {
             Said::Pong { .. } | Said::Nothing => Ok(()),
             Said::Subscribe { id, payload } => self.subscribe(id, payload).await,
             Said::Complete { id } => {
-                if let Some(handle) = self.running.remove(&id) {
-                    handle.abort();
+                if let Some(running) = self.running.remove(&id) {
+                    running.handle.abort();
                 }
                 Ok(())
             }
@@ -289,9 +320,18 @@ impl Connection {
             return self.write(error(&id, &answer.errors_json())).await;
         }
         let Some(admitted) = self.admitted.clone() else { return Err(Close::because(4401, "Unauthorized").into()) };
-        let operation = operation(self.gate.clone(), admitted, id.clone(), asked);
+        let request_id = self.gate.core.clock.new_id().simple().to_string();
+        let prepared = match self.gate.documents.prepare(asked) {
+            Ok(prepared) => prepared,
+            Err(refusal) => {
+                let answer = Answer::refused(refusal.code(), refusal.to_string(), &request_id);
+                return self.write(error(&id, &answer.errors_json())).await;
+            }
+        };
+        let follows = prepared.operation == OperationType::Subscription;
+        let operation = operation(self.gate.clone(), admitted, id.clone(), prepared, request_id);
         let (operation, handle) = abortable(operation);
-        self.running.insert(id, handle);
+        self.running.insert(id, Running { handle, follows });
         self.operations.push(operation.boxed());
         Ok(())
     }
@@ -338,18 +378,16 @@ impl Connection {
     }
 }
 
-/// Runs one operation from its request to its end.
-fn operation(gate: Arc<Gate>, admitted: Admitted, id: String, asked: Asked) -> BoxStream<'static, Saying> {
-    let request_id = gate.core.clock.new_id().simple().to_string();
+/// Runs one operation to its end.
+fn operation(
+    gate: Arc<Gate>,
+    admitted: Admitted,
+    id: String,
+    prepared: Prepared,
+    request_id: String,
+) -> BoxStream<'static, Saying> {
     stream::once(async move {
         let refused = |id, answer: &Answer| stream::iter([Saying::Error(id, answer.errors_json())]).boxed();
-        let prepared = match gate.documents.prepare(asked) {
-            Err(refusal) => {
-                let answer = Answer::refused(refusal.code(), refusal.to_string(), &request_id);
-                return refused(id, &answer);
-            }
-            Ok(prepared) => prepared,
-        };
         if prepared.operation == OperationType::Subscription {
             return match gate.live.subscribe(admitted.viewer, prepared, request_id).await {
                 Err(answer) => refused(id, &answer),

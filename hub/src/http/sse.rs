@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::{
-    FutureExt, Stream, StreamExt,
+    Stream, StreamExt,
     stream::{self, BoxStream},
 };
 use metrics::gauge;
@@ -75,23 +75,25 @@ fn while_welcome(
     let expired = async move {
         clock.wait_until(expires_at).await;
         let error = Error::Unauthenticated("the token has expired".to_owned());
-        Some(next(&Answer::fault(&error, &request_id).json()))
+        next(&Answer::fault(&error, &request_id).json())
     };
     let draining = gate.draining.clone();
-    let end = async move {
-        tokio::select! {
-            last = expired => last,
-            () = draining.cancelled_owned() => None,
+    asynk_strim::stream_fn(move |mut yielder| async move {
+        let _open = open;
+        let mut payloads = payloads;
+        tokio::pin!(expired);
+        loop {
+            tokio::select! {
+                payload = payloads.next() => match payload {
+                    Some(payload) => yielder.yield_item(next(&payload)).await,
+                    // What ends by itself says so; all others come back.
+                    None => return yielder.yield_item(complete()).await,
+                },
+                last = &mut expired => return yielder.yield_item(last).await,
+                () = draining.cancelled() => return,
+            }
         }
-    };
-    let last = end.shared();
-    payloads
-        .map(|payload| next(&payload))
-        .take_until(last.clone())
-        .chain(stream::once(last).filter_map(std::future::ready))
-        .inspect(move |_| {
-            let _ = &open;
-        })
+    })
 }
 
 /// Counts a stream for as long as it is open.

@@ -103,6 +103,22 @@ impl Socket {
         }
     }
 
+    /// The next message of the operation `id`.
+    pub async fn hear_of(&mut self, id: &str) -> Value {
+        loop {
+            let message = self.hear().await;
+            if message["id"] == json!(id) {
+                return message;
+            }
+        }
+    }
+
+    /// The next message, or the code with which the hub closes the socket.
+    pub async fn hear_or_end(&mut self) -> Result<Value, u16> {
+        let ended = |close: Option<CloseFrame>| close.map_or(1006, |close| close.code.into());
+        within("a message, or an end", self.frame()).await.map_err(ended)
+    }
+
     /// The next thing that the subscription `id` tells.
     pub async fn next(&mut self, id: &str) -> Value {
         loop {

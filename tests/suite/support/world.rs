@@ -112,6 +112,11 @@ impl World {
     /// Stops a node in order and starts it again on what it left.
     pub async fn restart(&mut self, number: usize) {
         self.stop(number).await;
+        self.start(number).await;
+    }
+
+    /// Starts a node again that was stopped.
+    pub async fn start(&mut self, number: usize) {
         let hub = Hub::start(self.configs[number].clone(), self.clock.clone()).await.expect("the hub starts again");
         self.nodes[number] = Some(hub);
     }

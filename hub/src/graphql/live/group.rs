@@ -12,7 +12,10 @@ use jackfield_domain::{
     signals::Signal,
     users::User,
 };
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::{
+    sync::{broadcast, mpsc, oneshot},
+    time::timeout,
+};
 
 use super::{Item, Key, Live, Payload, render::Renderer};
 use crate::{
@@ -26,6 +29,8 @@ use crate::{
 
 /// How often a group looks for members who have left without a word.
 const SWEEP: Duration = Duration::from_secs(30);
+/// How long somebody waits to be let in.
+const JOIN_LIMIT: Duration = Duration::from_secs(5);
 /// So many rendered answers are kept for who joins a little late.
 const RECENT: usize = 512;
 /// So many people are remembered.
@@ -71,8 +76,15 @@ pub async fn join(
 ) -> Option<Result<Joined>> {
     let (sink, deliveries) = mpsc::channel(max_waiting);
     let (reply, answer) = oneshot::channel();
-    group.send(Join { viewer, after, sink, reply }).await.ok()?;
-    Some(answer.await.ok()?.map(|welcome| match welcome {
+    let asked = async {
+        group.send(Join { viewer, after, sink, reply }).await.ok()?;
+        answer.await.ok()
+    };
+    // A group that renders an event while the database is away stands still.
+    let Ok(answer) = timeout(JOIN_LIMIT, asked).await else {
+        return Some(Err(Error::unavailable("the subscription could not be joined in time")));
+    };
+    Some(answer?.map(|welcome| match welcome {
         Welcome::Member => Joined::Member(deliveries),
         Welcome::Behind(until) => Joined::Behind(until),
     }))
@@ -258,6 +270,8 @@ impl Group {
                     self.recent.clear();
                     if let Fact::UserUpdated { user } = fact {
                         self.people.remove(user);
+                        // The run's own moments may know them as they were.
+                        moments.clear();
                     }
                 }
             }
@@ -308,8 +322,7 @@ impl Group {
             if let Some(user) = known {
                 moment.loaders.users.seed(user.id, user);
             }
-            let request_id = format!("event-{}", position.0);
-            let payload = self.shared.render(item.clone(), &moment, &request_id).await;
+            let payload = self.shared.render(item.clone(), &moment, None).await;
             if !moment.viewer_asked() {
                 self.remember(position, &payload, actor.and_then(|actor| moment.loaders.users.known(actor)));
                 return self.push_all(ids, |payload| Delivery::Event(position, payload), &payload);
@@ -329,7 +342,7 @@ impl Group {
         }
         if !self.by_viewer {
             let moment = self.moment(audience, &mut Moments::new());
-            let payload = self.shared.render(item.clone(), &moment, "signal").await;
+            let payload = self.shared.render(item.clone(), &moment, None).await;
             if !moment.viewer_asked() {
                 return self.push_all(&ids, Delivery::Signal, &payload);
             }
@@ -377,7 +390,7 @@ impl Group {
                 free.insert(Renderer::start(&self.live.schema, &self.live.core, &self.prepared, reader).ok()?)
             }
         };
-        Some(renderer.render(item, &moment, "event").await)
+        Some(renderer.render(item, &moment, None).await)
     }
 
     fn push_all(&mut self, ids: &[u64], delivery: impl Fn(Payload) -> Delivery, payload: &Payload) {

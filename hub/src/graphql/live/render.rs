@@ -51,7 +51,9 @@ impl Renderer {
     }
 
     /// Renders an item at a moment. While the database is away, this waits: an event is not skipped because of that.
-    pub async fn render(&mut self, item: Item, moment: &Arc<Moment>, request_id: &str) -> Payload {
+    ///
+    /// What goes wrong is found by the id of the request; where many requests share the answer, it gets one of its own.
+    pub async fn render(&mut self, item: Item, moment: &Arc<Moment>, request_id: Option<&str>) -> Payload {
         if let Item::Logged(entry) = &item
             && let Some(message) = &entry.message
         {
@@ -64,14 +66,18 @@ impl Renderer {
                 Ok(()) => self.responses.next().await.ok_or_else(gone),
                 Err(_) => Err(gone()),
             };
-            let response = response.unwrap_or_else(|error| errors::top_level(&error, request_id));
+            let own = || self.scope.core.clock.new_id().simple().to_string();
+            let response = response.unwrap_or_else(|error| errors::top_level(&error, request_id.unwrap_or(&own())));
             if response.errors.iter().any(|error| matches!(error.source(), Some(Error::Unavailable(_)))) {
                 tokio::time::sleep(PAUSE).await;
                 continue;
             }
             let mut response = response;
             self.prepared.shape(&mut response);
-            return payload(&errors::finish(response, request_id));
+            if response.errors.is_empty() {
+                return payload(&response);
+            }
+            return payload(&errors::finish(response, request_id.unwrap_or(&own())));
         }
     }
 }
