@@ -134,6 +134,12 @@ async fn connect(place: &Place, purpose: Use) -> Result<DatabaseConnection> {
     };
     let mut options = options;
     options.sqlx_logging(false).acquire_timeout(Duration::from_secs(3)).connect_timeout(Duration::from_secs(3));
+    // Asking a connection whether it is there costs as much as a query. SQLite is always there; PostgreSQL is asked
+    // where the connection has been idle for long enough that somebody on the way may have forgotten it.
+    match place {
+        Place::Sqlite(_) => options.test_before_acquire(false),
+        Place::Postgres(_) => options.test_before_acquire_if_idle_for(Duration::from_secs(1)),
+    };
     Ok(Database::connect(options).await?)
 }
 

@@ -11,7 +11,7 @@ use sea_orm::{
     ActiveValue::Set,
     Condition, DatabaseTransaction, QueryOrder, QuerySelect, QueryTrait,
     entity::prelude::*,
-    sea_query::{OnConflict, Query},
+    sea_query::{InsertStatement, OnConflict, Query},
 };
 
 use super::{Change, Store, Work, members};
@@ -104,7 +104,9 @@ pub async fn lock_heads(
 }
 
 /// Moves heads, and begins the logs that have none.
-pub fn move_heads(heads: impl IntoIterator<Item = (WorkspaceId, Position)>) -> impl QueryTrait {
+pub fn move_heads(
+    heads: impl IntoIterator<Item = (WorkspaceId, Position)>,
+) -> impl QueryTrait<QueryStatement = InsertStatement> {
     let rows = heads.into_iter().map(|(workspace, head)| ends::ActiveModel {
         workspace_id: Set(workspace.0),
         head: Set(head.0),

@@ -3,10 +3,16 @@
 //! Messages arrive as data and are folded into a few statements for all of them ([`sends`]). Everything rarer arrives
 //! as a [`Change`] and gets a transaction of its own, in its turn. Each caller learns the outcome after the commit. A
 //! commit whose outcome is unknown is tried again, and finds out under the lock whether the first try went through.
+//!
+//! On SQLite, where nobody else writes, what messages are decided by is remembered ([`Rows`]), and a batch of them is
+//! then a single call. It hopes that nothing fails; if something does, all is forgotten and done the way that reads.
 
+mod rows;
 mod sends;
+mod together;
 
-pub use sends::{rooms, used_keys};
+pub use rows::rooms;
+pub use sends::used_keys;
 
 use std::time::Duration;
 
@@ -17,13 +23,16 @@ use jackfield_domain::{
     messages::{CheckedMessage, Message},
 };
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, EntityTrait, QueryTrait, SqliteTransactionMode,
-    TransactionOptions, TransactionTrait,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, EntityTrait, QueryTrait,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 use tokio::{
     sync::{mpsc, oneshot},
     time::{sleep, timeout},
 };
+
+use rows::Rows;
+use sends::Batch;
 
 use super::{Store, audit, log};
 use crate::{Error, Result};
@@ -116,7 +125,7 @@ impl Store {
 impl Writer {
     pub fn start(database: DatabaseConnection, announce: mpsc::Sender<Vec<Entry>>) -> Self {
         let (queue, jobs) = mpsc::channel(QUEUE);
-        tokio::spawn(Committer { database, announce }.run(jobs));
+        tokio::spawn(Committer { database, announce, remembered: Rows::default(), may_be_open: false }.run(jobs));
         Writer { queue }
     }
 
@@ -135,10 +144,14 @@ impl Writer {
 struct Committer {
     database: DatabaseConnection,
     announce: mpsc::Sender<Vec<Entry>>,
+    /// What is known of the rows, on SQLite; on PostgreSQL other nodes write, and it is always empty.
+    remembered: Rows,
+    /// The connection may have been left within a transaction.
+    may_be_open: bool,
 }
 
 impl Committer {
-    async fn run(self, mut jobs: mpsc::Receiver<Job>) {
+    async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
         let mut waiting = Vec::with_capacity(BATCH);
         while jobs.recv_many(&mut waiting, BATCH).await > 0 {
             let mut sends = Vec::new();
@@ -155,7 +168,7 @@ impl Committer {
         }
     }
 
-    async fn commit_sends(&self, mut pending: Vec<PendingSend>) {
+    async fn commit_sends(&mut self, mut pending: Vec<PendingSend>) {
         let mut tries = 0;
         loop {
             // Who has stopped waiting was told that the outcome is unknown, and will ask again with the same key.
@@ -189,15 +202,50 @@ impl Committer {
         }
     }
 
-    async fn try_sends(&self, pending: &[PendingSend], again: bool) -> Result<(Vec<Result<Sent>>, Vec<Entry>)> {
-        let transaction = self.begin().await?;
+    async fn try_sends(&mut self, pending: &[PendingSend], mut again: bool) -> Result<(Vec<Result<Sent>>, Vec<Entry>)> {
         let outgoing: Vec<&Outgoing> = pending.iter().map(|send| &send.outgoing).collect();
-        let (outcomes, entries) = sends::fold(&transaction, &outgoing, again).await?;
+        // Taken out until the end: a try that fails or is cut off has forgotten everything.
+        let mut rows = std::mem::take(&mut self.remembered);
+        if !again && rows.suffice(&outgoing) {
+            match self.commit_remembered(&outgoing, rows).await {
+                Ok(Some(batch)) => return Ok(self.done(batch)),
+                Ok(None) => {}
+                // Nothing was written, or everything and the word of it was lost.
+                Err(_) => again = true,
+            }
+            rows = Rows::default();
+        }
+        let transaction = self.begin().await?;
+        let mut batch = Batch::read(&transaction, &outgoing, rows, again).await?;
+        if let Some(writes) = batch.writes()? {
+            writes.execute(&transaction).await?;
+        }
         transaction.commit().await?;
-        Ok((outcomes.into_iter().map(|outcome| outcome.map_err(Error::from)).collect(), entries))
+        Ok(self.done(batch))
     }
 
-    async fn commit_change(&self, mut change: Box<dyn PendingChange>) {
+    /// The batch as one call; none if it cannot be decided without reading.
+    async fn commit_remembered(&mut self, outgoing: &[&Outgoing], rows: Rows) -> Result<Option<Batch>> {
+        self.leave_transaction().await;
+        let Some(mut batch) = Batch::remembered(&self.database, outgoing, rows).await? else { return Ok(None) };
+        if let Some(writes) = batch.writes()? {
+            self.may_be_open = true;
+            writes.commit(&self.database).await?;
+            self.may_be_open = false;
+        }
+        Ok(Some(batch))
+    }
+
+    fn done(&mut self, batch: Batch) -> (Vec<Result<Sent>>, Vec<Entry>) {
+        if self.database.get_database_backend() == DbBackend::Sqlite {
+            self.remembered = batch.rows.bounded();
+        }
+        (batch.outcomes.into_iter().map(|outcome| outcome.map_err(Error::from)).collect(), batch.entries)
+    }
+
+    async fn commit_change(&mut self, mut change: Box<dyn PendingChange>) {
+        // Whatever it changes, it may be something that was remembered.
+        self.remembered = Rows::default();
         let mut tries = 0;
         // What the last try was about to commit when the connection was lost.
         let mut unsure = Vec::new();
@@ -218,7 +266,7 @@ impl Committer {
         }
     }
 
-    async fn try_change(&self, change: &mut dyn PendingChange, events: &mut Vec<Event>) -> Result<()> {
+    async fn try_change(&mut self, change: &mut dyn PendingChange, events: &mut Vec<Event>) -> Result<()> {
         let transaction = self.begin().await?;
         let workspace = change.workspace();
         let locked: Vec<WorkspaceId> = workspace.into_iter().collect();
@@ -249,13 +297,23 @@ impl Committer {
         Ok(transaction.commit().await?)
     }
 
-    async fn begin(&self) -> Result<DatabaseTransaction> {
+    async fn begin(&mut self) -> Result<DatabaseTransaction> {
+        self.leave_transaction().await;
         // A deferred transaction of SQLite that reads first and writes later fails at once when somebody else wrote.
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
         Ok(self.database.begin_with_options(options).await?)
+    }
+
+    /// Where a call failed or was cut off between BEGIN and COMMIT, nothing else could begin.
+    async fn leave_transaction(&mut self) {
+        if self.may_be_open {
+            // There is nothing to leave if COMMIT went through, and SQLite calls that an error.
+            let _ = self.database.execute_unprepared("ROLLBACK").await;
+            self.may_be_open = false;
+        }
     }
 
     async fn pause(&self, tries: &mut u32, reason: &crate::error::Source) {

@@ -1,24 +1,25 @@
 //! Many messages, a few statements: reads what the rules need for all of them, decides one by one in the order they
 //! came, and writes what was let through with one statement per table.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jackfield_domain::{
-    ConversationId, Event, Fact, MessageId, Position, Rejection, Timestamp, UserId, WorkspaceId,
-    conversations::ConversationStatus,
+    ConversationId, Event, Fact, MessageId, Rejection, Timestamp, UserId, WorkspaceId,
     events::Entry,
     messages::{Message, MessageKind, Room, admit},
 };
 use sea_orm::{
     ActiveValue::Set,
-    Condition, ConnectionTrait, DatabaseTransaction, DbBackend, QuerySelect, QueryTrait, Statement,
+    Condition, ConnectionTrait, DatabaseTransaction, QuerySelect, QueryTrait,
     entity::prelude::*,
-    sea_query::{CaseStatement, Expr, ExprTrait, Query},
+    sea_query::{CaseStatement, ExprTrait, Query, UpdateStatement},
 };
 
 use super::{
     super::{conversations, log, members, messages},
     Outgoing, Sent,
+    rows::Rows,
+    together::Together,
 };
 use crate::Result;
 
@@ -49,73 +50,84 @@ const FRESH_BODY_BYTES: usize = 2_048;
 
 type Outcome = Result<Sent, Rejection>;
 
-/// Decides and writes all of it within the transaction; the outcomes stand in the order of the messages.
-pub async fn fold(
-    transaction: &DatabaseTransaction,
-    outgoing: &[&Outgoing],
-    again: bool,
-) -> Result<(Vec<Outcome>, Vec<Entry>)> {
-    let workspaces: BTreeSet<WorkspaceId> = outgoing.iter().map(|send| send.workspace).collect();
-    let workspaces: Vec<WorkspaceId> = workspaces.into_iter().collect();
-    let heads = log::lock_heads(transaction, &workspaces).await?;
-    let mut known = Known::read(transaction, outgoing, again).await?;
-    let mut written = Written { heads, ..Written::default() };
-    let mut outcomes = Vec::with_capacity(outgoing.len());
-    for send in outgoing {
-        outcomes.push(decide(send, &mut known, &mut written));
-    }
-    let entries = written.write(transaction, &known).await?;
-    Ok((outcomes, entries))
+/// Messages that were decided on, before anything of it is written.
+pub struct Batch {
+    /// In the order of the messages.
+    pub outcomes: Vec<Outcome>,
+    pub entries: Vec<Entry>,
+    /// As they are once all of this is committed.
+    pub rows: Rows,
+    /// The conversations that were moved, and when each had been active before.
+    moved: BTreeMap<ConversationId, Timestamp>,
+    messages: Vec<messages::ActiveModel>,
+    keys: Vec<keys::ActiveModel>,
 }
 
-/// What the rules need to know about stored rows.
+impl Batch {
+    /// Decides by what is read under the locks of the transaction.
+    pub async fn read(
+        transaction: &DatabaseTransaction,
+        outgoing: &[&Outgoing],
+        mut rows: Rows,
+        again: bool,
+    ) -> Result<Self> {
+        rows.read(transaction, outgoing).await?;
+        let mut before = Before::default();
+        if again {
+            before.stored = by_id(transaction, outgoing.iter().map(|send| send.id)).await?;
+        }
+        before.read_keys(transaction, outgoing).await?;
+        let replied_to = replied_to(transaction, outgoing).await?;
+        Ok(Self::decided(outgoing, rows, before, &replied_to))
+    }
+
+    /// Decides by what is remembered, as if nothing had been sent before. None if somebody is to be refused: that may be
+    /// the answer to a message that was sent before, so that its key must be looked for first. If a key was used before
+    /// after all, the write fails.
+    pub async fn remembered(
+        database: &impl ConnectionTrait,
+        outgoing: &[&Outgoing],
+        rows: Rows,
+    ) -> Result<Option<Self>> {
+        // What a message stands in never changes, so that it may be read before the transaction begins.
+        let replied_to = replied_to(database, outgoing).await?;
+        let batch = Self::decided(outgoing, rows, Before::default(), &replied_to);
+        Ok(batch.outcomes.iter().all(Result::is_ok).then_some(batch))
+    }
+
+    fn decided(
+        outgoing: &[&Outgoing],
+        rows: Rows,
+        mut before: Before,
+        replied_to: &HashMap<MessageId, ConversationId>,
+    ) -> Self {
+        let mut batch = Batch {
+            outcomes: Vec::with_capacity(outgoing.len()),
+            entries: Vec::new(),
+            rows,
+            moved: BTreeMap::new(),
+            messages: Vec::new(),
+            keys: Vec::new(),
+        };
+        for send in outgoing {
+            let outcome = batch.decide(send, &mut before, replied_to);
+            batch.outcomes.push(outcome);
+        }
+        batch
+    }
+}
+
+/// What of a batch was sent before.
 #[derive(Default)]
-struct Known {
+struct Before {
     /// Which of these very messages are there already, because an earlier try went through after all.
     stored: HashMap<MessageId, Message>,
-    /// What was sent under each key before.
+    /// What was sent under each key.
     keys: HashMap<(UserId, String), ([u8; 32], MessageId)>,
     keyed: HashMap<MessageId, Message>,
-    rooms: HashMap<ConversationId, Conversation>,
-    members: HashSet<(ConversationId, UserId)>,
-    /// Where the messages stand that are replied to.
-    replied_to: HashMap<MessageId, ConversationId>,
 }
 
-/// The part of a conversation that a message moves.
-struct Conversation {
-    workspace: WorkspaceId,
-    status: ConversationStatus,
-    last_sequence: i64,
-    last_activity_at: Timestamp,
-    /// As it was read, to see whether the hour has changed.
-    was_active_at: Timestamp,
-    moved: bool,
-}
-
-impl Known {
-    async fn read(transaction: &DatabaseTransaction, outgoing: &[&Outgoing], again: bool) -> Result<Self> {
-        let mut known = Known::default();
-        if again {
-            known.stored = by_id(transaction, outgoing.iter().map(|send| send.id)).await?;
-        }
-        known.read_keys(transaction, outgoing).await?;
-        known.read_rooms(transaction, outgoing).await?;
-        let replied_to: BTreeSet<Uuid> =
-            outgoing.iter().filter_map(|send| send.message.reply_to()).map(|id| id.0).collect();
-        if !replied_to.is_empty() {
-            let rows: Vec<(Uuid, Uuid)> = messages::Entity::find()
-                .filter(messages::Column::Id.is_in(replied_to))
-                .select_only()
-                .columns([messages::Column::Id, messages::Column::ConversationId])
-                .into_tuple()
-                .all(transaction)
-                .await?;
-            known.replied_to.extend(rows.into_iter().map(|(id, place)| (MessageId(id), ConversationId(place))));
-        }
-        Ok(known)
-    }
-
+impl Before {
     async fn read_keys(&mut self, transaction: &DatabaseTransaction, outgoing: &[&Outgoing]) -> Result<()> {
         let wanted: BTreeSet<(Uuid, &str)> = outgoing
             .iter()
@@ -133,26 +145,25 @@ impl Known {
         }
         Ok(())
     }
+}
 
-    async fn read_rooms(&mut self, transaction: &DatabaseTransaction, outgoing: &[&Outgoing]) -> Result<()> {
-        let wanted: BTreeSet<(Uuid, Uuid)> =
-            outgoing.iter().map(|send| (send.message.conversation().0, send.sender.0)).collect();
-        let rows: Vec<(Uuid, Uuid, Uuid, String, i64, i64)> = rooms(wanted).into_tuple().all(transaction).await?;
-        for (user, id, workspace, status, last_sequence, last_activity_at) in rows {
-            let id = ConversationId(id);
-            self.members.insert((id, UserId(user)));
-            self.rooms.entry(id).or_insert_with(|| Conversation {
-                workspace: WorkspaceId(workspace),
-                // A word that this program does not know was written by a newer one: not a room to write to.
-                status: ConversationStatus::from_word(&status).unwrap_or(ConversationStatus::Archived),
-                last_sequence,
-                last_activity_at: Timestamp(last_activity_at),
-                was_active_at: Timestamp(last_activity_at),
-                moved: false,
-            });
-        }
-        Ok(())
+/// Where the messages stand that are replied to.
+async fn replied_to(
+    database: &impl ConnectionTrait,
+    outgoing: &[&Outgoing],
+) -> Result<HashMap<MessageId, ConversationId>> {
+    let wanted: BTreeSet<Uuid> = outgoing.iter().filter_map(|send| send.message.reply_to()).map(|id| id.0).collect();
+    if wanted.is_empty() {
+        return Ok(HashMap::new());
     }
+    let rows: Vec<(Uuid, Uuid)> = messages::Entity::find()
+        .filter(messages::Column::Id.is_in(wanted))
+        .select_only()
+        .columns([messages::Column::Id, messages::Column::ConversationId])
+        .into_tuple()
+        .all(database)
+        .await?;
+    Ok(rows.into_iter().map(|(id, place)| (MessageId(id), ConversationId(place))).collect())
 }
 
 /// What was sent under these keys of these users.
@@ -163,23 +174,6 @@ pub fn used_keys<'k>(wanted: impl IntoIterator<Item = (Uuid, &'k str)>) -> Selec
     keys::Entity::find().filter(any)
 }
 
-/// The conversations of these pairs of conversation and member, as far as there is such a member.
-pub fn rooms(wanted: impl IntoIterator<Item = (Uuid, Uuid)>) -> Select<members::Entity> {
-    let any = wanted.into_iter().fold(Condition::any(), |any, (conversation, user)| {
-        any.add(members::Column::ConversationId.eq(conversation).and(members::Column::UserId.eq(user)))
-    });
-    members::Entity::find()
-        .inner_join(conversations::Entity)
-        .filter(any)
-        .select_only()
-        .column(members::Column::UserId)
-        .column(conversations::Column::Id)
-        .column(conversations::Column::WorkspaceId)
-        .column(conversations::Column::Status)
-        .column(conversations::Column::LastSequence)
-        .column(conversations::Column::LastActivityAt)
-}
-
 async fn by_id(
     transaction: &DatabaseTransaction,
     ids: impl Iterator<Item = MessageId>,
@@ -188,80 +182,72 @@ async fn by_id(
     rows.into_iter().map(|row| Message::try_from(row).map(|message| (message.id, message))).collect()
 }
 
-fn decide(send: &Outgoing, known: &mut Known, written: &mut Written) -> Outcome {
-    if let Some(message) = known.stored.get(&send.id) {
-        return Ok(Sent { message: message.clone(), repeated: false });
+impl Batch {
+    fn decide(
+        &mut self,
+        send: &Outgoing,
+        before: &mut Before,
+        replied_to: &HashMap<MessageId, ConversationId>,
+    ) -> Outcome {
+        if let Some(message) = before.stored.get(&send.id) {
+            return Ok(Sent { message: message.clone(), repeated: false });
+        }
+        let key = send.message.client_message_id().map(|key| (send.sender, key.to_owned()));
+        let fingerprint = key.as_ref().map(|_| send.message.fingerprint()).unwrap_or_default();
+        if let Some((used_for, id)) = key.as_ref().and_then(|key| before.keys.get(key)) {
+            let original = before.keyed.get(id).filter(|_| *used_for == fingerprint);
+            return original
+                .map(|message| Sent { message: message.clone(), repeated: true })
+                .ok_or(Rejection::IdempotencyKeyReused);
+        }
+
+        let place = send.message.conversation();
+        let room = self.rows.room(send.workspace, place, send.sender);
+        admit(
+            &send.message,
+            room.as_ref().map(|room| Room {
+                status: room.status,
+                replied_to: send.message.reply_to().and_then(|id| replied_to.get(&id).copied()),
+            }),
+        )?;
+        let room = room.expect("nobody is admitted to a room that is not there");
+
+        self.moved.entry(place).or_insert(room.last_activity_at);
+        room.last_sequence += 1;
+        // Clocks of nodes differ, but within a conversation time must not run backwards.
+        room.last_activity_at = room.last_activity_at.max(send.at);
+        let message = Message {
+            id: send.id,
+            workspace: send.workspace,
+            conversation: place,
+            sequence: room.last_sequence,
+            sender: send.sender,
+            kind: MessageKind::Text,
+            body: send.message.body().to_owned(),
+            reply_to: send.message.reply_to(),
+            created_at: room.last_activity_at,
+        };
+        self.append(&message);
+        if let Some(key) = key {
+            before.keys.insert(key.clone(), (fingerprint, send.id));
+            before.keyed.insert(send.id, message.clone());
+            self.keys.push(keys::ActiveModel {
+                user_id: Set(key.0.0),
+                key: Set(key.1),
+                fingerprint: Set(fingerprint.to_vec()),
+                message_id: Set(send.id.0),
+                created_at: Set(send.at.0),
+            });
+        }
+        Ok(Sent { message, repeated: false })
     }
-    let key = send.message.client_message_id().map(|key| (send.sender, key.to_owned()));
-    if let Some((fingerprint, id)) = key.as_ref().and_then(|key| known.keys.get(key)) {
-        let original = known.keyed.get(id).filter(|_| *fingerprint == send.message.fingerprint());
-        return original
-            .map(|message| Sent { message: message.clone(), repeated: true })
-            .ok_or(Rejection::IdempotencyKeyReused);
-    }
 
-    let place = send.message.conversation();
-    let room = known
-        .rooms
-        .get_mut(&place)
-        .filter(|room| room.workspace == send.workspace && known.members.contains(&(place, send.sender)));
-    admit(
-        &send.message,
-        room.as_ref().map(|room| Room {
-            status: room.status,
-            replied_to: send.message.reply_to().and_then(|id| known.replied_to.get(&id).copied()),
-        }),
-    )?;
-    let room = room.expect("nobody is admitted to a room that is not there");
-
-    room.last_sequence += 1;
-    // Clocks of nodes differ, but within a conversation time must not run backwards.
-    room.last_activity_at = room.last_activity_at.max(send.at);
-    room.moved = true;
-    let message = Message {
-        id: send.id,
-        workspace: send.workspace,
-        conversation: place,
-        sequence: room.last_sequence,
-        sender: send.sender,
-        kind: MessageKind::Text,
-        body: send.message.body().to_owned(),
-        reply_to: send.message.reply_to(),
-        created_at: room.last_activity_at,
-    };
-    written.append(&message);
-    if let Some(key) = key {
-        known.keys.insert(key.clone(), (send.message.fingerprint(), send.id));
-        known.keyed.insert(send.id, message.clone());
-        written.keys.push(keys::ActiveModel {
-            user_id: Set(key.0.0),
-            key: Set(key.1),
-            fingerprint: Set(send.message.fingerprint().to_vec()),
-            message_id: Set(send.id.0),
-            created_at: Set(send.at.0),
-        });
-    }
-    Ok(Sent { message, repeated: false })
-}
-
-/// What will be written when all is decided.
-#[derive(Default)]
-struct Written {
-    heads: HashMap<WorkspaceId, Position>,
-    entries: Vec<Entry>,
-    messages: Vec<messages::ActiveModel>,
-    keys: Vec<keys::ActiveModel>,
-}
-
-impl Written {
     fn append(&mut self, message: &Message) {
-        let head = self.heads.entry(message.workspace).or_default();
-        *head = head.next();
         let fact =
             Fact::MessageSent { conversation: message.conversation, message: message.id, sequence: message.sequence };
         let event = Event {
             workspace: message.workspace,
-            position: *head,
+            position: self.rows.next_position(message.workspace),
             at: message.created_at,
             actor: Some(message.sender),
             fact,
@@ -271,74 +257,50 @@ impl Written {
         self.entries.push(Entry { event, message: fresh });
     }
 
-    async fn write(self, transaction: &DatabaseTransaction, known: &Known) -> Result<Vec<Entry>> {
+    /// What must be written for it; none if everybody was refused or had sent it before.
+    pub fn writes(&mut self) -> Result<Option<Together>> {
         if self.entries.is_empty() {
-            return Ok(Vec::new());
+            return Ok(None);
         }
-        let backend = transaction.get_database_backend();
         let events = self.entries.iter().map(|entry| log::row_of(&entry.event)).collect::<Result<Vec<_>>>()?;
         let touched: BTreeSet<WorkspaceId> = self.entries.iter().map(|entry| entry.event.workspace).collect();
-        let moved: Vec<_> = known.rooms.iter().filter(|(_, room)| room.moved).collect();
+        let heads = touched.into_iter().map(|workspace| (workspace, self.rows.head(workspace)));
 
-        let mut statements = vec![
-            messages::Entity::insert_many(self.messages).build(backend),
-            log::Entity::insert_many(events).build(backend),
-            log::move_heads(self.heads.into_iter().filter(|(id, _)| touched.contains(id))).build(backend),
-            move_conversations(&moved, backend),
-        ];
+        let mut writes = Together::new(self.move_conversations());
+        writes.insert(messages::Entity::insert_many(std::mem::take(&mut self.messages)).into_query());
+        writes.insert(log::Entity::insert_many(events).into_query());
+        writes.insert(log::move_heads(heads).into_query());
         if !self.keys.is_empty() {
-            statements.push(keys::Entity::insert_many(self.keys).build(backend));
+            writes.insert(keys::Entity::insert_many(std::mem::take(&mut self.keys)).into_query());
         }
-        for (id, room) in moved {
-            let hour = members::hour_of(room.last_activity_at);
-            if hour != members::hour_of(room.was_active_at) {
-                statements.push(
+        for (id, was_active_at) in &self.moved {
+            let hour = members::hour_of(self.rows.rooms[id].last_activity_at);
+            if hour != members::hour_of(*was_active_at) {
+                writes.update(
                     members::Entity::update_many()
                         .col_expr(members::Column::ActiveHour, Expr::value(hour))
                         .filter(members::Column::ConversationId.eq(id.0))
-                        .build(backend),
+                        .into_query(),
                 );
             }
         }
-        execute_together(transaction, statements).await?;
-        Ok(self.entries)
+        Ok(Some(writes))
     }
-}
 
-fn move_conversations(moved: &[(&ConversationId, &Conversation)], backend: DbBackend) -> Statement {
-    use conversations::Column;
-    let mut sequence = CaseStatement::new();
-    let mut activity = CaseStatement::new();
-    for (id, room) in moved {
-        sequence = sequence.case(Column::Id.eq(id.0), room.last_sequence);
-        activity = activity.case(Column::Id.eq(id.0), room.last_activity_at.0);
-    }
-    let update = Query::update()
-        .table(conversations::Entity)
-        .value(Column::LastSequence, sequence)
-        .value(Column::LastActivityAt, activity)
-        .and_where(Column::Id.is_in(moved.iter().map(|(id, _)| id.0)))
-        .to_owned();
-    backend.build(&update)
-}
-
-/// Runs statements in their order. On SQLite as one: each call to it hops to another thread and back, which costs more
-/// than most of these statements do.
-pub async fn execute_together(transaction: &DatabaseTransaction, statements: Vec<Statement>) -> Result<()> {
-    let backend = transaction.get_database_backend();
-    if backend != DbBackend::Sqlite {
-        for statement in statements {
-            transaction.execute_raw(statement).await?;
+    fn move_conversations(&self) -> UpdateStatement {
+        use conversations::Column;
+        let mut sequence = CaseStatement::new();
+        let mut activity = CaseStatement::new();
+        for id in self.moved.keys() {
+            let room = &self.rows.rooms[id];
+            sequence = sequence.case(Column::Id.eq(id.0), room.last_sequence);
+            activity = activity.case(Column::Id.eq(id.0), room.last_activity_at.0);
         }
-        return Ok(());
+        Query::update()
+            .table(conversations::Entity)
+            .value(Column::LastSequence, sequence)
+            .value(Column::LastActivityAt, activity)
+            .and_where(Column::Id.is_in(self.moved.keys().map(|id| id.0)))
+            .to_owned()
     }
-    let mut sql = String::new();
-    let mut values = Vec::new();
-    for statement in statements {
-        sql.push_str(&statement.sql);
-        sql.push(';');
-        values.extend(statement.values.into_iter().flatten());
-    }
-    transaction.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
-    Ok(())
 }
