@@ -20,7 +20,7 @@ mod signals;
 mod users;
 mod workspaces;
 
-use async_graphql::{MergedObject, MergedSubscription, SchemaBuilder};
+use async_graphql::{MergedObject, MergedSubscription, SchemaBuilder, ValidationMode};
 
 pub use answers::{Answer, execute};
 pub use async_graphql::parser::types::OperationType;
@@ -50,16 +50,41 @@ pub struct Mutation(
 #[derive(MergedSubscription, Default)]
 pub struct Subscription(events::EventSubscription, signals::SignalSubscription);
 
-pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
+type Executor = async_graphql::Schema<Query, Mutation, Subscription>;
 
 /// The schema; limits are not its business but that of [`documents`], which looks before anything is validated.
-pub fn schema(introspection: bool) -> Schema {
-    let builder = builder();
-    if introspection { builder.finish() } else { builder.disable_introspection().disable_suggestions().finish() }
+#[derive(Clone)]
+pub struct Schema {
+    validating: Executor,
+    /// For documents that were validated before.
+    trusting: Executor,
+}
+
+impl Schema {
+    pub fn new(introspection: bool) -> Self {
+        let build = |mode| {
+            let builder = builder().validation_mode(mode);
+            if introspection {
+                builder.finish()
+            } else {
+                builder.disable_introspection().disable_suggestions().finish()
+            }
+        };
+        Schema { validating: build(ValidationMode::Strict), trusting: build(ValidationMode::Fast) }
+    }
+
+    /// In its own language.
+    pub fn sdl(&self) -> String {
+        self.validating.sdl()
+    }
+
+    fn executor(&self, prepared: &documents::Prepared) -> &Executor {
+        if prepared.is_valid() { &self.trusting } else { &self.validating }
+    }
 }
 
 fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
-    Schema::build(Query::default(), Mutation::default(), Subscription::default())
+    Executor::build(Query::default(), Mutation::default(), Subscription::default())
         // Counted by ourselves, before validation; the parser has a bound of its own for what is nested.
         .limit_recursive_depth(usize::MAX)
 }
@@ -67,7 +92,7 @@ fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
 /// The schema in its own language, as it is published.
 pub fn sdl() -> String {
     let options = async_graphql::SDLExportOptions::new().sorted_fields().sorted_arguments().sorted_enum_items();
-    let mut sdl = schema(true).sdl_with_options(options);
+    let mut sdl = Schema::new(true).validating.sdl_with_options(options);
     sdl.truncate(sdl.trim_end().len());
     sdl.push('\n');
     sdl

@@ -65,7 +65,7 @@ impl Hub {
         let key = setup::signing_key(&core).await?;
         let code = setup::first_start(&core).await?;
         let identity = Identity::new(core.clock.clone(), key, config.issuers().map_err(fault)?);
-        let schema = graphql::schema(config.graphql.introspection);
+        let schema = graphql::Schema::new(config.graphql.introspection);
         let gate = Arc::new(Gate {
             entrance: Entrance::new(core.clone(), identity),
             documents: Documents::new(&config.graphql, &schema.sdl()).map_err(fault)?,

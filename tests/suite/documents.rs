@@ -352,6 +352,110 @@ stories! {
         }
     }
 
+    /// Nothing is executed with a value that is not what the schema says, whether it is written or given, and whether the
+    /// document is new or was executed before.
+    ///
+    /// F: L-02
+    async fn a_value_of_the_wrong_type_is_refused_and_its_place_is_named(backend) {
+        let world = World::new(backend).await;
+        let ann = world.person("ann").await;
+        let tea = ann.group("Tea", &[]).await;
+        let send = "mutation($input: MessageSendInput!) { messageSend(input: $input) { message { id } errors { code } } }";
+        let create = "mutation($input: ConversationCreateInput!) { conversationCreate(input: $input) { conversation { id } } }";
+        let page = "query($n: Int) { conversations(first: $n) { nodes { id } } }";
+        let nodes = "query($ids: [ID!]!) { nodes(ids: $ids) { id } }";
+        let from = "query($id: ID!, $at: DateTime) { conversation(id: $id) { messages(first: 1, from: $at) { nodes { id } } } }";
+        let shown = "query($b: Boolean!) { __typename eventCursor @include(if: $b) }";
+        let group = |more: Value| {
+            let mut input = json!({ "type": "GROUP", "title": "a", "memberIds": [] });
+            input.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+            json!({ "input": input })
+        };
+        let good = [
+            (send, json!({ "input": { "conversationId": tea, "body": "a", "replyToId": null } })),
+            (create, group(json!({ "context": { "type": "order", "id": "1" } }))),
+            (page, json!({ "n": 1 })),
+            (page, json!({ "n": 2, "unknown": [] })),
+            (nodes, json!({ "ids": ["x", 1] })),
+            // One thing is as good as a list of it.
+            (nodes, json!({ "ids": "x" })),
+            (from, json!({ "id": tea, "at": "2026-01-31T12:00:00.000Z" })),
+            (from, json!({ "id": tea, "at": null })),
+            (from, json!({ "id": tea })),
+            (shown, json!({ "b": false })),
+        ];
+        let bad = [
+            (send, json!({ "input": { "conversationId": tea, "body": 1 } }), "$input is wrong at body: it must be String!"),
+            (send, json!({ "input": { "conversationId": tea, "body": null } }), "$input is wrong at body: it must be String!"),
+            (send, json!({ "input": { "conversationId": tea } }), "$input is wrong at body: String! must be given"),
+            (send, json!({ "input": { "conversationId": tea, "body": "a", "bdy": "b" } }), "$input is wrong at bdy: MessageSendInput has no such field"),
+            (send, json!({ "input": { "conversationId": 1.5, "body": "a" } }), "$input is wrong at conversationId: it must be ID!"),
+            (send, json!({ "input": "a" }), "$input is wrong: it must be MessageSendInput!"),
+            (send, json!({ "input": null }), "$input of type MessageSendInput! must be given"),
+            (send, json!({}), "$input of type MessageSendInput! must be given"),
+            (create, group(json!({ "type": "CROWD" })), "$input is wrong at type: it must be"),
+            (create, group(json!({ "context": { "type": "order", "id": true } })), "$input is wrong at context.id: it must be"),
+            (create, group(json!({ "memberIds": ["x", {}] })), "$input is wrong at memberIds.1: it must be ID!"),
+            (page, json!({ "n": "1" }), "$n is wrong: it must be Int"),
+            (page, json!({ "n": 1.0 }), "$n is wrong: it must be Int"),
+            (page, json!({ "n": [1] }), "$n is wrong: it must be Int"),
+            (nodes, json!({ "ids": ["x", null] }), "$ids is wrong at 1: it must be ID!"),
+            (from, json!({ "id": tea, "at": "yesterday" }), "$at is wrong: it must be DateTime"),
+            (shown, json!({ "b": "yes" }), "$b is wrong: it must be Boolean!"),
+        ];
+        // In the second round each document has been executed before.
+        for _ in 0..2 {
+            for (document, variables) in &good {
+                let (status, answer) = post(&ann, &json!({ "query": document, "variables": variables }).to_string()).await;
+                assert_eq!(status, StatusCode::OK, "{variables}: {answer}");
+                assert!(answer["data"].is_object() && answer.get("errors").is_none(), "{variables}: {answer}");
+            }
+            for (document, variables, says) in &bad {
+                let (status, answer) = post(&ann, &json!({ "query": document, "variables": variables }).to_string()).await;
+                assert_eq!(status, StatusCode::BAD_REQUEST, "{variables}: {answer}");
+                refused(&answer, "BAD_REQUEST", says);
+            }
+        }
+
+        for document in [
+            "{ __typename @include(if: true) }",
+            "{ node(id: 1) { id } conversations(first: 1) { nodes { id } } }",
+            "{ nodes(ids: \"x\") { id } }",
+            "query Q0($v: ID! = \"x\") { nodes(ids: [$v]) { id } }",
+            "mutation { conversationCreate(input: { type: GROUP, title: \"a\", memberIds: [] }) { conversation { id } } }",
+            "mutation M($v: ID!) { typingStop(input: { conversationId: $v }) { errors { code } } }",
+        ] {
+            let (status, answer) = post(&ann, &json!({ "query": document, "variables": { "v": "x" } }).to_string()).await;
+            assert_eq!(status, StatusCode::OK, "{document}: {answer}");
+        }
+        for (document, says) in [
+            ("{ __typename(a: 1) }", "__typename takes no argument a"),
+            ("{ __typename @nonsense }", "there is no directive @nonsense"),
+            ("{ __typename @include(if: 1) }", "the argument if of @include is wrong: it must be Boolean!"),
+            ("{ __typename @include }", "@include needs the argument if"),
+            ("{ __typename @include(if: true, unless: true) }", "@include takes no argument unless"),
+            ("{ node(id: 1.5) { id } }", "the argument id of node is wrong: it must be ID!"),
+            ("{ conversations(first: \"1\") { nodes { id } } }", "the argument first of conversations is wrong: it must be Int"),
+            ("{ nodes(ids: [\"x\", true]) { id } }", "the argument ids of nodes is wrong at 1: it must be ID!"),
+            ("query($v: ID! = 1.5) { node(id: $v) { id } }", "the default of the variable $v is wrong: it must be ID!"),
+            // What is skipped is not executed, and what nobody asked for is not either.
+            ("{ node(id: true) @skip(if: true) { id } __typename }", "the argument id of node is wrong"),
+            ("query Q0 { __typename } query Q1 { node(id: true) { id } }", "the argument id of node is wrong"),
+            (
+                "mutation { conversationCreate(input: { type: \"GROUP\", title: \"a\", memberIds: [] }) { conversation { id } } }",
+                "the argument input of conversationCreate is wrong at type: it must be",
+            ),
+            (
+                "mutation { messageSend(input: { conversationId: \"x\", body: 1 }) { message { id } } }",
+                "the argument input of messageSend is wrong at body: it must be String!",
+            ),
+        ] {
+            let (status, answer) = post(&ann, &request(document)).await;
+            assert_eq!(status, StatusCode::BAD_REQUEST, "{document}: {answer}");
+            refused(&answer, "BAD_REQUEST", says);
+        }
+    }
+
     /// F: L-02
     async fn every_answer_says_what_it_cost(backend) {
         let world = World::new(backend).await;

@@ -31,9 +31,13 @@ pub async fn execute(
     prepared: &Prepared,
     request_id: &str,
 ) -> Answer {
-    let execution = schema.execute(prepared.request().data(Scope::new(core.clone(), reader)));
+    let request = prepared.request().data(Scope::new(core.clone(), reader));
+    let execution = schema.executor(prepared).execute(request);
     let response = match tokio::time::timeout(EXECUTION_LIMIT, execution).await {
         Ok(mut response) => {
+            if !is_refusal(&response) {
+                prepared.found_valid();
+            }
             prepared.shape(&mut response);
             errors::finish(response, request_id)
         }
@@ -52,6 +56,11 @@ fn cost(prepared: &Prepared) -> Value {
     )
 }
 
+fn is_refusal(response: &Response) -> bool {
+    let errors = &response.errors;
+    response.data == Value::Null && !errors.is_empty() && errors.iter().all(|error| error.path.is_empty())
+}
+
 impl Answer {
     /// Nothing but one error of the client's.
     pub fn refused(code: &str, message: impl Into<String>, request_id: &str) -> Self {
@@ -65,8 +74,7 @@ impl Answer {
 
     /// Nothing was executed: the document, or the variables, are not what they must be.
     pub fn is_refusal(&self) -> bool {
-        let errors = &self.0.errors;
-        self.0.data == Value::Null && !errors.is_empty() && errors.iter().all(|error| error.path.is_empty())
+        is_refusal(&self.0)
     }
 
     /// As JSON; where nothing was executed, there is no data to speak of, not even none.

@@ -7,10 +7,14 @@ mod count;
 mod index;
 mod overlaps;
 mod shape;
+mod values;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use async_graphql::{
@@ -64,8 +68,7 @@ impl Refusal {
 /// A document that may be executed.
 #[derive(Clone)]
 pub struct Prepared {
-    text: Arc<str>,
-    document: Arc<ExecutableDocument>,
+    known: Arc<Known>,
     operation_name: Option<String>,
     variables: Variables,
     shape: Arc<Shape>,
@@ -82,15 +85,21 @@ pub struct Documents {
 }
 
 /// A text and what it says.
-type Known = (Arc<str>, Arc<ExecutableDocument>);
+struct Known {
+    text: Arc<str>,
+    document: ExecutableDocument,
+    /// The validator had nothing to complain of. What it looks at does not depend on the values of variables, beyond
+    /// what is checked for each request, and so it need not look again.
+    is_valid: AtomicBool,
+}
 
-/// Documents that were parsed before and found sound. When the newer half is full it becomes the older one, and what
-/// was the older one is forgotten.
+/// Documents that were parsed before. When the newer half is full it becomes the older one, and what was the older one is
+/// forgotten.
 #[derive(Default)]
 struct Parsed {
-    newer: HashMap<Arc<str>, Arc<ExecutableDocument>>,
+    newer: HashMap<Arc<str>, Arc<Known>>,
     newer_bytes: usize,
-    older: HashMap<Arc<str>, Arc<ExecutableDocument>>,
+    older: HashMap<Arc<str>, Arc<Known>>,
 }
 
 /// So much text is in either half. Parsed, a document can take a hundred times the room of its text.
@@ -109,22 +118,23 @@ impl Documents {
     /// Finds the document, parses it, and counts what it asks for.
     pub fn prepare(&self, asked: Asked) -> Result<Prepared, Refusal> {
         let text = self.text(asked.query, asked.document_id)?;
-        let known = self.known(&text)?;
-        let is_new = known.is_none();
-        let (text, document) = known.map_or_else(|| parse(text), Ok)?;
-        let (name, operation) = chosen(&document, asked.operation_name.as_deref())?;
+        let found = self.known(&text)?;
+        let is_new = found.is_none();
+        let known = found.map_or_else(|| parse(text), Ok)?;
+        let document = &known.document;
+        let (name, operation) = chosen(document, asked.operation_name.as_deref())?;
         let variables = Variables::from_json(serde_json::Value::Object(asked.variables));
-        given(operation, &variables)?;
-        let cost = count::count(&document, &self.index, &variables, name, &self.limits)?;
+        let cost = count::count(document, &self.index, &variables, name, &self.limits)?;
+        values::variables(&self.index, operation, &variables)?;
         let ty = operation.ty;
         if is_new {
-            overlaps::check(&document)?;
-            self.keep(&text, &document);
+            overlaps::check(document)?;
+            values::literals(&self.index, document)?;
+            self.keep(&known);
         }
-        let shape = Arc::new(Shape::of(&document, &self.index, &operation.selection_set.node, count::root(ty)));
+        let shape = Arc::new(Shape::of(document, &self.index, &operation.selection_set.node, count::root(ty)));
         Ok(Prepared {
-            text,
-            document,
+            known,
             operation_name: asked.operation_name,
             variables,
             shape,
@@ -151,32 +161,32 @@ impl Documents {
         trusted.get(&id).cloned().ok_or(Refusal::NotTrusted)
     }
 
-    fn known(&self, text: &str) -> Result<Option<Known>, Refusal> {
+    fn known(&self, text: &str) -> Result<Option<Arc<Known>>, Refusal> {
         if text.len() > self.limits.max_document_bytes {
             let limit = self.limits.max_document_bytes;
             return Err(Refusal::TooMuch { what: "the bytes of the document are", asked: text.len(), limit });
         }
         let parsed = self.parsed.lock().expect("nothing panics while it holds this lock");
-        let found = parsed.newer.get_key_value(text).or_else(|| parsed.older.get_key_value(text));
-        Ok(found.map(|(text, document)| (text.clone(), document.clone())))
+        Ok(parsed.newer.get(text).or_else(|| parsed.older.get(text)).cloned())
     }
 
-    fn keep(&self, text: &Arc<str>, document: &Arc<ExecutableDocument>) {
+    fn keep(&self, known: &Arc<Known>) {
+        let text = &known.text;
         let mut parsed = self.parsed.lock().expect("nothing panics while it holds this lock");
         if parsed.newer_bytes + text.len() > KEPT_BYTES {
             parsed.older = std::mem::take(&mut parsed.newer);
             parsed.newer_bytes = 0;
         }
-        if parsed.newer.insert(text.clone(), document.clone()).is_none() {
+        if parsed.newer.insert(text.clone(), known.clone()).is_none() {
             parsed.newer_bytes += text.len();
         }
     }
 }
 
-fn parse(text: String) -> Result<Known, Refusal> {
+fn parse(text: String) -> Result<Arc<Known>, Refusal> {
     count::nesting(&text)?;
     let document = parse_query(&text).map_err(|error| Refusal::BadRequest(complaint(error)))?;
-    Ok((text.into(), Arc::new(document)))
+    Ok(Arc::new(Known { text: text.into(), document, is_valid: AtomicBool::new(false) }))
 }
 
 /// What the parser complains of, without the line that it complains of: that can be as long as the document.
@@ -208,28 +218,23 @@ fn chosen<'a>(
     Ok((name, &operation.node))
 }
 
-/// Nothing is executed without the variables that must be given; left to itself, the executor would begin all the same.
-fn given(operation: &OperationDefinition, variables: &Variables) -> Result<(), Refusal> {
-    for declared in operation.variable_definitions.iter().map(|declared| &declared.node) {
-        let (name, ty) = (&declared.name.node, &declared.var_type.node);
-        let is_there = match variables.get(name) {
-            Some(value) => *value != Value::Null,
-            None => declared.default_value.is_some(),
-        };
-        if !ty.nullable && !is_there {
-            return Err(Refusal::BadRequest(format!("the variable ${name} of type {ty} must be given")));
-        }
-    }
-    Ok(())
-}
-
 impl Prepared {
     /// As async-graphql takes it.
     pub fn request(&self) -> Request {
-        let mut request = Request::new(&*self.text).variables(self.variables.clone());
+        let mut request = Request::new(&*self.known.text).variables(self.variables.clone());
         request.operation_name.clone_from(&self.operation_name);
-        request.set_parsed_query(ExecutableDocument::clone(&self.document));
+        request.set_parsed_query(self.known.document.clone());
         request
+    }
+
+    /// Whether the validator has found it valid before.
+    pub fn is_valid(&self) -> bool {
+        self.known.is_valid.load(Ordering::Relaxed)
+    }
+
+    /// The validator let it through.
+    pub fn found_valid(&self) {
+        self.known.is_valid.store(true, Ordering::Relaxed);
     }
 
     /// Puts what the executor answered into the shape of the question.
@@ -239,7 +244,7 @@ impl Prepared {
 
     /// The one field that a subscription has at its root.
     pub fn subscribed_field(&self) -> Result<&Field, Refusal> {
-        let (_, operation) = chosen(&self.document, self.operation_name.as_deref())?;
+        let (_, operation) = chosen(&self.known.document, self.operation_name.as_deref())?;
         let mut fields = Vec::new();
         self.root_fields(&operation.selection_set.node, &mut fields);
         match fields[..] {
@@ -254,7 +259,7 @@ impl Prepared {
                 Selection::Field(field) => fields.push(&field.node),
                 Selection::InlineFragment(inline) => self.root_fields(&inline.node.selection_set.node, fields),
                 Selection::FragmentSpread(spread) => {
-                    if let Some(fragment) = self.document.fragments.get(&spread.node.fragment_name.node) {
+                    if let Some(fragment) = self.known.document.fragments.get(&spread.node.fragment_name.node) {
                         self.root_fields(&fragment.node.selection_set.node, fields);
                     }
                 }
@@ -272,7 +277,7 @@ impl Prepared {
         if let Some(value) = self.variables.get(name) {
             return Some(value.clone());
         }
-        let (_, operation) = chosen(&self.document, self.operation_name.as_deref()).ok()?;
+        let (_, operation) = chosen(&self.known.document, self.operation_name.as_deref()).ok()?;
         let declared = operation.variable_definitions.iter().find(|found| found.node.name.node == *name)?;
         Some(declared.node.default_value.as_ref().map_or(Value::Null, |default| default.node.clone()))
     }
@@ -285,7 +290,7 @@ impl Prepared {
         used.sort_unstable();
         used.dedup();
         let values: Vec<_> = used.into_iter().map(|name| (name.as_str(), self.variable(name))).collect();
-        serde_json::json!([&*self.text, self.operation_name, values]).to_string()
+        serde_json::json!([&*self.known.text, self.operation_name, values]).to_string()
     }
 
     fn variables_used<'a>(&'a self, set: &'a SelectionSet, used: &mut Vec<&'a Name>) {
@@ -304,7 +309,7 @@ impl Prepared {
                 }
                 Selection::InlineFragment(inline) => self.variables_used(&inline.node.selection_set.node, used),
                 Selection::FragmentSpread(spread) => {
-                    if let Some(fragment) = self.document.fragments.get(&spread.node.fragment_name.node) {
+                    if let Some(fragment) = self.known.document.fragments.get(&spread.node.fragment_name.node) {
                         self.variables_used(&fragment.node.selection_set.node, used);
                     }
                 }

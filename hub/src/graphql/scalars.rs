@@ -55,6 +55,15 @@ impl ScalarType for EventCursor {
     }
 }
 
+/// Whether a scalar of ours can be read from the value.
+pub fn is_valid(scalar: &str, value: Value) -> bool {
+    match scalar {
+        "DateTime" => DateTime::parse(value).is_ok(),
+        "EventCursor" => EventCursor::parse(value).is_ok(),
+        _ => true,
+    }
+}
+
 /// What a page begins behind. The first byte says which list it belongs to.
 pub trait Cursor: Sized {
     fn write(&self) -> String;

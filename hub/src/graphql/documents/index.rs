@@ -1,17 +1,47 @@
-//! What counting needs to know of the schema: which type a field leads to, and whether it is a page of a list.
+//! What counting and checking need to know of the schema: which type a field leads to, whether it is a page of a list,
+//! and what may be given to it.
 
 use std::collections::{HashMap, HashSet};
 
-use async_graphql::parser::{
-    parse_schema,
-    types::{BaseType, Type, TypeKind, TypeSystemDefinition},
+use async_graphql::{
+    Positioned,
+    parser::{
+        parse_schema,
+        types::{BaseType, InputValueDefinition, Type, TypeKind, TypeSystemDefinition},
+    },
 };
 
 /// Read from the published schema, so that whatever is composed into it is counted as well.
 pub struct Index {
     fields: HashMap<String, HashMap<String, Leads>>,
+    inputs: HashMap<String, Input>,
+    directives: HashMap<String, Declared>,
     /// How many types there are.
     pub types: usize,
+}
+
+/// What a value may be.
+pub enum Input {
+    Enum(HashSet<String>),
+    Object {
+        fields: Declared,
+        /// Exactly one of the fields is given.
+        is_one_of: bool,
+    },
+}
+
+/// Arguments, or the fields of an input, by their names.
+pub type Declared = HashMap<String, Declaration>;
+
+pub struct Declaration {
+    pub ty: Type,
+    pub has_default: bool,
+}
+
+impl Declaration {
+    pub fn must_be_given(&self) -> bool {
+        !self.ty.nullable && !self.has_default
+    }
 }
 
 pub struct Leads {
@@ -22,20 +52,41 @@ pub struct Leads {
     pub is_page: bool,
     /// The arguments that are lists of ids, each of which is looked up.
     pub lists: HashSet<String>,
+    pub arguments: Declared,
 }
 
 impl Index {
     pub fn of(sdl: &str) -> Self {
         let document = parse_schema(sdl).expect("the schema prints itself in its own language");
         let mut fields: HashMap<String, HashMap<String, Leads>> = HashMap::new();
+        let (mut inputs, mut directives) = (HashMap::new(), HashMap::new());
         let mut types = 0;
         for definition in document.definitions {
-            let TypeSystemDefinition::Type(definition) = definition else { continue };
+            let definition = match definition {
+                TypeSystemDefinition::Type(definition) => definition,
+                TypeSystemDefinition::Directive(directive) => {
+                    directives.insert(directive.node.name.node.to_string(), declared(&directive.node.arguments));
+                    continue;
+                }
+                TypeSystemDefinition::Schema(_) => continue,
+            };
             types += 1;
+            let name = definition.node.name.node.to_string();
             let found = match definition.node.kind {
                 TypeKind::Object(object) => object.fields,
                 TypeKind::Interface(interface) => interface.fields,
-                _ => continue,
+                TypeKind::Enum(choice) => {
+                    let values = choice.values.iter().map(|value| value.node.value.node.to_string()).collect();
+                    inputs.insert(name, Input::Enum(values));
+                    continue;
+                }
+                TypeKind::InputObject(object) => {
+                    let is_one_of =
+                        definition.node.directives.iter().any(|directive| directive.node.name.node == "oneOf");
+                    inputs.insert(name, Input::Object { fields: declared(&object.fields), is_one_of });
+                    continue;
+                }
+                TypeKind::Scalar | TypeKind::Union(_) => continue,
             };
             let found = found.into_iter().map(|field| {
                 let arguments = &field.node.arguments;
@@ -48,12 +99,13 @@ impl Index {
                         .filter(|argument| matches!(argument.node.ty.node.base, BaseType::List(_)))
                         .map(|argument| argument.node.name.node.to_string())
                         .collect(),
+                    arguments: declared(arguments),
                 };
                 (field.node.name.node.to_string(), leads)
             });
-            fields.insert(definition.node.name.node.to_string(), found.collect());
+            fields.insert(name, found.collect());
         }
-        Index { fields, types }
+        Index { fields, inputs, directives, types }
     }
 
     /// About how many there are in a list that introspection answers with.
@@ -69,6 +121,24 @@ impl Index {
     pub fn field(&self, parent: &str, name: &str) -> Option<&Leads> {
         self.fields.get(parent)?.get(name)
     }
+
+    /// What a value of this type may be; none for a scalar.
+    pub fn input(&self, ty: &str) -> Option<&Input> {
+        self.inputs.get(ty)
+    }
+
+    /// What a directive takes.
+    pub fn directive(&self, name: &str) -> Option<&Declared> {
+        self.directives.get(name)
+    }
+}
+
+fn declared(inputs: &[Positioned<InputValueDefinition>]) -> Declared {
+    let declaration = |input: &InputValueDefinition| Declaration {
+        ty: input.ty.node.clone(),
+        has_default: input.default_value.is_some(),
+    };
+    inputs.iter().map(|input| (input.node.name.node.to_string(), declaration(&input.node))).collect()
 }
 
 fn name_of(ty: &Type) -> String {

@@ -41,10 +41,13 @@ impl Renderer {
         let (items, source) = mpsc::channel(1);
         let scope = Scope::new(core.clone(), reader);
         let request = prepared.request().data(scope.clone()).data(Source::new(source));
-        let mut responses = schema.execute_stream(request);
+        let mut responses = schema.executor(prepared).execute_stream(request).boxed();
         // A sound subscription waits for its first item; anything it says before that is a complaint.
         match responses.next().now_or_never() {
-            None => Ok(Renderer { items, responses, prepared: prepared.clone(), scope }),
+            None => {
+                prepared.found_valid();
+                Ok(Renderer { items, responses, prepared: prepared.clone(), scope })
+            }
             Some(Some(response)) => Err(Box::new(response)),
             Some(None) => Err(Box::new(Response::from_errors(Vec::new()))),
         }
