@@ -40,7 +40,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("actions", &["store", "bus"]),
     ("graphql", &["actions", "config"]),
     ("http", &["graphql", "actions", "identity", "config"]),
-    ("hub", &["actions", "bus", "config", "graphql", "http", "identity", "store"]),
+    ("jobs", &["actions"]),
+    ("hub", &["jobs", "actions", "bus", "config", "graphql", "http", "identity", "store"]),
     ("cli", &["bus", "config", "graphql", "hub", "identity", "store"]),
 ];
 
@@ -53,6 +54,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("hyper", &["http"]),
     ("jsonwebtoken", &["identity", "config"]),
     ("clap", &["cli"]),
+    ("cronexpr", &["jobs"]),
 ];
 
 fn room_of(path: &Path) -> String {

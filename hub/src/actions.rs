@@ -5,6 +5,7 @@ pub mod audit;
 pub mod conversations;
 pub mod events;
 pub mod feed;
+pub mod jobs;
 pub mod memory;
 pub mod messages;
 pub mod setup;
@@ -14,6 +15,8 @@ pub mod viewers;
 pub mod workspaces;
 
 use std::{net::IpAddr, sync::Arc};
+
+use tokio::sync::Notify;
 
 use jackfield_domain::{By, ConversationId, Policy, UserId, WorkspaceId, WorkspaceRole, users::User};
 
@@ -29,6 +32,8 @@ pub struct Core {
     pub memory: Arc<memory::Memory>,
     pub feeds: feed::Feeds,
     pub typing: typing::Table,
+    /// Somebody has put something into the queue of jobs.
+    pub jobs: Notify,
 }
 
 /// Somebody who has shown who they are. There is one way to become one: [`viewers::enter`].

@@ -8,6 +8,7 @@ mod conversations;
 pub mod documents;
 mod errors;
 mod events;
+mod jobs;
 pub mod live;
 mod loaders;
 mod messages;
@@ -34,6 +35,7 @@ pub struct Query(
     messages::MessageQuery,
     workspaces::WorkspaceQuery,
     audit::AuditQuery,
+    jobs::JobQuery,
     events::EventQuery,
 );
 
@@ -44,6 +46,7 @@ pub struct Mutation(
     conversations::ConversationMutation,
     messages::MessageMutation,
     signals::TypingMutation,
+    jobs::JobMutation,
 );
 
 /// Everything that can be followed.

@@ -9,23 +9,22 @@ use std::{
 };
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use tokio::{net::TcpListener, task::JoinSet};
+use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     Error, Result,
-    actions::{Core, events, feed, setup, typing},
+    actions::{Core, feed, setup, typing},
     bus::Bus,
     clock::Clock,
     config::Config,
     graphql::{self, documents::Documents, live::Live},
     http::{self, Entrance, Gate},
     identity::Identity,
+    jobs,
     store::{Place, Store},
 };
 
-/// How often the log is looked at for what is older than the policy keeps.
-const TRIM: Duration = Duration::from_secs(60 * 60);
 /// How long those that were let in may take to finish when the hub goes away.
 const DRAIN_LIMIT: Duration = Duration::from_secs(10);
 
@@ -56,11 +55,11 @@ impl Hub {
             memory: Arc::default(),
             feeds: feed::Feeds::default(),
             typing: typing::Table::default(),
+            jobs: Notify::new(),
         });
         let mut tasks = JoinSet::new();
         tasks.spawn(feed::run(core.clone(), commits));
         tasks.spawn(typing::run(core.clone()));
-        tasks.spawn(trim(core.clone()));
 
         let key = setup::signing_key(&core).await?;
         let code = setup::first_start(&core).await?;
@@ -78,6 +77,7 @@ impl Hub {
             config,
         });
 
+        tasks.spawn(jobs::run(core.clone(), gate.draining.clone(), gate.connections.clone()));
         let listener = bind(gate.config.listen).await?;
         let address = listener.local_addr().map_err(Error::internal)?;
         let most = gate.config.http.max_connections;
@@ -154,19 +154,6 @@ fn metrics() -> PrometheusHandle {
             handle
         })
         .clone()
-}
-
-async fn trim(core: Arc<Core>) {
-    loop {
-        // From the beginning of a turn: what becomes old while it lasts is for the next one.
-        let next = core.clock.now() + TRIM;
-        match events::trim(&core).await {
-            Ok(0) => {}
-            Ok(trimmed) => tracing::info!(trimmed, "old events were taken from the log"),
-            Err(error) => tracing::warn!(%error, "the log could not be trimmed; trying again later"),
-        }
-        core.clock.wait_until(next).await;
-    }
 }
 
 /// Answers what `token` needs: the key that tokens are signed with, from a store that has been started before.

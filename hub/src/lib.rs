@@ -9,6 +9,7 @@ pub mod graphql;
 pub mod http;
 pub mod hub;
 pub mod identity;
+mod jobs;
 pub mod store;
 
 pub use error::{Error, Result};

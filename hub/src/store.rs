@@ -6,6 +6,7 @@
 mod audit;
 mod conversations;
 mod error;
+mod jobs;
 mod log;
 mod members;
 mod messages;
@@ -25,6 +26,7 @@ use sea_orm_migration::MigratorTrait;
 use tokio::sync::mpsc;
 
 pub use conversations::CreateConversation;
+pub use jobs::{ClaimJobs, EndJob, Ending, EnqueueJobs, RenewLease, RetryJob, SweepJobs};
 pub use log::TrimLog;
 pub use members::AddMembers;
 pub use secrets::{ConsumeSignInLink, CreateSignInLink, EnsureSecret};

@@ -4,12 +4,13 @@ use sea_orm_migration::prelude::*;
 
 mod m0001_skeleton;
 mod m0002_audit;
+mod m0006_jobs;
 
 pub struct Migrator;
 
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_skeleton::Migration), Box::new(m0002_audit::Migration)]
+        vec![Box::new(m0001_skeleton::Migration), Box::new(m0002_audit::Migration), Box::new(m0006_jobs::Migration)]
     }
 }

@@ -8,6 +8,7 @@ mod events;
 mod faults;
 mod identity;
 mod isolation;
+mod jobs;
 mod messages;
 mod operation;
 mod partings;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         faults::stories(),
         identity::stories(),
         isolation::stories(),
+        jobs::stories(),
         messages::stories(),
         operation::stories(),
         partings::stories(),

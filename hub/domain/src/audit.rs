@@ -27,6 +27,8 @@ words! {
         WorkspaceUpdated = "workspace_updated",
         /// The policy of a workspace was changed.
         PolicyUpdated = "policy_updated",
+        /// A job that was given up was put into the queue again.
+        JobRetried = "job_retried",
     }
 }
 

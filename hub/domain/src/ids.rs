@@ -67,6 +67,8 @@ ids! {
     ConversationId = "conv";
     /// A message of one conversation.
     MessageId = "msg";
+    /// A piece of work in the queue.
+    JobId = "job";
 }
 
 /// Whatever `node(id:)` can find.

@@ -7,6 +7,7 @@ pub mod audit;
 pub mod conversations;
 pub mod events;
 pub mod ids;
+pub mod jobs;
 pub mod messages;
 pub mod pages;
 pub mod permissions;
@@ -21,7 +22,7 @@ pub mod workspaces;
 
 pub use audit::{AuditAction, AuditEntry, By};
 pub use events::{Event, Fact, Position};
-pub use ids::{ConversationId, MessageId, UserId, WorkspaceId};
+pub use ids::{ConversationId, JobId, MessageId, UserId, WorkspaceId};
 pub use policy::{Policy, PolicyChanges};
 pub use rejection::{ErrorCode, Rejection};
 pub use roles::{ConversationRole, WorkspaceRole};

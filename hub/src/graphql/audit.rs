@@ -17,6 +17,8 @@ pub enum AuditAction {
     WorkspaceUpdated,
     /// The policy of a workspace was changed.
     PolicyUpdated,
+    /// A job that was given up was put into the queue again.
+    JobRetried,
 }
 
 /// A name and a value.

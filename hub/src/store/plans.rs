@@ -9,7 +9,7 @@ use jackfield_domain::{
 use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, QueryTrait, Select, Statement, TransactionTrait};
 use uuid::Uuid;
 
-use super::{Store, conversations, log, members, messages, users, writer};
+use super::{Store, audit, conversations, jobs, log, members, messages, users, writer};
 use crate::Result;
 
 /// A query, and the lines of its plan.
@@ -54,6 +54,7 @@ fn hot(backend: DbBackend) -> Vec<(&'static str, Statement)> {
     let (workspace, user, conversation) = (WorkspaceId(id), UserId(id), ConversationId(id));
     let page = |direction, from| Page { direction, size: 50, from };
     let joined = Page { direction: Direction::Forward, size: 50, from: Some(user) };
+    let line = Page { direction: Direction::Backward, size: 50, from: Some(id) };
     let key = ActivityKey { last_activity_at: Timestamp(7), id: conversation };
     let listed = |direction, from| Page { direction, size: 20, from };
     vec![
@@ -76,6 +77,10 @@ fn hot(backend: DbBackend) -> Vec<(&'static str, Statement)> {
         ("the bearer of a token", of(&users::by_subject(workspace, "issuer", "subject"), backend)),
         ("the next events", of(&log::after_position(workspace, Position(7)), backend)),
         ("missed events", of(&log::concerning(workspace, user, Position(7), Position(9)), backend)),
+        ("the record", of(&audit::walk(workspace, &line), backend)),
+        ("jobs that are due", of(&jobs::due(Timestamp(7), 1), backend)),
+        ("jobs that were done", of(&jobs::done_before(Timestamp(7), 10), backend)),
+        ("the jobs of a workspace", of(&jobs::walk(Some(workspace), &line), backend)),
         ("used keys", of(&writer::used_keys([(id, "key"), (id, "other")]), backend)),
         ("rooms of senders", of(&writer::rooms([(id, id), (Uuid::from_u128(8), id)]), backend)),
     ]

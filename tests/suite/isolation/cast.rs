@@ -121,6 +121,16 @@ impl Cast {
             }
         }
         let operator = world.operator().await;
+        // Jobs that have a future and a past, and one that was given up.
+        world.db_execute("UPDATE jobs SET finished_at = 1, last_error = 'a stormy day'").await;
+        world.db_execute("UPDATE jobs SET state = 'dead' WHERE kind = 'job_sweep'").await;
+        let jobs =
+            operator.ask("{ jobs(ofHub: true, first: 10) { edges { cursor node { id state } } } }", json!({})).await;
+        let dead =
+            jobs["jobs"]["edges"].as_array().expect("edges").iter().find(|edge| edge["node"]["state"] == json!("DEAD"));
+        let dead = dead.expect("a job that was given up");
+        things["job"] = dead["node"]["id"].clone();
+        things["jobCursor"] = dead["cursor"].clone();
         Cast { world, ann, bob, operator, things, outsiders }
     }
 
@@ -163,9 +173,14 @@ impl Cast {
 /// The same things, but none of them has ever been there.
 pub fn invented(things: &Value) -> Value {
     let mut invented = things.clone();
-    for (name, prefix) in
-        [("conversation", "conv_"), ("message", "msg_"), ("user", "usr_"), ("workspace", "wsp_"), ("slug", "slug-")]
-    {
+    for (name, prefix) in [
+        ("conversation", "conv_"),
+        ("message", "msg_"),
+        ("user", "usr_"),
+        ("workspace", "wsp_"),
+        ("job", "job_"),
+        ("slug", "slug-"),
+    ] {
         let id = Uuid::now_v7().simple().to_string();
         // A slug is at most 40 characters.
         invented[name] = json!(format!("{prefix}{id}"));

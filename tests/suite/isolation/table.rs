@@ -47,6 +47,10 @@ pub const FIELDS: &[(&str, &[&str])] = &[
         &["actor { id name }", "at", "conversation { id title viewerRole }", "cursor", "users { id name }"],
     ),
     ("Event", &["cursor"]),
+    ("Job", &["attempts", "createdAt", "dueAt", "finishedAt", "id", "kind", "lastError", "state"]),
+    ("JobConnection", &["edges { cursor node { kind } }", "nodes { id }", "pageInfo { endCursor }"]),
+    ("JobEdge", &["cursor", "node { id }"]),
+    ("JobRetryPayload", &["errors { code }", "job { id state }"]),
     (
         "Message",
         &[
@@ -319,6 +323,18 @@ pub const WAYS: &[Way] = &[
         "query($auditCursor: String) { auditLog(last: 10, before: $auditCursor) { nodes { action } } }")
         .naming(&["Query.auditLog.before"]).for_owners(),
 
+    way("Query.jobs", "JobConnection", "/jobs", OF_OPERATORS, "{ jobs(ofHub: true, first: 10) { @ } }").for_operators(),
+    way("Query.jobs", "JobEdge", "/jobs/edges/0", OF_OPERATORS, "{ jobs(ofHub: true, first: 10) { edges { @ } } }").for_operators(),
+    way("Query.jobs", "Job", "/jobs/nodes/0", OF_OPERATORS, "{ jobs(ofHub: true, last: 10) { nodes { @ } } }").for_operators(),
+    way("Query.jobs", "PageInfo", "/jobs/pageInfo", OF_OPERATORS, "{ jobs(ofHub: true, first: 10) { pageInfo { @ } } }").for_operators(),
+    way("Query.jobs", "", "/jobs", OF_OPERATORS,
+        "query($jobCursor: String) { jobs(ofHub: true, first: 10, after: $jobCursor) { nodes { id } } }")
+        .naming(&["Query.jobs.after"]).for_operators(),
+    way("Query.jobs", "", "/jobs", OF_OPERATORS,
+        "query($jobCursor: String) { jobs(ofHub: true, last: 10, before: $jobCursor) { nodes { id } } }")
+        .naming(&["Query.jobs.before"]).for_operators(),
+    way("Query.jobs", "", "/jobs", OF_RUNNERS, "{ jobs(first: 10) { nodes { id } } }").for_owners(),
+
     way("Mutation.conversationCreate", "UserError", "/conversationCreate/errors/0", NOBODYS,
         "mutation($user: ID!) { conversationCreate(input: { type: GROUP, memberIds: [$user] }) { errors { @ } } }"),
     way("Mutation.conversationCreate", "ConversationCreatePayload", "/conversationCreate", AMONG_COLLEAGUES,
@@ -349,6 +365,9 @@ pub const WAYS: &[Way] = &[
         .naming(&["WorkspaceUpdateInput.workspaceId"]).for_owners(),
     way("Mutation.workspacePolicyUpdate", "WorkspacePolicyUpdatePayload", "/workspacePolicyUpdate", OF_RUNNERS,
         "mutation { workspacePolicyUpdate(input: { bodyMaxCharacters: 9998 }) { @ } }").for_owners(),
+    way("Mutation.jobRetry", "JobRetryPayload", "/jobRetry", OF_OPERATORS,
+        "mutation($job: ID!) { jobRetry(input: { jobId: $job, ofHub: true }) { @ } }")
+        .naming(&["JobRetryInput.jobId"]).for_operators(),
     way("Mutation.workspaceCreate", "WorkspaceCreatePayload", "/workspaceCreate", OF_OPERATORS,
         r#"mutation { workspaceCreate(input: { slug: "pier", name: "Pier" }) { @ } }"#)
         .for_operators(),

@@ -6,9 +6,11 @@ use jackfield::{
     clock::Clock,
     config::{Config, IssuerConfig},
     hub::Hub,
+    store::Place,
 };
 use jackfield_domain::Timestamp;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use sea_orm::{ConnectionTrait, Database};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -123,6 +125,17 @@ impl World {
 
     pub async fn stop(&mut self, number: usize) {
         self.nodes[number].take().expect("the node runs").stop().await;
+    }
+
+    /// Does something behind the hub's back, in the words of the database.
+    pub async fn db_execute(&self, sql: &str) {
+        let url = match self.configs[0].place().expect("a place") {
+            Place::Sqlite(path) => format!("sqlite://{}", path.display()),
+            Place::Postgres(url) => url,
+        };
+        let database = Database::connect(url).await.expect("the database");
+        database.execute_unprepared(sql).await.expect("the database understands");
+        database.close().await.expect("the database lets go");
     }
 
     /// A member of the workspace `default`.
