@@ -129,7 +129,10 @@ async fn connect(place: &Place, purpose: Use) -> Result<DatabaseConnection> {
                     return options;
                 }
                 let limit = STATEMENT_LIMIT.as_millis().to_string();
-                options.options([("statement_timeout", limit.as_str()), ("lock_timeout", "4000")])
+                // Everything here is looked up by a key, but PostgreSQL keeps the plan that it made for a statement when
+                // the table was still empty, and then reads all of a table that has grown.
+                let by_key = ("enable_seqscan", "off");
+                options.options([("statement_timeout", limit.as_str()), ("lock_timeout", "4000"), by_key])
             });
             options
         }
