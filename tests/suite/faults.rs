@@ -46,7 +46,53 @@ async fn send_until_gone(
     unreachable!("the hub is killed")
 }
 
+/// From here on the store refuses a message of these words.
+async fn db_refuse(world: &World, backend: Backend, words: &str) {
+    let rule = match backend {
+        Backend::Embedded => format!(
+            "CREATE TRIGGER refuse BEFORE INSERT ON messages WHEN NEW.body = '{words}'
+             BEGIN SELECT RAISE(ABORT, 'refused by the test'); END"
+        ),
+        Backend::Cluster => format!("ALTER TABLE messages ADD CONSTRAINT refuse CHECK (body <> '{words}')"),
+    };
+    world.db_execute(&rule).await;
+}
+
 stories! {
+    /// F: M-02, L-06
+    async fn a_write_that_the_store_refuses_does_not_spoil_its_neighbours(backend) {
+        let world = World::new(backend).await;
+        let ann = world.person("ann").await;
+        let tea = ann.group("Tea", &[]).await;
+        let start = ann.cursor().await;
+        ann.say(&tea, "first").await;
+        db_refuse(&world, backend, "poison").await;
+
+        // So many at once that the writer takes many of them together.
+        let send = "mutation($input: MessageSendInput!) { messageSend(input: $input) { message { id } errors { code } } }";
+        let outcomes = join_all((0..64).map(|number| {
+            let body = if number % 8 == 5 { "poison".to_owned() } else { format!("tea {number}") };
+            let input = json!({ "conversationId": tea, "body": body, "clientMessageId": format!("k-{number}") });
+            let ann = &ann;
+            async move { (number, ann.answer(send, json!({ "input": input })).await) }
+        })).await;
+        for (number, answer) in outcomes {
+            if number % 8 == 5 {
+                assert_eq!(answer["errors"][0]["extensions"]["code"], json!("INTERNAL"), "{number}: {answer}");
+                assert!(!answer.to_string().contains("refused by the test"), "{answer}");
+            } else {
+                assert_eq!(answer["data"]["messageSend"]["errors"], json!([]), "{number}: {answer}");
+            }
+        }
+        ann.say(&tea, "last").await;
+        let history = ann.history(&tea).await;
+        assert_eq!(history.len(), 56 + 2);
+        assert!(!history.contains(&"poison".to_owned()));
+        let mut socket = ann.socket().await;
+        let events = socket.follow("e", json!({ "after": start })).await;
+        assert_eq!(bodies(&events), history, "the log tells the same, without a gap");
+    }
+
     /// F: L-06, M-02
     async fn a_hub_that_is_killed_while_it_sends_loses_and_doubles_nothing(backend) {
         let folder = tempfile::tempdir().expect("a folder");
