@@ -55,6 +55,8 @@ pub struct Http {
     pub trusted_proxies: Vec<IpNet>,
     /// So many at once; the next ones are turned away at the door.
     pub max_connections: usize,
+    /// Who takes longer to say what it wants is cut off.
+    pub header_seconds: u64,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -92,6 +94,8 @@ pub struct GraphQl {
     pub max_cost: usize,
     pub max_aliases: usize,
     pub max_directives: usize,
+    /// The words of messages in one answer, as they are written in JSON; everything else is short, and counted by the cost.
+    pub max_answer_bytes: usize,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -150,7 +154,7 @@ impl Default for Config {
 
 impl Default for Http {
     fn default() -> Self {
-        Http { cors_origins: Vec::new(), trusted_proxies: Vec::new(), max_connections: 20_000 }
+        Http { cors_origins: Vec::new(), trusted_proxies: Vec::new(), max_connections: 20_000, header_seconds: 10 }
     }
 }
 
@@ -177,6 +181,7 @@ impl Default for GraphQl {
             max_cost: 10_000,
             max_aliases: 30,
             max_directives: 30,
+            max_answer_bytes: 8 * 1_024 * 1_024,
         }
     }
 }
@@ -331,6 +336,12 @@ impl Config {
             issuer.secret = issuer.secret.as_ref().map(|_| COVERED.to_owned());
         }
         shown
+    }
+}
+
+impl Http {
+    pub fn header(&self) -> Duration {
+        Duration::from_secs(self.header_seconds)
     }
 }
 

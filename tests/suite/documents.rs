@@ -497,6 +497,55 @@ stories! {
         assert_eq!(post(&ann, &ids(100).to_string()).await.1["data"]["nodes"], json!(vec![Value::Null; 100]));
     }
 
+    /// A field is a field, however long it is.
+    ///
+    /// F: L-02
+    async fn an_answer_is_only_so_long(backend) {
+        let setup = Setup::new(backend).config(|config| config.graphql.max_answer_bytes = 40_000);
+        let world = setup.start().await;
+        let ann = world.person("ann").await;
+        let tea = ann.group("Tea", &[]).await;
+        let start = ann.cursor().await;
+        for _ in 0..10 {
+            ann.say(&tea, &"abcdefghij".repeat(100)).await;
+        }
+        let bodies = |aliases: usize| (0..aliases).map(|number| format!("b{number}: body ")).collect::<String>();
+        let page = |aliases: usize| {
+            let query = format!("{{ conversation(id: \"{tea}\") {{ messages(first: 10) {{ nodes {{ {} }} }} }} }}", bodies(aliases));
+            json!({ "query": query }).to_string()
+        };
+        // The second time without the validator.
+        for _ in 0..2 {
+            let (status, answer) = post(&ann, &page(4)).await;
+            assert_eq!((status, answer["data"]["conversation"]["messages"]["nodes"].as_array().map(Vec::len)), (StatusCode::OK, Some(10)));
+            let (status, answer) = post(&ann, &page(5)).await;
+            assert_eq!(status, StatusCode::BAD_REQUEST);
+            refused(&answer, "COMPLEXITY_LIMIT", "and at most 40000 is allowed");
+        }
+
+        // What follows is bound event by event, and what is too long is told in its place.
+        let deep = |aliases: usize| {
+            format!(
+                "subscription($input: EventsInput) {{ events(input: $input) {{ cursor __typename ... on MessageSent {{
+                    conversation {{ messages(first: 10) {{ nodes {{ {} }} }} }} }} }} }}",
+                bodies(aliases)
+            )
+        };
+        let mut socket = ann.socket().await;
+        for (id, aliases) in [("enough", 4), ("too much", 5)] {
+            socket.subscribe(id, &deep(aliases), json!({ "input": { "after": start } })).await;
+            for _ in 0..10 {
+                let answer = socket.next(id).await;
+                if aliases == 4 {
+                    assert_eq!(answer["data"]["events"]["__typename"], json!("MessageSent"), "{answer:.300}");
+                } else {
+                    assert_eq!(answer["errors"][0]["extensions"]["code"], json!("COMPLEXITY_LIMIT"), "{answer:.300}");
+                }
+            }
+            assert_eq!(socket.next(id).await["data"]["events"]["__typename"], json!("CaughtUp"));
+        }
+    }
+
     /// F: L-02
     async fn a_body_that_is_no_request_is_refused(backend) {
         let world = World::new(backend).await;

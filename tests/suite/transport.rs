@@ -322,6 +322,22 @@ stories! {
     }
 
     /// F: L-10
+    async fn who_sends_headers_slowly_is_cut_off(backend) {
+        let world = Setup::new(backend).config(|config| config.http.header_seconds = 1).start().await;
+        let ann = world.person("ann").await;
+        let mut slow = Wire::connect(&ann.url).await;
+        slow.send("GET /health HTTP/1.1\r\nhost: hub\r\nx-slow: and so it").await;
+        let began = std::time::Instant::now();
+        // Who is not slow is served meanwhile.
+        let mut prompt = Wire::connect(&ann.url).await;
+        prompt.send("GET /health HTTP/1.1\r\nhost: hub\r\nx-slow: not at all\r\n\r\n").await;
+        assert!(prompt.head().await.is_some_and(|head| head.starts_with("HTTP/1.1 200")));
+        let rest = String::from_utf8(slow.rest().await).expect("an answer is text");
+        assert!(rest.is_empty() || rest.starts_with("HTTP/1.1 408"), "{rest}");
+        assert!(began.elapsed() > Duration::from_millis(900), "a moment of silence is nothing");
+    }
+
+    /// F: L-10
     async fn the_answer_is_written_in_the_order_of_the_question(backend) {
         let world = World::new(backend).await;
         let ann = world.person("ann").await;
@@ -330,6 +346,32 @@ stories! {
         let answer = post(json!({ "query": document }).to_string()).by(&ann).await;
         let names = ["data", "\"z\"", "viewer", "user", "role", "name", "createdAt", "\"id\"", "isOperator", "\"m\"", "\"a\"", "extensions"];
         assert!(in_order(&answer.body, &names), "{}", answer.body);
+
+        // What a thing turns out to be decides which of the fragments say the order.
+        let tea = ann.group("Tea", &[]).await;
+        let viewer = ann.ask("{ viewer { user { id } } }", json!({})).await["viewer"]["user"]["id"].clone();
+        let document = "query($ids: [ID!]!) { nodes(ids: $ids) {
+                ... on User { x: id y: createdAt k: __typename } ...F ... on Node { z: id }
+            } }
+            fragment F on Conversation { k: __typename y: createdAt x: id }";
+        let body = json!({ "query": document, "variables": { "ids": [viewer, tea, viewer] } }).to_string();
+        // New, and executed before.
+        for _ in 0..2 {
+            let answer = post(body.clone()).by(&ann).await;
+            let user = ["\"x\"", "\"y\"", "\"k\":\"User\"", "\"z\""];
+            let group = ["\"k\":\"Conversation\"", "\"y\"", "\"x\"", "\"z\""];
+            for (node, names) in answer.body.split("},{").zip([user, group, user]) {
+                assert!(in_order(node, &names), "{}", answer.body);
+            }
+            // Nothing else was asked for, neither to be told nor to be paid.
+            assert_eq!(answer.json()["data"]["nodes"][1].as_object().map(serde_json::Map::len), Some(4), "{}", answer.body);
+            assert_eq!(answer.json()["extensions"]["cost"]["requested"], json!(1 + 3 * 7), "{}", answer.body);
+        }
+        let document = "{ node(id: ID) { ... on Conversation { b: id a: __typename } a: __typename b: id } }";
+        for (id, names) in [(json!(tea), ["\"b\"", "\"a\""]), (viewer.clone(), ["\"a\"", "\"b\""])] {
+            let answer = post(json!({ "query": document.replace("ID", &id.to_string()) }).to_string()).by(&ann).await;
+            assert!(in_order(&answer.body, &names), "{}", answer.body);
+        }
 
         // What is asked for more than once is where it was asked for first; what an event tells is no other matter.
         let document = "subscription { events { ... on CaughtUp { a: cursor ...F b: cursor } __typename cursor a: cursor } }

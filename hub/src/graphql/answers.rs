@@ -31,15 +31,20 @@ pub async fn execute(
     prepared: &Prepared,
     request_id: &str,
 ) -> Answer {
-    let request = prepared.request().data(Scope::new(core.clone(), reader));
+    let scope = Scope::new(core.clone(), reader, prepared.max_answer_bytes);
+    let request = prepared.request().data(scope.clone());
     let execution = schema.executor(prepared).execute(request);
     let response = match tokio::time::timeout(EXECUTION_LIMIT, execution).await {
         Ok(mut response) => {
             if !is_refusal(&response) {
                 prepared.found_valid();
             }
-            prepared.shape(&mut response);
-            errors::finish(response, request_id)
+            if let Some(refusal) = scope.too_long() {
+                errors::bad_request(refusal.code(), refusal.to_string(), request_id)
+            } else {
+                prepared.shape(&mut response);
+                errors::finish(response, request_id)
+            }
         }
         Err(_) => errors::top_level(&Error::unavailable("the request took too long"), request_id),
     };

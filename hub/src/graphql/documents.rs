@@ -12,7 +12,7 @@ mod values;
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -71,10 +71,10 @@ pub struct Prepared {
     known: Arc<Known>,
     operation_name: Option<String>,
     variables: Variables,
-    shape: Arc<Shape>,
     pub operation: OperationType,
     pub cost: Cost,
     pub cost_limit: usize,
+    pub max_answer_bytes: usize,
 }
 
 pub struct Documents {
@@ -88,9 +88,34 @@ pub struct Documents {
 struct Known {
     text: Arc<str>,
     document: ExecutableDocument,
+    /// Made when it has been counted, since it takes walks through everything.
+    plan: OnceLock<Plan>,
     /// The validator had nothing to complain of. What it looks at does not depend on the values of variables, beyond
     /// what is checked for each request, and so it need not look again.
     is_valid: AtomicBool,
+}
+
+/// How a document is executed.
+struct Plan {
+    /// If it is not executed as it stands.
+    document: Option<ExecutableDocument>,
+    shapes: HashMap<Option<Name>, Shape>,
+}
+
+impl Plan {
+    fn of(document: &ExecutableDocument, index: &index::Index) -> Self {
+        let shape = |operation: &OperationDefinition| {
+            Shape::of(document, index, &operation.selection_set.node, count::root(operation.ty))
+        };
+        let shapes: HashMap<_, _> =
+            document.operations.iter().map(|(name, operation)| (name.cloned(), shape(&operation.node))).collect();
+        let asks_types = shapes.values().any(Shape::depends_on_types).then(|| {
+            let mut document = document.clone();
+            shape::ask_types(&mut document, index);
+            document
+        });
+        Plan { document: asks_types, shapes }
+    }
 }
 
 /// Documents that were parsed before. When the newer half is full it becomes the older one, and what was the older one is
@@ -132,15 +157,15 @@ impl Documents {
             values::literals(&self.index, document)?;
             self.keep(&known);
         }
-        let shape = Arc::new(Shape::of(document, &self.index, &operation.selection_set.node, count::root(ty)));
+        known.plan.get_or_init(|| Plan::of(document, &self.index));
         Ok(Prepared {
             known,
             operation_name: asked.operation_name,
             variables,
-            shape,
             operation: ty,
             cost,
             cost_limit: self.limits.max_cost,
+            max_answer_bytes: self.limits.max_answer_bytes,
         })
     }
 
@@ -186,7 +211,7 @@ impl Documents {
 fn parse(text: String) -> Result<Arc<Known>, Refusal> {
     count::nesting(&text)?;
     let document = parse_query(&text).map_err(|error| Refusal::BadRequest(complaint(error)))?;
-    Ok(Arc::new(Known { text: text.into(), document, is_valid: AtomicBool::new(false) }))
+    Ok(Arc::new(Known { text: text.into(), document, plan: OnceLock::new(), is_valid: AtomicBool::new(false) }))
 }
 
 /// What the parser complains of, without the line that it complains of: that can be as long as the document.
@@ -223,8 +248,12 @@ impl Prepared {
     pub fn request(&self) -> Request {
         let mut request = Request::new(&*self.known.text).variables(self.variables.clone());
         request.operation_name.clone_from(&self.operation_name);
-        request.set_parsed_query(self.known.document.clone());
+        request.set_parsed_query(self.plan().document.as_ref().unwrap_or(&self.known.document).clone());
         request
+    }
+
+    fn plan(&self) -> &Plan {
+        self.known.plan.get().expect("what is prepared has been planned")
     }
 
     /// Whether the validator has found it valid before.
@@ -239,7 +268,12 @@ impl Prepared {
 
     /// Puts what the executor answered into the shape of the question.
     pub fn shape(&self, response: &mut Response) {
-        self.shape.apply(response);
+        let shapes = &self.plan().shapes;
+        let named = self.operation_name.as_deref().map(Name::new);
+        // Without a name, the only one is meant, whatever it is called.
+        if let Some(shape) = shapes.get(&named).or_else(|| shapes.values().next()) {
+            shape.apply(response);
+        }
     }
 
     /// The one field that a subscription has at its root.

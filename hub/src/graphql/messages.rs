@@ -60,8 +60,8 @@ impl Message {
     }
 
     /// The words, exactly as they were sent.
-    async fn body(&self) -> &str {
-        &self.0.body
+    async fn body(&self, ctx: &Context<'_>) -> &str {
+        if ctx.has_room_for(&self.0.body) { &self.0.body } else { "" }
     }
 
     /// When it was sent. In a conversation, time never runs backwards.

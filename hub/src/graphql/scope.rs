@@ -2,12 +2,12 @@
 
 use std::sync::{
     Arc, RwLock,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use async_graphql::Context;
 
-use super::loaders::Loaders;
+use super::{documents::Refusal, loaders::Loaders};
 use crate::{
     Error, Result,
     actions::{Core, Reader, Viewer},
@@ -18,6 +18,13 @@ use crate::{
 pub struct Scope {
     pub core: Arc<Core>,
     moment: Arc<RwLock<Arc<Moment>>>,
+    words: Arc<Words>,
+}
+
+/// How many bytes of words stand in the answer that is being made. Cost does not tell: a field is a field, however long.
+struct Words {
+    written: AtomicUsize,
+    limit: usize,
 }
 
 pub struct Moment {
@@ -28,17 +35,25 @@ pub struct Moment {
 }
 
 impl Scope {
-    pub fn new(core: Arc<Core>, reader: Reader) -> Self {
+    pub fn new(core: Arc<Core>, reader: Reader, max_answer_bytes: usize) -> Self {
         let moment = Moment::new(&core, reader);
-        Scope { core, moment: Arc::new(RwLock::new(moment)) }
+        let words = Words { written: AtomicUsize::new(0), limit: max_answer_bytes };
+        Scope { core, moment: Arc::new(RwLock::new(moment)), words: Arc::new(words) }
     }
 
     pub fn moment(&self) -> Arc<Moment> {
         self.moment.read().expect("nothing panics while it holds this lock").clone()
     }
 
-    /// From here on this is the moment.
+    /// What there is to say if the answer has become too long. It is then not an answer any more.
+    pub fn too_long(&self) -> Option<Refusal> {
+        let (asked, limit) = (self.words.written.load(Ordering::Relaxed), self.words.limit);
+        (asked > limit).then_some(Refusal::TooMuch { what: "the bytes of the answer would be more than", asked, limit })
+    }
+
+    /// From here on this is the moment, and another answer.
     pub fn begin(&self, moment: Arc<Moment>) {
+        self.words.written.store(0, Ordering::Relaxed);
         *self.moment.write().expect("nothing panics while it holds this lock") = moment;
     }
 }
@@ -66,6 +81,9 @@ pub trait Scoped {
     fn core(&self) -> &Arc<Core>;
     fn moment(&self) -> Arc<Moment>;
     fn viewer(&self) -> Result<Viewer>;
+
+    /// Whether these words still fit into the answer. Where they don't, what is returned instead is thrown away.
+    fn has_room_for(&self, words: &str) -> bool;
 }
 
 impl Scoped for Context<'_> {
@@ -79,6 +97,13 @@ impl Scoped for Context<'_> {
 
     fn viewer(&self) -> Result<Viewer> {
         self.moment().viewer().cloned()
+    }
+
+    fn has_room_for(&self, text: &str) -> bool {
+        let words = &self.data_unchecked::<Scope>().words;
+        // A control character takes six in JSON.
+        let bytes: usize = text.bytes().map(|byte| if byte < b' ' { 6 } else { 1 }).sum();
+        words.written.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes) <= words.limit
     }
 }
 

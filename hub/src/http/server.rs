@@ -14,9 +14,6 @@ use tower::ServiceExt;
 
 use super::{Gate, parting::Courteous};
 
-/// Who takes longer to say what it wants is cut off.
-const HEADER_LIMIT: Duration = Duration::from_secs(10);
-
 /// A connection's place among those that there may be. Whoever holds on to it goes on talking over the connection.
 #[derive(Clone)]
 pub struct Place {
@@ -44,9 +41,9 @@ pub async fn serve(gate: Arc<Gate>, listener: TcpListener, router: Router, most:
         // An answer is written at once or not at all; waiting for more of it would only delay it.
         let _ = stream.set_nodelay(true);
         let stream = Courteous::new(stream, place.clone(), gate.config.sockets.write());
-        let (router, draining) = (router.clone(), gate.draining.clone());
+        let (router, draining, limit) = (router.clone(), gate.draining.clone(), gate.config.http.header());
         gate.connections.spawn(async move {
-            if let Err(error) = converse(stream, peer, place, router, draining).await {
+            if let Err(error) = converse(stream, peer, place, router, draining, limit).await {
                 tracing::debug!(%error, "a connection broke");
             }
         });
@@ -59,6 +56,7 @@ async fn converse(
     place: Place,
     router: Router,
     draining: CancellationToken,
+    header_limit: Duration,
 ) -> Result<(), hyper::Error> {
     let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo::<SocketAddr>(peer));
@@ -68,7 +66,7 @@ async fn converse(
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_LIMIT)
+        .header_read_timeout(header_limit)
         // Names of headers know no case, but some clients look for the written one.
         .title_case_headers(true)
         .serve_connection(TokioIo::new(stream), service)

@@ -16,6 +16,8 @@ pub struct Index {
     fields: HashMap<String, HashMap<String, Leads>>,
     inputs: HashMap<String, Input>,
     directives: HashMap<String, Declared>,
+    /// The objects that an interface or a union may turn out to be.
+    possible: HashMap<String, Vec<String>>,
     /// How many types there are.
     pub types: usize,
 }
@@ -60,6 +62,7 @@ impl Index {
         let document = parse_schema(sdl).expect("the schema prints itself in its own language");
         let mut fields: HashMap<String, HashMap<String, Leads>> = HashMap::new();
         let (mut inputs, mut directives) = (HashMap::new(), HashMap::new());
+        let mut possible: HashMap<String, Vec<String>> = HashMap::new();
         let mut types = 0;
         for definition in document.definitions {
             let definition = match definition {
@@ -73,7 +76,12 @@ impl Index {
             types += 1;
             let name = definition.node.name.node.to_string();
             let found = match definition.node.kind {
-                TypeKind::Object(object) => object.fields,
+                TypeKind::Object(object) => {
+                    for interface in object.implements {
+                        possible.entry(interface.node.to_string()).or_default().push(name.clone());
+                    }
+                    object.fields
+                }
                 TypeKind::Interface(interface) => interface.fields,
                 TypeKind::Enum(choice) => {
                     let values = choice.values.iter().map(|value| value.node.value.node.to_string()).collect();
@@ -86,7 +94,11 @@ impl Index {
                     inputs.insert(name, Input::Object { fields: declared(&object.fields), is_one_of });
                     continue;
                 }
-                TypeKind::Scalar | TypeKind::Union(_) => continue,
+                TypeKind::Union(union) => {
+                    possible.insert(name, union.members.iter().map(|member| member.node.to_string()).collect());
+                    continue;
+                }
+                TypeKind::Scalar => continue,
             };
             let found = found.into_iter().map(|field| {
                 let arguments = &field.node.arguments;
@@ -105,7 +117,7 @@ impl Index {
             });
             fields.insert(name, found.collect());
         }
-        Index { fields, inputs, directives, types }
+        Index { fields, inputs, directives, possible, types }
     }
 
     /// About how many there are in a list that introspection answers with.
@@ -120,6 +132,11 @@ impl Index {
 
     pub fn field(&self, parent: &str, name: &str) -> Option<&Leads> {
         self.fields.get(parent)?.get(name)
+    }
+
+    /// What an interface or a union may turn out to be; nothing for what an object is.
+    pub fn possible(&self, ty: &str) -> &[String] {
+        self.possible.get(ty).map_or(&[], Vec::as_slice)
     }
 
     /// What a value of this type may be; none for a scalar.

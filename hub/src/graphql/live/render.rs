@@ -39,7 +39,7 @@ impl Renderer {
         reader: Reader,
     ) -> Result<Self, Box<Response>> {
         let (items, source) = mpsc::channel(1);
-        let scope = Scope::new(core.clone(), reader);
+        let scope = Scope::new(core.clone(), reader, prepared.max_answer_bytes);
         let request = prepared.request().data(scope.clone()).data(Source::new(source));
         let mut responses = schema.executor(prepared).execute_stream(request).boxed();
         // A sound subscription waits for its first item; anything it says before that is a complaint.
@@ -74,6 +74,9 @@ impl Renderer {
             if response.errors.iter().any(|error| matches!(error.source(), Some(Error::Unavailable(_)))) {
                 tokio::time::sleep(PAUSE).await;
                 continue;
+            }
+            if let Some(refusal) = self.scope.too_long() {
+                return payload(&errors::bad_request(refusal.code(), refusal.to_string(), request_id));
             }
             let mut response = response;
             self.prepared.shape(&mut response);
