@@ -70,20 +70,23 @@ impl Renderer {
                 Err(_) => Err(gone()),
             };
             let own = || self.scope.core.clock.new_id().simple().to_string();
-            let response = response.unwrap_or_else(|error| errors::top_level(&error, request_id.unwrap_or(&own())));
+            let response =
+                response.unwrap_or_else(|error| errors::top_level(&error, &request_id.map_or_else(own, str::to_owned)));
             if response.errors.iter().any(|error| matches!(error.source(), Some(Error::Unavailable(_)))) {
                 tokio::time::sleep(PAUSE).await;
                 continue;
             }
             if let Some(refusal) = self.scope.too_long() {
-                return payload(&errors::bad_request(refusal.code(), refusal.to_string(), request_id));
+                let id = request_id.map_or_else(own, str::to_owned);
+                return payload(&errors::bad_request(refusal.code(), refusal.to_string(), &id));
             }
             let mut response = response;
             self.prepared.shape(&mut response);
             if response.errors.is_empty() {
                 return payload(&response);
             }
-            return payload(&errors::finish(response, request_id.unwrap_or(&own())));
+            let id = request_id.map_or_else(own, str::to_owned);
+            return payload(&errors::finish(response, &id));
         }
     }
 }
