@@ -39,11 +39,6 @@ use crate::{Error, Result};
 
 /// So many writes become one transaction at the most.
 const BATCH: usize = 128;
-/// About so much is sent to PostgreSQL with one statement. What does not fit into one segment waits there for 40 ms, since
-/// sqlx 0.9.0 does not set `TCP_NODELAY`: more and smaller batches are ten times as fast.
-const POSTGRES_BATCH_BYTES: usize = 24 * 1_024;
-/// What a message takes of that beside its words: its event, its key, and ids.
-const MESSAGE_BYTES: usize = 700;
 /// So many callers may wait for their turn; the next ones wait for a place.
 const QUEUE: usize = 1_024;
 /// How long a caller waits for its outcome before it hears that the store is away.
@@ -164,30 +159,13 @@ impl Committer {
                 match job {
                     Job::Send(send) => sends.push(send),
                     Job::Change(change) => {
-                        self.commit_in_parts(std::mem::take(&mut sends)).await;
+                        self.commit_sends(std::mem::take(&mut sends)).await;
                         self.commit_change(change).await;
                     }
                 }
             }
-            self.commit_in_parts(sends).await;
+            self.commit_sends(sends).await;
         }
-    }
-
-    async fn commit_in_parts(&mut self, sends: Vec<PendingSend>) {
-        if self.database.get_database_backend() == DbBackend::Sqlite {
-            return self.commit_sends(sends).await;
-        }
-        let (mut part, mut bytes) = (Vec::new(), 0);
-        for send in sends {
-            let more = MESSAGE_BYTES + send.outgoing.message.body().len();
-            if bytes + more > POSTGRES_BATCH_BYTES {
-                self.commit_sends(std::mem::take(&mut part)).await;
-                bytes = 0;
-            }
-            bytes += more;
-            part.push(send);
-        }
-        self.commit_sends(part).await;
     }
 
     async fn commit_sends(&mut self, mut pending: Vec<PendingSend>) {

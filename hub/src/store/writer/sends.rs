@@ -48,6 +48,9 @@ mod keys {
 /// Entries larger than this are announced without their message, so that what is kept at hand stays small.
 const FRESH_BODY_BYTES: usize = 2_048;
 
+/// What a message takes beside its words: ids, its event, and its key.
+const BYTES_BESIDE_WORDS: usize = 700;
+
 type Outcome = Result<Sent, Rejection>;
 
 /// Messages that were decided on, before anything of it is written.
@@ -266,7 +269,9 @@ impl Batch {
         let touched: BTreeSet<WorkspaceId> = self.entries.iter().map(|entry| entry.event.workspace).collect();
         let heads = touched.into_iter().map(|workspace| (workspace, self.rows.head(workspace)));
 
-        let mut writes = Together::new(self.move_conversations());
+        let words: usize = self.outcomes.iter().flatten().map(|sent| sent.message.body.len()).sum();
+        let bytes = words + self.entries.len() * BYTES_BESIDE_WORDS;
+        let mut writes = Together::new(self.move_conversations(), bytes);
         writes.insert(messages::Entity::insert_many(std::mem::take(&mut self.messages)).into_query());
         writes.insert(log::Entity::insert_many(events).into_query());
         writes.insert(log::move_heads(heads).into_query());
