@@ -166,7 +166,7 @@ impl Default for Metrics {
 
 impl Default for Log {
     fn default() -> Self {
-        Log { format: LogFormat::Pretty, level: "info,sea_orm_migration=warn".to_owned() }
+        Log { format: LogFormat::Pretty, level: "info,sea_orm_migration=warn,sqlx=warn".to_owned() }
     }
 }
 

@@ -17,6 +17,7 @@ mod property;
 mod signals;
 mod sockets;
 mod storage;
+mod topology;
 mod transport;
 mod workspaces;
 
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         signals::stories(),
         sockets::stories(),
         storage::stories(),
+        topology::stories(),
         transport::stories(),
         workspaces::stories(),
     ];
