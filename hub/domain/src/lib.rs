@@ -8,6 +8,7 @@ pub mod conversations;
 pub mod events;
 pub mod ids;
 pub mod jobs;
+pub mod markdown;
 pub mod messages;
 pub mod pages;
 pub mod permissions;
