@@ -8,6 +8,7 @@ pub mod feed;
 pub mod jobs;
 pub mod memory;
 pub mod messages;
+pub mod receipts;
 pub mod setup;
 pub mod typing;
 pub mod users;

@@ -15,6 +15,7 @@ mod messages;
 mod nodes;
 mod pages;
 mod policies;
+mod receipts;
 mod scalars;
 mod scope;
 mod signals;
@@ -33,6 +34,7 @@ pub struct Query(
     users::UserQuery,
     conversations::ConversationQuery,
     messages::MessageQuery,
+    receipts::UnreadQuery,
     workspaces::WorkspaceQuery,
     audit::AuditQuery,
     jobs::JobQuery,
@@ -45,6 +47,8 @@ pub struct Mutation(
     workspaces::WorkspaceMutation,
     conversations::ConversationMutation,
     messages::MessageMutation,
+    messages::MessageChanges,
+    receipts::ReceiptMutation,
     signals::TypingMutation,
     jobs::JobMutation,
 );

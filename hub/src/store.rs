@@ -12,6 +12,7 @@ mod members;
 mod messages;
 pub mod plans;
 mod reads;
+mod receipts;
 mod secrets;
 mod users;
 mod workspaces;
@@ -29,6 +30,11 @@ pub use conversations::CreateConversation;
 pub use jobs::{ClaimJobs, EndJob, Ending, EnqueueJobs, RenewLease, RetryJob, SweepJobs};
 pub use log::TrimLog;
 pub use members::AddMembers;
+pub use messages::{
+    deletions::{DeleteMessage, HideMessage},
+    edits::EditMessage,
+};
+pub use receipts::{AdvanceReceipts, Marked};
 pub use secrets::{ConsumeSignInLink, CreateSignInLink, EnsureSecret};
 pub use users::ProvisionUser;
 pub use workspaces::{CreateWorkspace, UpdateWorkspace};

@@ -4,6 +4,7 @@ use sea_orm_migration::prelude::*;
 
 mod m0001_skeleton;
 mod m0002_audit;
+mod m0005_messages;
 mod m0006_jobs;
 
 pub struct Migrator;
@@ -11,6 +12,11 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_skeleton::Migration), Box::new(m0002_audit::Migration), Box::new(m0006_jobs::Migration)]
+        vec![
+            Box::new(m0001_skeleton::Migration),
+            Box::new(m0002_audit::Migration),
+            Box::new(m0005_messages::Migration),
+            Box::new(m0006_jobs::Migration),
+        ]
     }
 }

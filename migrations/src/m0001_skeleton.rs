@@ -6,7 +6,7 @@
 
 use sea_orm_migration::{
     prelude::*,
-    schema::{big_integer, binary, boolean, text, text_null, text_uniq, uuid, uuid_null},
+    schema::{big_integer, big_integer_null, binary, boolean, text, text_null, text_uniq, uuid, uuid_null},
     sea_orm::DbBackend,
 };
 
@@ -78,6 +78,8 @@ enum Members {
     Role,
     JoinedAt,
     ActiveHour,
+    DeliveredSequence,
+    ReadSequence,
 }
 
 #[derive(DeriveIden)]
@@ -89,9 +91,14 @@ enum Messages {
     Sequence,
     SenderId,
     Kind,
+    Content,
     Body,
     ReplyToId,
     CreatedAt,
+    EditedAt,
+    DeletedAt,
+    DeletedById,
+    Hidden,
 }
 
 #[derive(DeriveIden)]
@@ -250,6 +257,8 @@ impl MigrationTrait for Migration {
                     .col(text(Members::Role))
                     .col(big_integer(Members::JoinedAt))
                     .col(big_integer(Members::ActiveHour))
+                    .col(big_integer(Members::DeliveredSequence).default(0))
+                    .col(big_integer(Members::ReadSequence).default(0))
                     .primary_key(Index::create().col(Members::ConversationId).col(Members::UserId))
                     .foreign_key(
                         ForeignKey::create()
@@ -282,9 +291,14 @@ impl MigrationTrait for Migration {
                     .col(big_integer(Messages::Sequence))
                     .col(uuid(Messages::SenderId))
                     .col(text(Messages::Kind))
+                    .col(text(Messages::Content))
                     .col(text(Messages::Body))
                     .col(uuid_null(Messages::ReplyToId))
                     .col(big_integer(Messages::CreatedAt))
+                    .col(big_integer_null(Messages::EditedAt))
+                    .col(big_integer_null(Messages::DeletedAt))
+                    .col(uuid_null(Messages::DeletedById))
+                    .col(boolean(Messages::Hidden).default(false))
                     .to_owned(),
             )
             .await?;
@@ -296,6 +310,18 @@ impl MigrationTrait for Migration {
                     .col(Messages::ConversationId)
                     .col(Messages::Sequence)
                     .unique()
+                    .to_owned(),
+            )
+            .await?;
+        // One's own messages behind a pointer are not unread, and are counted by this.
+        manager
+            .create_index(
+                Index::create()
+                    .name("messages_by_sender")
+                    .table(Messages::Table)
+                    .col(Messages::ConversationId)
+                    .col(Messages::SenderId)
+                    .col(Messages::Sequence)
                     .to_owned(),
             )
             .await?;

@@ -2,6 +2,7 @@
 
 mod support;
 
+mod changes;
 mod conversations;
 mod documents;
 mod events;
@@ -14,6 +15,7 @@ mod operation;
 mod partings;
 mod program;
 mod property;
+mod receipts;
 mod signals;
 mod sockets;
 mod storage;
@@ -25,6 +27,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let stories = [
+        changes::stories(),
         conversations::stories(),
         documents::stories(),
         events::stories(),
@@ -37,6 +40,7 @@ fn main() -> ExitCode {
         partings::stories(),
         program::stories(),
         property::stories(),
+        receipts::stories(),
         signals::stories(),
         sockets::stories(),
         storage::stories(),

@@ -84,6 +84,89 @@ stories! {
         assert_eq!(found["conversation"]["messages"]["nodes"][0]["replyTo"]["body"], json!("here"));
     }
 
+    /// F: M-01, M-02
+    async fn a_message_carries_what_its_type_says_and_what_programs_put_beside_it(backend) {
+        let world = World::new(backend).await;
+        let (ann, bob) = (world.person("ann").await, world.person("bob").await);
+        let tea = ann.group("Tea", &[&bob]).await;
+        let with = |more: Value| {
+            let mut input = json!({ "conversationId": tea });
+            input.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+            input
+        };
+        let place = json!({ "latitude": 52.5, "longitude": -13.4, "label": "Pier 4" });
+        let metadata = json!({ "order": { "number": 7, "open": true }, "tags": ["a", null, 1.5] });
+        for input in [
+            json!({ "type": "LOCATION", "location": place, "clientMessageId": "k" }),
+            json!({ "type": "POLL", "body": "Tea?", "metadata": metadata }),
+            json!({ "body": " *opaque* ", "contentType": "ENCRYPTED" }),
+            json!({ "body": "*plain*", "metadata": null }),
+        ] {
+            assert_eq!(ann.send(with(input)).await["errors"], json!([]));
+        }
+        let query = "query($c: ID!) { conversation(id: $c) { messages(first: 9) { nodes {
+            type contentType body bodyHtml metadata location { latitude longitude label } } } } }";
+        let found = bob.ask(query, json!({ "c": tea })).await;
+        let message = |kind: &str, content: &str, body: &str, html: Value, metadata: &Value, location: &Value| {
+            json!({ "type": kind, "contentType": content, "body": body, "bodyHtml": html, "metadata": metadata, "location": location })
+        };
+        let none = &Value::Null;
+        assert_eq!(found["conversation"]["messages"]["nodes"], json!([
+            message("LOCATION", "PLAIN", "", json!(""), none, &place),
+            message("POLL", "PLAIN", "Tea?", json!("<p>Tea?</p>"), &metadata, none),
+            message("TEXT", "ENCRYPTED", " *opaque* ", Value::Null, none, none),
+            message("TEXT", "PLAIN", "*plain*", json!("<p><em>plain</em></p>"), none, none),
+        ]));
+
+        // All of it is what a key stands for.
+        let again = |location: Value| ann.send(with(json!({ "type": "LOCATION", "location": location, "clientMessageId": "k" })));
+        assert_eq!(again(place.clone()).await["message"]["sequence"], json!(1));
+        let elsewhere = json!({ "latitude": 52.6, "longitude": -13.4, "label": "Pier 4" });
+        assert_eq!(refusal(&again(elsewhere).await).0, "IDEMPOTENCY_KEY_REUSED");
+
+        for (input, code, path) in [
+            (json!({ "type": "SYSTEM", "body": "x" }), "NOT_ALLOWED", json!(["input", "type"])),
+            (json!({ "body": "" }), "MISSING", json!(["input", "body"])),
+            (json!({}), "MISSING", json!(["input", "body"])),
+            (json!({ "body": "", "contentType": "ENCRYPTED" }), "MISSING", json!(["input", "body"])),
+            (json!({ "type": "LOCATION" }), "MISSING", json!(["input", "location"])),
+            (json!({ "body": "x", "location": place }), "INVALID", json!(["input", "location"])),
+            (json!({ "type": "LOCATION", "location": { "latitude": 91, "longitude": 0 } }), "INVALID", json!(["input", "location", "latitude"])),
+            (json!({ "type": "LOCATION", "location": { "latitude": 0, "longitude": 181 } }), "INVALID", json!(["input", "location", "longitude"])),
+            (json!({ "body": "x", "metadata": ["no", "object"] }), "INVALID", json!(["input", "metadata"])),
+            (json!({ "body": "x", "metadata": { "long": "x".repeat(4_096) } }), "TOO_LONG", json!(["input", "metadata"])),
+        ] {
+            assert_eq!(refusal(&ann.send(with(input.clone())).await), (code.to_owned(), path), "{input}");
+        }
+        for kind in ["IMAGE", "VIDEO", "AUDIO", "VOICE", "FILE"] {
+            let refused = ann.send(with(json!({ "type": kind, "body": "x" }))).await;
+            assert_eq!(refusal(&refused), ("NOT_AVAILABLE".to_owned(), json!(["input", "type"])), "{refused}");
+        }
+        let owner = world.person_with("mona", json!({ "roles": ["owner"] })).await;
+        let done = owner.ask("mutation { workspacePolicyUpdate(input: { metadataMaxBytes: 8 }) { errors { code } } }", json!({})).await;
+        assert_eq!(done["workspacePolicyUpdate"]["errors"], json!([]));
+        assert_eq!(ann.send(with(json!({ "body": "x", "metadata": { "a": 10 } }))).await["errors"], json!([]));
+        let refused = ann.send(with(json!({ "body": "x", "metadata": { "a": 100 } }))).await;
+        assert!(text(&refused["errors"][0]["message"]).contains("9 bytes, at most 8"), "{refused}");
+        assert_eq!(ann.history(&tea).await.len(), 5);
+    }
+
+    /// F: M-09
+    async fn a_body_is_stored_as_sent_and_shown_without_a_script(backend) {
+        let world = World::new(backend).await;
+        let ann = world.person("ann").await;
+        let tea = ann.group("Tea", &[]).await;
+        for (body, html) in [
+            ("<img src=x onerror=alert(1)>", "&lt;img src=x onerror=alert(1)&gt;"),
+            ("[tea](javascript:alert(1)) [pot](https://example.org)", "<p>tea <a href=\"https://example.org\" rel=\"noopener nofollow\">pot</a></p>"),
+            ("![cat](https://example.org/cat.png)", "<p><a href=\"https://example.org/cat.png\" rel=\"noopener nofollow\">cat</a></p>"),
+        ] {
+            let message = text(&ann.say(&tea, body).await["id"]);
+            let found = ann.ask("query($m: ID!) { message(id: $m) { body bodyHtml } }", json!({ "m": message })).await;
+            assert_eq!(found["message"], json!({ "body": body, "bodyHtml": html }));
+        }
+    }
+
     /// F: M-07
     async fn history_is_paged_both_ways_around_a_message_and_from_a_moment(backend) {
         let world = World::new(backend).await;

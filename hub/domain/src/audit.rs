@@ -29,6 +29,8 @@ words! {
         PolicyUpdated = "policy_updated",
         /// A job that was given up was put into the queue again.
         JobRetried = "job_retried",
+        /// Somebody else's message was deleted for everyone.
+        MessageDeleted = "message_deleted",
     }
 }
 

@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ConversationId, ConversationRole, Policy, Rejection, Timestamp, UserId, WorkspaceId, roles::words, text};
+use crate::{
+    ConversationId, ConversationRole, Policy, Rejection, Timestamp, UserId, WorkspaceId, receipts::Pointers,
+    roles::words, text,
+};
 
 words! {
     /// What a conversation is for.
@@ -171,6 +174,8 @@ pub struct Member {
     pub user: UserId,
     pub role: ConversationRole,
     pub joined_at: Timestamp,
+    /// How far they have come with what was said.
+    pub pointers: Pointers,
 }
 
 /// What one's list of conversations is ordered by: the last active first, then the newer.

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ConversationId, MessageId, Timestamp, UserId, WorkspaceId, messages::Message, roles::words};
+use crate::{
+    ConversationId, MessageId, Timestamp, UserId, WorkspaceId, messages::Message, receipts::ReceiptKind, roles::words,
+};
 
 /// The number of an event in its workspace's log: 1, 2, 3 … without a gap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Default)]
@@ -31,11 +33,50 @@ pub struct Event {
 pub enum Fact {
     WorkspaceCreated,
     WorkspaceUpdated,
-    UserJoined { user: UserId },
-    UserUpdated { user: UserId },
-    ConversationCreated { conversation: ConversationId, members: Vec<UserId> },
-    ConversationMembersAdded { conversation: ConversationId, members: Vec<UserId> },
-    MessageSent { conversation: ConversationId, message: MessageId, sequence: i64 },
+    UserJoined {
+        user: UserId,
+    },
+    UserUpdated {
+        user: UserId,
+    },
+    ConversationCreated {
+        conversation: ConversationId,
+        members: Vec<UserId>,
+    },
+    ConversationMembersAdded {
+        conversation: ConversationId,
+        members: Vec<UserId>,
+    },
+    MessageSent {
+        conversation: ConversationId,
+        message: MessageId,
+        sequence: i64,
+    },
+    MessageEdited {
+        conversation: ConversationId,
+        message: MessageId,
+        sequence: i64,
+    },
+    /// For everyone.
+    MessageDeleted {
+        conversation: ConversationId,
+        message: MessageId,
+        sequence: i64,
+    },
+    /// For one user alone.
+    MessageHidden {
+        user: UserId,
+        conversation: ConversationId,
+        message: MessageId,
+        sequence: i64,
+    },
+    /// Everything up to here has come to the user's devices, or was read by them.
+    ReceiptsAdvanced {
+        conversation: ConversationId,
+        user: UserId,
+        kind: ReceiptKind,
+        up_to: i64,
+    },
 }
 
 words! {
@@ -55,6 +96,14 @@ words! {
         ConversationMembersAdded = "conversation_members_added",
         /// A message was sent.
         MessageSent = "message_sent",
+        /// A message was edited.
+        MessageEdited = "message_edited",
+        /// A message was deleted for everyone.
+        MessageDeleted = "message_deleted",
+        /// A message was deleted for one user alone.
+        MessageHidden = "message_hidden",
+        /// Messages have come to somebody's devices, or were read by them.
+        ReceiptsAdvanced = "receipts_advanced",
     }
 }
 
@@ -79,6 +128,10 @@ impl Fact {
             Fact::ConversationCreated { .. } => EventKind::ConversationCreated,
             Fact::ConversationMembersAdded { .. } => EventKind::ConversationMembersAdded,
             Fact::MessageSent { .. } => EventKind::MessageSent,
+            Fact::MessageEdited { .. } => EventKind::MessageEdited,
+            Fact::MessageDeleted { .. } => EventKind::MessageDeleted,
+            Fact::MessageHidden { .. } => EventKind::MessageHidden,
+            Fact::ReceiptsAdvanced { .. } => EventKind::ReceiptsAdvanced,
         }
     }
 
@@ -89,7 +142,11 @@ impl Fact {
             }
             Fact::ConversationCreated { conversation, .. }
             | Fact::ConversationMembersAdded { conversation, .. }
-            | Fact::MessageSent { conversation, .. } => Audience::Conversation(*conversation),
+            | Fact::MessageSent { conversation, .. }
+            | Fact::MessageEdited { conversation, .. }
+            | Fact::MessageDeleted { conversation, .. }
+            | Fact::ReceiptsAdvanced { conversation, .. } => Audience::Conversation(*conversation),
+            Fact::MessageHidden { user, .. } => Audience::User(*user),
         }
     }
 
@@ -101,7 +158,21 @@ impl Fact {
             }
             Fact::ConversationCreated { conversation, .. }
             | Fact::ConversationMembersAdded { conversation, .. }
-            | Fact::MessageSent { conversation, .. } => Some(*conversation),
+            | Fact::MessageSent { conversation, .. }
+            | Fact::MessageEdited { conversation, .. }
+            | Fact::MessageDeleted { conversation, .. }
+            | Fact::MessageHidden { conversation, .. }
+            | Fact::ReceiptsAdvanced { conversation, .. } => Some(*conversation),
+        }
+    }
+
+    /// The message that is not what it was before this.
+    pub fn changed_message(&self) -> Option<MessageId> {
+        match self {
+            Fact::MessageEdited { message, .. }
+            | Fact::MessageDeleted { message, .. }
+            | Fact::MessageHidden { message, .. } => Some(*message),
+            _ => None,
         }
     }
 

@@ -13,6 +13,7 @@ pub mod messages;
 pub mod pages;
 pub mod permissions;
 pub mod policy;
+pub mod receipts;
 pub mod rejection;
 pub mod roles;
 pub mod signals;

@@ -3,26 +3,29 @@
 //! They come in two halves. What the words alone decide is checked before anything is asked of the store, and again
 //! whenever something rewrote the words. What depends on stored rows is checked while those rows are locked.
 
+mod changes;
+mod content;
+
+pub use changes::{Right, may_delete_for_everyone, may_edit};
+pub use content::{CheckedBody, ContentType, Details, Location, MessageKind};
+
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::{
     ConversationId, MessageId, Policy, Rejection, Timestamp, UserId, WorkspaceId, conversations::ConversationStatus,
-    roles::words, text,
+    text,
 };
-
-words! {
-    /// What a message carries.
-    MessageKind {
-        /// Words.
-        Text = "text",
-    }
-}
 
 /// What somebody asks to be sent.
 #[derive(Debug, Clone)]
 pub struct MessageDraft {
     pub conversation: ConversationId,
+    pub kind: MessageKind,
+    pub content: ContentType,
     pub body: String,
+    pub location: Option<Location>,
+    pub metadata: Option<Value>,
     pub reply_to: Option<MessageId>,
     /// The sender's own name for this message: saying it twice sends once.
     pub client_message_id: Option<String>,
@@ -30,44 +33,75 @@ pub struct MessageDraft {
 
 /// What the rules let through: the only form that the store accepts.
 #[derive(Debug, Clone)]
-pub struct CheckedMessage(MessageDraft);
+pub struct CheckedMessage {
+    conversation: ConversationId,
+    kind: MessageKind,
+    content: ContentType,
+    body: CheckedBody,
+    details: Details,
+    reply_to: Option<MessageId>,
+    client_message_id: Option<String>,
+}
 
 impl CheckedMessage {
     pub fn check(draft: MessageDraft, policy: &Policy) -> Result<Self, Rejection> {
-        if draft.body.trim().is_empty() {
-            return Err(Rejection::Missing { field: "body" });
-        }
-        if draft.body.contains('\0') {
-            return Err(Rejection::ControlCharacter { field: "body" });
-        }
-        text::within("body", &draft.body, policy.body_max_characters as usize)?;
+        let MessageDraft { conversation, kind, content, body, location, metadata, reply_to, client_message_id } = draft;
+        kind.may_be_sent()?;
+        let body = CheckedBody::check(kind, content, body, policy)?;
+        let details = Details::check(kind, content, location, metadata, policy)?;
         let client_message_id =
-            draft.client_message_id.as_deref().map(|key| text::line("clientMessageId", key, 128)).transpose()?;
-        Ok(Self(MessageDraft { client_message_id, ..draft }))
+            client_message_id.as_deref().map(|key| text::line("clientMessageId", key, 128)).transpose()?;
+        Ok(Self { conversation, kind, content, body, details, reply_to, client_message_id })
     }
 
     pub fn conversation(&self) -> ConversationId {
-        self.0.conversation
+        self.conversation
+    }
+
+    pub fn kind(&self) -> MessageKind {
+        self.kind
+    }
+
+    pub fn content(&self) -> ContentType {
+        self.content
     }
 
     pub fn body(&self) -> &str {
-        &self.0.body
+        self.body.as_str()
+    }
+
+    pub fn details(&self) -> &Details {
+        &self.details
     }
 
     pub fn reply_to(&self) -> Option<MessageId> {
-        self.0.reply_to
+        self.reply_to
     }
 
     pub fn client_message_id(&self) -> Option<&str> {
-        self.0.client_message_id.as_deref()
+        self.client_message_id.as_deref()
     }
 
     /// What must be the same when a key is used again.
     pub fn fingerprint(&self) -> [u8; 32] {
         let mut hash = Sha256::new();
-        hash.update(self.0.conversation.0.as_bytes());
-        hash.update(self.0.reply_to.map_or([0; 16], |id| *id.0.as_bytes()));
-        hash.update(self.0.body.as_bytes());
+        hash.update(self.conversation.0.as_bytes());
+        hash.update(self.reply_to.map_or([0; 16], |id| *id.0.as_bytes()));
+        let location = self.details.location.as_ref();
+        let degrees =
+            location.map_or([[0; 8]; 2], |place| [place.latitude.to_be_bytes(), place.longitude.to_be_bytes()]);
+        // Each part with its length before it, so that no part can pass for the end of another.
+        for part in [
+            self.kind.as_str().as_bytes(),
+            self.content.as_str().as_bytes(),
+            self.body().as_bytes(),
+            degrees.as_flattened(),
+            location.and_then(|place| place.label.as_deref()).unwrap_or_default().as_bytes(),
+            self.details.metadata.as_deref().unwrap_or_default().as_bytes(),
+        ] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
         hash.finalize().into()
     }
 }
@@ -104,13 +138,38 @@ pub struct Message {
     pub sequence: i64,
     pub sender: UserId,
     pub kind: MessageKind,
+    pub content: ContentType,
+    /// Nothing where it was deleted.
     pub body: String,
     pub reply_to: Option<MessageId>,
     pub created_at: Timestamp,
+    pub edited_at: Option<Timestamp>,
+    /// Its place in the sequence is all that is left of it.
+    pub deleted: Option<Deletion>,
+    /// Somebody has deleted it for themselves, so that not everybody sees it.
+    pub hidden: bool,
+}
+
+/// When and by whom something was deleted for everyone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deletion {
+    pub at: Timestamp,
+    pub by: UserId,
+}
+
+/// What a message said before it was edited.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageEdit {
+    /// 1 for what was sent, and so on.
+    pub number: i64,
+    pub body: String,
+    pub written_at: Timestamp,
+    pub replaced_at: Timestamp,
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
     use uuid::Uuid;
 
     use super::*;
@@ -118,23 +177,14 @@ mod tests {
     fn draft(body: &str) -> MessageDraft {
         MessageDraft {
             conversation: ConversationId(Uuid::from_u128(1)),
+            kind: MessageKind::Text,
+            content: ContentType::Plain,
             body: body.to_owned(),
+            location: None,
+            metadata: None,
             reply_to: None,
             client_message_id: None,
         }
-    }
-
-    #[test]
-    fn bodies() {
-        let check = |body| {
-            CheckedMessage::check(draft(body), &Policy { body_max_characters: 4, ..Policy::default() })
-                .map(|m| m.0.body)
-        };
-        assert_eq!(check("tea"), Ok("tea".to_owned()));
-        assert_eq!(check(" é\n\u{1f375}"), Ok(" é\n\u{1f375}".to_owned()), "stored as sent");
-        assert_eq!(check(" \n "), Err(Rejection::Missing { field: "body" }));
-        assert_eq!(check("a\0"), Err(Rejection::ControlCharacter { field: "body" }));
-        assert_eq!(check("abcde"), Err(Rejection::TooLong { field: "body", length: 5, max: 4 }));
     }
 
     #[test]
@@ -163,5 +213,16 @@ mod tests {
         assert_ne!(of(draft("a")), of(draft("b")));
         assert_ne!(of(draft("a")), of(MessageDraft { reply_to: Some(MessageId(Uuid::from_u128(9))), ..draft("a") }));
         assert_ne!(of(draft("a")), of(MessageDraft { conversation: ConversationId(Uuid::from_u128(2)), ..draft("a") }));
+        assert_ne!(of(draft("a")), of(MessageDraft { kind: MessageKind::Poll, ..draft("a") }));
+        assert_ne!(of(draft("a")), of(MessageDraft { content: ContentType::Encrypted, ..draft("a") }));
+        let metadata = |value: &str| MessageDraft { metadata: Some(json!({ "a": value })), ..draft("a") };
+        assert_ne!(of(draft("a")), of(metadata("b")));
+        assert_ne!(of(metadata("c")), of(metadata("b")));
+        let place = |latitude, label: Option<&str>| {
+            let location = Location { latitude, longitude: 0.0, label: label.map(str::to_owned) };
+            MessageDraft { kind: MessageKind::Location, location: Some(location), ..draft("a") }
+        };
+        assert_ne!(of(place(1.0, None)), of(place(2.0, None)));
+        assert_ne!(of(place(1.0, None)), of(place(1.0, Some("x"))));
     }
 }

@@ -33,6 +33,8 @@ pub enum ConversationAct {
     ManageMembers,
     /// Change title, description and the like; archive and re-open.
     Run,
+    /// Delete other people's messages for everyone.
+    Moderate,
     /// Change roles, hand the conversation over, delete it.
     Own,
 }
@@ -56,6 +58,7 @@ pub const WORKSPACE: &[(Act, &[WorkspaceRole])] = &[
 pub const CONVERSATION: &[(ConversationAct, &[ConversationRole])] = &[
     (ConversationAct::ManageMembers, &[ConversationRole::Owner, ConversationRole::Admin]),
     (ConversationAct::Run, &[ConversationRole::Owner, ConversationRole::Admin]),
+    (ConversationAct::Moderate, &[ConversationRole::Owner, ConversationRole::Admin]),
     (ConversationAct::Own, &[ConversationRole::Owner]),
 ];
 
@@ -120,6 +123,8 @@ mod tests {
         assert!(may(Moderator, Act::Moderate).is_ok());
         assert!(may(Moderator, Act::RunWorkspace).is_err());
         assert!(may_here(ConversationRole::Admin, ConversationAct::ManageMembers).is_ok());
+        assert!(may_here(ConversationRole::Admin, ConversationAct::Moderate).is_ok());
+        assert!(may_here(ConversationRole::Member, ConversationAct::Moderate).is_err());
         assert!(may_here(ConversationRole::Admin, ConversationAct::Own).is_err());
         assert!(may_here(ConversationRole::Member, ConversationAct::Run).is_err());
     }

@@ -115,6 +115,14 @@ impl Policy {
         Duration::from_secs(self.typing_ttl_seconds)
     }
 
+    pub fn edit_window(&self) -> Duration {
+        Duration::from_secs(self.edit_window_seconds)
+    }
+
+    pub fn delete_window(&self) -> Duration {
+        Duration::from_secs(self.delete_window_seconds)
+    }
+
     pub fn event_retention(&self) -> Duration {
         Duration::from_secs(self.event_retention_days * 24 * 60 * 60)
     }

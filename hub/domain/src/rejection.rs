@@ -23,6 +23,14 @@ words! {
         Taken = "TAKEN",
         /// The conversation takes no more messages.
         ConversationClosed = "CONVERSATION_CLOSED",
+        /// The message was deleted for everyone.
+        MessageDeleted = "MESSAGE_DELETED",
+        /// The time within which this could be done is over.
+        TooLate = "TOO_LATE",
+        /// The policy of the workspace does not let anybody do this.
+        ForbiddenByPolicy = "FORBIDDEN_BY_POLICY",
+        /// This is part of the API, but not there yet.
+        NotAvailable = "NOT_AVAILABLE",
     }
 }
 
@@ -37,6 +45,8 @@ pub enum Rejection {
     Missing { field: &'static str },
     #[error("{field} has {length} characters, at most {max} are allowed")]
     TooLong { field: &'static str, length: usize, max: usize },
+    #[error("{field} has {length} bytes, at most {max} are allowed")]
+    TooLarge { field: &'static str, length: usize, max: usize },
     #[error("{field} holds a control character")]
     ControlCharacter { field: &'static str },
     #[error("{field} must be {expected}")]
@@ -51,6 +61,18 @@ pub enum Rejection {
     DirectIsClosedToOthers,
     #[error("the conversation is {status} and takes no messages")]
     ConversationClosed { status: &'static str },
+    #[error("the conversation is {status}, and its messages stay as they are")]
+    EditInClosed { status: &'static str },
+    #[error("the message was deleted")]
+    MessageDeleted,
+    #[error("a message may be {done} by its sender within {seconds} seconds")]
+    WindowClosed { done: &'static str, seconds: u64 },
+    #[error("the policy of the workspace keeps messages; you may delete them for yourself alone")]
+    MessagesAreKept,
+    #[error("a message of type {kind} carries a file, and there are no files here yet")]
+    NoFilesYet { kind: &'static str },
+    #[error("messages of the system are written by the hub alone")]
+    SystemMessage,
     #[error("this key was used for a different message")]
     IdempotencyKeyReused,
     #[error("the name «{name}» is taken")]
@@ -62,16 +84,20 @@ impl Rejection {
     pub fn code(&self) -> ErrorCode {
         match self {
             Rejection::NotFound { .. } => ErrorCode::NotFound,
-            Rejection::NotAllowed { .. } => ErrorCode::NotAllowed,
+            Rejection::NotAllowed { .. } | Rejection::SystemMessage => ErrorCode::NotAllowed,
             Rejection::Missing { .. } => ErrorCode::Missing,
-            Rejection::TooLong { .. } => ErrorCode::TooLong,
+            Rejection::TooLong { .. } | Rejection::TooLarge { .. } => ErrorCode::TooLong,
             Rejection::GroupFull { .. } => ErrorCode::LimitReached,
             Rejection::ControlCharacter { .. }
             | Rejection::Invalid { .. }
             | Rejection::OutOfBounds { .. }
             | Rejection::DirectNeedsTwo
             | Rejection::DirectIsClosedToOthers => ErrorCode::Invalid,
-            Rejection::ConversationClosed { .. } => ErrorCode::ConversationClosed,
+            Rejection::ConversationClosed { .. } | Rejection::EditInClosed { .. } => ErrorCode::ConversationClosed,
+            Rejection::MessageDeleted => ErrorCode::MessageDeleted,
+            Rejection::WindowClosed { .. } => ErrorCode::TooLate,
+            Rejection::MessagesAreKept => ErrorCode::ForbiddenByPolicy,
+            Rejection::NoFilesYet { .. } => ErrorCode::NotAvailable,
             Rejection::IdempotencyKeyReused => ErrorCode::IdempotencyKeyReused,
             Rejection::SlugTaken { .. } => ErrorCode::Taken,
         }
@@ -83,11 +109,17 @@ impl Rejection {
             Rejection::NotFound { field, .. }
             | Rejection::Missing { field }
             | Rejection::TooLong { field, .. }
+            | Rejection::TooLarge { field, .. }
             | Rejection::ControlCharacter { field }
             | Rejection::Invalid { field, .. }
             | Rejection::OutOfBounds { field, .. } => Some(field),
             Rejection::GroupFull { .. } | Rejection::DirectNeedsTwo => Some("memberIds"),
             Rejection::DirectIsClosedToOthers | Rejection::ConversationClosed { .. } => Some("conversationId"),
+            Rejection::EditInClosed { .. } | Rejection::MessageDeleted | Rejection::WindowClosed { .. } => {
+                Some("messageId")
+            }
+            Rejection::MessagesAreKept => Some("forEveryone"),
+            Rejection::NoFilesYet { .. } | Rejection::SystemMessage => Some("type"),
             Rejection::IdempotencyKeyReused => Some("clientMessageId"),
             Rejection::SlugTaken { .. } => Some("slug"),
             Rejection::NotAllowed { .. } => None,

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use jackfield_domain::{Position, WorkspaceId, events::Entry, signals::Signal};
+use jackfield_domain::{MessageId, Position, WorkspaceId, events::Entry, signals::Signal};
 use tokio::sync::{Notify, broadcast, watch};
 
 use super::{Core, memory::Memory};
@@ -121,6 +121,9 @@ impl Feed {
             }
             head = entry.event.position;
             self.memory.learn(&entry.event);
+            if let Some(message) = entry.event.fact.changed_message() {
+                forget_message(&mut kept, message);
+            }
             kept.push_back(entry);
         }
         while kept.len() > KEPT {
@@ -149,6 +152,13 @@ impl Feed {
         let skip = usize::try_from(position.next().0 - kept.front()?.event.position.0).ok()?;
         let found: Vec<_> = kept.iter().skip(skip).take(count).cloned().collect();
         (found.len() == count).then_some(found)
+    }
+}
+
+/// What a message said before it was changed is not told again: whoever wants it asks the table.
+fn forget_message(kept: &mut VecDeque<Arc<Entry>>, changed: MessageId) {
+    for entry in kept.iter_mut().filter(|entry| entry.message.as_ref().is_some_and(|sent| sent.id == changed)) {
+        *entry = Arc::new(Entry { event: entry.event.clone(), message: None });
     }
 }
 

@@ -1,18 +1,18 @@
-//! Sending and reading messages.
+//! Sending, reading, editing and deleting messages.
 
 use std::sync::Arc;
 
 use jackfield_domain::{
-    MessageId, Timestamp,
+    MessageId, Rejection, Timestamp,
     conversations::Conversation,
-    messages::{CheckedMessage, Message, MessageDraft},
+    messages::{CheckedBody, CheckedMessage, Details, Message, MessageDraft, MessageEdit},
     pages::{Direction, Page, Slice},
 };
 
-use super::{Core, Reader, Viewer, memory, typing};
+use super::{Core, Reader, Viewer, memory, typing, workspaces};
 use crate::{
     Result,
-    store::{Outgoing, Sent},
+    store::{DeleteMessage, EditMessage, HideMessage, Outgoing, Sent},
 };
 
 /// Sends a message: the words are checked, then all the rest is decided and stored in one transaction. When this
@@ -29,7 +29,30 @@ pub async fn send(core: &Arc<Core>, viewer: &Viewer, draft: MessageDraft) -> Res
     Ok(sent)
 }
 
-/// These messages, as far as the reader takes part in their conversations.
+/// Puts other words into a message of the viewer's own.
+pub async fn edit(core: &Arc<Core>, viewer: &Viewer, message: MessageId, body: String) -> Result<Message> {
+    let policy = workspaces::policy(core, viewer.workspace()).await?;
+    let found = core.store.messages_for(viewer.id(), &[message]).await?;
+    let found = found.first().ok_or(Rejection::NotFound { what: "message", field: "messageId" })?;
+    // What kind of message it is never changes, so that this can be decided before anything is locked.
+    let body = CheckedBody::check(found.kind, found.content, body, &policy)?;
+    let (workspace, by, at) = (viewer.workspace(), viewer.id(), core.clock.now());
+    core.store.change(EditMessage { workspace, message, by, at, body, policy }).await
+}
+
+/// Deletes a message for the viewer alone, on all their devices.
+pub async fn hide(core: &Core, viewer: &Viewer, message: MessageId) -> Result<Message> {
+    core.store.change(HideMessage { by: viewer.by(core), message }).await
+}
+
+/// Deletes a message for everyone; what is left of it is its place in the sequence.
+pub async fn delete(core: &Arc<Core>, viewer: &Viewer, message: MessageId) -> Result<Message> {
+    let policy = workspaces::policy(core, viewer.workspace()).await?;
+    core.store.change(DeleteMessage { by: viewer.by(core), role: viewer.role(), message, policy }).await
+}
+
+/// These messages, as far as the reader takes part in their conversations and has not deleted them for themselves. Where
+/// one is read for many, the message says whether it is there for all of them.
 pub async fn visible(core: &Core, reader: &Reader, ids: &[MessageId]) -> Result<Vec<Message>> {
     match reader {
         Reader::Nobody => Ok(Vec::new()),
@@ -40,6 +63,16 @@ pub async fn visible(core: &Core, reader: &Reader, ids: &[MessageId]) -> Result<
             Ok(messages)
         }
     }
+}
+
+/// What stands beside the bodies of messages that the reader was shown.
+pub async fn details(core: &Core, ids: &[MessageId]) -> Result<Vec<(MessageId, Details)>> {
+    core.store.message_details(ids).await
+}
+
+/// What a message that the reader was shown said before.
+pub async fn edits(core: &Core, message: &Message, page: &Page<i64>) -> Result<Slice<MessageEdit>> {
+    core.store.message_edits(message.id, page).await
 }
 
 /// Where in a conversation's history to begin.
@@ -53,8 +86,13 @@ pub enum HistoryStart {
     From { moment: Timestamp, size: usize },
 }
 
-/// A part of the history of a conversation that the reader was shown.
-pub async fn history(core: &Core, conversation: &Conversation, start: HistoryStart) -> Result<Slice<Message>> {
+/// A part of the history of a conversation that the viewer was shown.
+pub async fn history(
+    core: &Core,
+    viewer: &Viewer,
+    conversation: &Conversation,
+    start: HistoryStart,
+) -> Result<Slice<Message>> {
     // Sequences have no holes, so that a place in the history is a number that can be reckoned with.
     let behind = |sequence: i64, size| Page {
         direction: Direction::Forward,
@@ -69,5 +107,5 @@ pub async fn history(core: &Core, conversation: &Conversation, start: HistorySta
             None => behind(conversation.last_sequence, size),
         },
     };
-    core.store.history(conversation.id, &page).await
+    core.store.history(viewer.id(), conversation.id, &page).await
 }

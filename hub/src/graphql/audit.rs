@@ -19,6 +19,8 @@ pub enum AuditAction {
     PolicyUpdated,
     /// A job that was given up was put into the queue again.
     JobRetried,
+    /// Somebody else's message was deleted for everyone.
+    MessageDeleted,
 }
 
 /// A name and a value.

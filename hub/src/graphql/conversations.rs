@@ -116,6 +116,18 @@ impl Conversation {
         self.0.last_sequence
     }
 
+    /// Its last message, as the viewer sees it; null before the first one.
+    async fn last_message(&self, ctx: &Context<'_>) -> Result<Option<Message>> {
+        ctx.viewer()?;
+        Ok(ctx.moment().loaders.last_messages.load(self.0.id).await?.map(Message))
+    }
+
+    /// How many messages of others came after what the viewer has read.
+    async fn unread_count(&self, ctx: &Context<'_>) -> Result<i64> {
+        ctx.viewer()?;
+        Ok(ctx.moment().loaders.unread.load(self.0.id).await?.unwrap_or_default())
+    }
+
     /// How many people take part.
     async fn member_count(&self) -> usize {
         self.0.member_count
@@ -185,6 +197,16 @@ impl ConversationMember {
     /// Since when.
     async fn joined_at(&self) -> DateTime {
         DateTime(self.0.joined_at)
+    }
+
+    /// Everything up to this sequence number has come to one of their devices.
+    async fn delivered_up_to(&self) -> i64 {
+        self.0.pointers.delivered
+    }
+
+    /// They have read everything up to this sequence number.
+    async fn read_up_to(&self) -> i64 {
+        self.0.pointers.read
     }
 }
 

@@ -27,6 +27,14 @@ pub enum ErrorCode {
     Taken,
     /// The conversation takes no more messages.
     ConversationClosed,
+    /// The message was deleted for everyone.
+    MessageDeleted,
+    /// The time within which this could be done is over.
+    TooLate,
+    /// The policy of the workspace does not let anybody do this.
+    ForbiddenByPolicy,
+    /// This is part of the API, but not there yet.
+    NotAvailable,
 }
 
 /// What a rule said no to. Nothing was changed.

@@ -5,14 +5,17 @@ use std::sync::Arc;
 use async_graphql::{Context, Enum, ID, InputObject, Interface, Object, Result, Subscription};
 use futures_util::Stream;
 use jackfield_domain::{
-    ConversationId, Fact, MessageId, Position, UserId, WorkspaceId,
+    ConversationId, Fact, Position, UserId, WorkspaceId,
     events::{self as words, Entry},
 };
+
+mod messages;
+
+use messages::{MessageDeleted, MessageEdited, MessageHidden, MessageSent, ReceiptsAdvanced};
 
 use super::{
     conversations::Conversation,
     live::{Item, Source},
-    messages::Message,
     scalars::{DateTime, EventCursor},
     scope::Scoped,
     users::User,
@@ -38,6 +41,14 @@ pub enum EventKind {
     ConversationMembersAdded,
     /// A message was sent.
     MessageSent,
+    /// A message was edited.
+    MessageEdited,
+    /// A message was deleted for everyone.
+    MessageDeleted,
+    /// A message was deleted for one user alone.
+    MessageHidden,
+    /// Messages have come to somebody's devices, or were read by them.
+    ReceiptsAdvanced,
 }
 
 /// Something that happened. Apply it as often as you like: an event that you have seen already changes nothing.
@@ -55,6 +66,10 @@ pub enum Event {
     ConversationCreated(ConversationCreated),
     ConversationMembersAdded(ConversationMembersAdded),
     MessageSent(MessageSent),
+    MessageEdited(MessageEdited),
+    MessageDeleted(MessageDeleted),
+    MessageHidden(MessageHidden),
+    ReceiptsAdvanced(ReceiptsAdvanced),
     CaughtUp(CaughtUp),
     ResyncRequired(ResyncRequired),
 }
@@ -231,32 +246,6 @@ impl ConversationMembersAdded {
     }
 }
 
-pub struct MessageSent(Logged, ConversationId, MessageId);
-
-/// A message was sent.
-#[Object]
-impl MessageSent {
-    /// Where this event stands; hand it back to go on behind it.
-    pub async fn cursor(&self) -> EventCursor {
-        self.0.cursor()
-    }
-
-    /// When it happened.
-    async fn at(&self) -> DateTime {
-        self.0.at()
-    }
-
-    /// Where it was sent.
-    async fn conversation(&self, ctx: &Context<'_>) -> Result<Option<Conversation>> {
-        self.0.conversation(ctx, self.1).await
-    }
-
-    /// The message as it is now; null if it is there no more.
-    async fn message(&self, ctx: &Context<'_>) -> Result<Option<Message>> {
-        Ok(ctx.moment().loaders.messages.load(self.2).await?.map(Message))
-    }
-}
-
 pub struct CaughtUp(EventCursor);
 
 /// All that you had missed has been delivered; what follows happens now. Comes once.
@@ -298,8 +287,20 @@ impl Event {
                     Fact::ConversationMembersAdded { conversation, members } => {
                         ConversationMembersAdded(logged, *conversation, members.clone()).into()
                     }
-                    Fact::MessageSent { conversation, message, .. } => {
-                        MessageSent(logged, *conversation, *message).into()
+                    Fact::MessageSent { conversation, message, sequence } => {
+                        MessageSent(logged.about(*conversation, *message, *sequence)).into()
+                    }
+                    Fact::MessageEdited { conversation, message, sequence } => {
+                        MessageEdited(logged.about(*conversation, *message, *sequence)).into()
+                    }
+                    Fact::MessageDeleted { conversation, message, sequence } => {
+                        MessageDeleted(logged.about(*conversation, *message, *sequence)).into()
+                    }
+                    Fact::MessageHidden { conversation, message, sequence, .. } => {
+                        MessageHidden(logged.about(*conversation, *message, *sequence)).into()
+                    }
+                    Fact::ReceiptsAdvanced { conversation, user, kind, up_to } => {
+                        ReceiptsAdvanced::of(logged, *conversation, *user, *kind, *up_to).into()
                     }
                 }
             }

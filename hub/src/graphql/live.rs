@@ -17,7 +17,7 @@ use std::{
 use async_graphql::{InputType, Response, Value};
 use futures_util::{Stream, StreamExt, stream::BoxStream};
 use jackfield_domain::{
-    Fact, Position, WorkspaceId,
+    Fact, MessageId, Position, WorkspaceId,
     events::{Entry, EventKind},
     signals::Signal,
 };
@@ -309,10 +309,7 @@ impl Subscription {
 
     /// Loads the messages of a run of events at once.
     async fn prefetch(&mut self, run: &[jackfield_domain::Event], moment: &Moment) {
-        let messages = run.iter().filter_map(|event| match event.fact {
-            Fact::MessageSent { message, .. } => Some(message),
-            _ => None,
-        });
+        let messages = run.iter().filter_map(|event| shown_message(&event.fact));
         // What cannot be loaded now is loaded, and waited for, when it is rendered.
         let _ = moment.loaders.messages.prefetch(messages).await;
     }
@@ -333,6 +330,16 @@ impl Subscription {
             extensions.set("cursor", async_graphql::ScalarType::to_value(&cursor));
         }
         payload(&response)
+    }
+}
+
+/// The message that the event of a fact shows.
+fn shown_message(fact: &Fact) -> Option<MessageId> {
+    match fact {
+        Fact::MessageSent { message, .. }
+        | Fact::MessageEdited { message, .. }
+        | Fact::MessageDeleted { message, .. } => Some(*message),
+        _ => None,
     }
 }
 

@@ -12,19 +12,31 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use jackfield_domain::{
-    ConversationId, ConversationRole, MessageId, UserId, conversations::Conversation, messages::Message, users::User,
+    ConversationId, ConversationRole, MessageId, UserId,
+    conversations::Conversation,
+    messages::{Details, Message},
+    receipts::Reach,
+    users::User,
 };
 use tokio::sync::oneshot;
 
 use crate::{
     Error, Result, actions,
-    actions::{Core, Reader},
+    actions::{Core, Reader, receipts::Place},
 };
 
 pub struct Loaders {
     pub users: Loader<UserId, User>,
     pub conversations: Loader<ConversationId, Conversation>,
     pub messages: Loader<MessageId, Message>,
+    /// What stands beside the body of a message.
+    pub details: Loader<MessageId, Details>,
+    /// How far a message has come.
+    pub reach: Loader<Place, Reach>,
+    /// How many messages of a conversation are new to the viewer.
+    pub unread: Loader<ConversationId, i64>,
+    /// The last message of a conversation that the viewer sees.
+    pub last_messages: Loader<ConversationId, Message>,
     /// The viewer's own part in a conversation.
     pub roles: Loader<ConversationId, ConversationRole>,
 }
@@ -49,6 +61,24 @@ impl Loaders {
                 Box::pin(async move {
                     let found = actions::messages::visible(&source.0, &source.1, &ids).await?;
                     Ok(found.into_iter().map(|message| (message.id, message)).collect())
+                })
+            }),
+            details: Loader::new(source.clone(), |source, ids| {
+                Box::pin(async move { Ok(actions::messages::details(&source.0, &ids).await?.into_iter().collect()) })
+            }),
+            reach: Loader::new(source.clone(), |source, places| {
+                Box::pin(async move { actions::receipts::reached(&source.0, &places).await })
+            }),
+            unread: Loader::new(source.clone(), |source, ids| {
+                Box::pin(async move {
+                    let found = actions::receipts::unread(&source.0, source.1.viewer()?, &ids).await?;
+                    Ok(found.into_iter().map(|unread| (unread.conversation, unread.count)).collect())
+                })
+            }),
+            last_messages: Loader::new(source.clone(), |source, ids| {
+                Box::pin(async move {
+                    let found = actions::receipts::last_messages(&source.0, source.1.viewer()?, &ids).await?;
+                    Ok(found.into_iter().map(|message| (message.conversation, message)).collect())
                 })
             }),
             roles: Loader::new(source, |source, ids| {

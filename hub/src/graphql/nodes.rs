@@ -55,6 +55,6 @@ async fn find(ctx: &Context<'_>, id: &ID) -> Result<Option<Node>> {
         Ok(NodeId::Conversation(id)) => {
             moment.loaders.conversations.load(id).await?.map(|found| Conversation(found).into())
         }
-        Ok(NodeId::Message(id)) => moment.loaders.messages.load(id).await?.map(|found| Message(found).into()),
+        Ok(NodeId::Message(id)) => Message::find(ctx, id).await?.map(Node::from),
     })
 }

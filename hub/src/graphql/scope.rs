@@ -6,6 +6,7 @@ use std::sync::{
 };
 
 use async_graphql::Context;
+use jackfield_domain::messages::Message;
 
 use super::{documents::Refusal, loaders::Loaders};
 use crate::{
@@ -32,6 +33,8 @@ pub struct Moment {
     pub loaders: Loaders,
     /// Somebody asked who the viewer is where one answer is made for many of them.
     viewer_asked: AtomicBool,
+    /// Something was shown that is not there for all of those whom one answer is made for.
+    differs: AtomicBool,
 }
 
 impl Scope {
@@ -61,7 +64,7 @@ impl Scope {
 impl Moment {
     pub fn new(core: &Arc<Core>, reader: Reader) -> Arc<Self> {
         let loaders = Loaders::new(core.clone(), reader.clone());
-        Arc::new(Moment { reader, loaders, viewer_asked: AtomicBool::new(false) })
+        Arc::new(Moment { reader, loaders, viewer_asked: AtomicBool::new(false), differs: AtomicBool::new(false) })
     }
 
     pub fn viewer(&self) -> Result<&Viewer> {
@@ -69,6 +72,18 @@ impl Moment {
             self.viewer_asked.store(true, Ordering::Relaxed);
         }
         self.reader.viewer()
+    }
+
+    /// Takes notice of a message that was loaded: one that somebody has deleted for themselves is not there for all.
+    pub fn take_notice(&self, message: &Message) {
+        if message.hidden && matches!(self.reader, Reader::Audience { .. }) {
+            self.differs.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the answer that was just made is not the same for everybody it was made for.
+    pub fn take_differs(&self) -> bool {
+        self.differs.swap(false, Ordering::Relaxed)
     }
 
     pub fn viewer_asked(&self) -> bool {

@@ -197,6 +197,7 @@ impl Change for CreateConversation {
             role: Set(role_of(user).as_str().to_owned()),
             joined_at: Set(self.at.0),
             active_hour: Set(members::hour_of(self.at)),
+            ..Default::default()
         });
         members::Entity::insert_many(rows).exec_without_returning(&work.transaction).await?;
         let fact = Fact::ConversationCreated { conversation: self.id, members: everybody };

@@ -6,6 +6,7 @@ use jackfield_domain::{
     conversations::{self, Conversation, Member},
     pages::{Direction, Page, Slice},
     permissions::{ConversationAct, may_here},
+    receipts::Pointers,
 };
 use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*};
 
@@ -24,6 +25,10 @@ pub struct Model {
     /// The hour of the conversation's last activity, here so that one's conversations can be walked by it in an index.
     /// The hour and not the moment: a message then touches its members' rows once an hour and not every time.
     pub active_hour: i64,
+    /// Everything up to here has come to one of the member's devices.
+    pub delivered_sequence: i64,
+    /// Everything up to here was read by the member.
+    pub read_sequence: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -54,6 +59,7 @@ impl TryFrom<Model> for Member {
             user: UserId(row.user_id),
             role: ConversationRole::from_word(&row.role).ok_or_else(|| Error::internal("unknown role in members"))?,
             joined_at: Timestamp(row.joined_at),
+            pointers: Pointers { delivered: row.delivered_sequence, read: row.read_sequence },
         })
     }
 }
@@ -167,6 +173,7 @@ impl Change for AddMembers {
             role: Set(ConversationRole::Member.as_str().to_owned()),
             joined_at: Set(self.at.0),
             active_hour: Set(hour_of(room.last_activity_at)),
+            ..Default::default()
         });
         Entity::insert_many(rows).exec_without_returning(&work.transaction).await?;
         room.member_count += new.len();

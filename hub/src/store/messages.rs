@@ -1,14 +1,25 @@
 //! Messages and the history of a conversation.
 
+pub mod deletions;
+pub mod details;
+pub mod edits;
+
 use jackfield_domain::{
-    ConversationId, MessageId, Timestamp, UserId, WorkspaceId,
-    messages::{Message, MessageKind},
+    ConversationId, ConversationRole, MessageId, Rejection, Timestamp, UserId, WorkspaceId,
+    conversations::{Conversation, Member},
+    messages::{ContentType, Deletion, Message, MessageKind},
     pages::{Direction, Page, Slice},
 };
-use sea_orm::{ActiveValue::Set, JoinType, QueryOrder, QuerySelect, entity::prelude::*};
+use sea_orm::{
+    ActiveValue::Set,
+    JoinType, Order, QueryOrder, QuerySelect,
+    entity::prelude::*,
+    sea_query::{ExprTrait, Query},
+};
 
-use super::{Store, members};
+use super::{Store, Work, conversations, members};
 use crate::{Error, Result};
+use deletions::not_hidden_from;
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "messages")]
@@ -20,9 +31,14 @@ pub struct Model {
     pub sequence: i64,
     pub sender_id: Uuid,
     pub kind: String,
+    pub content: String,
     pub body: String,
     pub reply_to_id: Option<Uuid>,
     pub created_at: i64,
+    pub edited_at: Option<i64>,
+    pub deleted_at: Option<i64>,
+    pub deleted_by_id: Option<Uuid>,
+    pub hidden: bool,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -44,13 +60,22 @@ impl TryFrom<Model> for Message {
             sequence: row.sequence,
             sender: UserId(row.sender_id),
             kind: MessageKind::from_word(&row.kind).ok_or_else(|| Error::internal("unknown kind of message"))?,
+            content: ContentType::from_word(&row.content)
+                .ok_or_else(|| Error::internal("unknown content of a message"))?,
             body: row.body,
             reply_to: row.reply_to_id.map(MessageId),
             created_at: Timestamp(row.created_at),
+            edited_at: row.edited_at.map(Timestamp),
+            deleted: row
+                .deleted_at
+                .zip(row.deleted_by_id)
+                .map(|(at, by)| Deletion { at: Timestamp(at), by: UserId(by) }),
+            hidden: row.hidden,
         })
     }
 }
 
+/// The row of a message that is new.
 impl From<&Message> for ActiveModel {
     fn from(message: &Message) -> Self {
         ActiveModel {
@@ -60,15 +85,18 @@ impl From<&Message> for ActiveModel {
             sequence: Set(message.sequence),
             sender_id: Set(message.sender.0),
             kind: Set(message.kind.as_str().to_owned()),
+            content: Set(message.content.as_str().to_owned()),
             body: Set(message.body.clone()),
             reply_to_id: Set(message.reply_to.map(|id| id.0)),
             created_at: Set(message.created_at.0),
+            // Whatever becomes of it later has a value from the database until then.
+            ..Default::default()
         }
     }
 }
 
 impl Store {
-    /// These messages, as far as the user takes part in their conversations.
+    /// These messages, as far as the user takes part in their conversations and has not deleted them for themselves.
     pub async fn messages_for(&self, user: UserId, ids: &[MessageId]) -> Result<Vec<Message>> {
         let rows = readable(user, ids).all(&self.reads).await?;
         rows.into_iter().map(Message::try_from).collect()
@@ -80,11 +108,23 @@ impl Store {
         rows.into_iter().map(Message::try_from).collect()
     }
 
-    /// A page of a conversation's messages, in the order of their sequence.
-    pub async fn history(&self, conversation: ConversationId, page: &Page<i64>) -> Result<Slice<Message>> {
-        let rows = walk(conversation, page).all(&self.reads).await?;
+    /// A page of a conversation's messages, in the order of their sequence, without those that the user has deleted
+    /// for themselves.
+    pub async fn history(
+        &self,
+        user: UserId,
+        conversation: ConversationId,
+        page: &Page<i64>,
+    ) -> Result<Slice<Message>> {
+        let rows = walk(user, conversation, page).all(&self.reads).await?;
         let messages = rows.into_iter().map(Message::try_from).collect::<Result<_>>()?;
         Ok(Slice::of_walk(page, messages))
+    }
+
+    /// The last message of each of these conversations that the user takes part in and has not deleted for themselves.
+    pub async fn last_messages(&self, user: UserId, conversations: &[ConversationId]) -> Result<Vec<Message>> {
+        let rows = last_of_each(user, conversations).all(&self.reads).await?;
+        rows.into_iter().map(Message::try_from).collect()
     }
 
     /// The sequence number of the first message that was sent at `moment` or later.
@@ -98,11 +138,29 @@ fn by_ids(ids: &[MessageId]) -> Select<Entity> {
 }
 
 pub fn readable(user: UserId, ids: &[MessageId]) -> Select<Entity> {
-    by_ids(ids).join(JoinType::InnerJoin, Relation::Members.def()).filter(members::Column::UserId.eq(user.0))
+    by_ids(ids)
+        .join(JoinType::InnerJoin, Relation::Members.def())
+        .filter(members::Column::UserId.eq(user.0))
+        .filter(not_hidden_from(user))
 }
 
-pub fn walk(conversation: ConversationId, page: &Page<i64>) -> Select<Entity> {
-    let walk = Entity::find().filter(Column::ConversationId.eq(conversation.0)).limit(page.size as u64 + 1);
+/// A message that somebody wants to change, where it is, and what they are there; nothing if they do not see it.
+async fn seen(work: &Work, user: UserId, id: MessageId) -> Result<(Message, Conversation, ConversationRole)> {
+    let none = || Rejection::NotFound { what: "message", field: "messageId" };
+    let row = readable(user, &[id]).one(&work.transaction).await?.ok_or_else(none)?;
+    let found = members::Entity::find_by_id((row.conversation_id, user.0))
+        .find_also_related(conversations::Entity)
+        .one(&work.transaction)
+        .await?;
+    let Some((member, Some(room))) = found else { return Err(none().into()) };
+    Ok((row.try_into()?, room.try_into()?, Member::try_from(member)?.role))
+}
+
+pub fn walk(user: UserId, conversation: ConversationId, page: &Page<i64>) -> Select<Entity> {
+    let walk = Entity::find()
+        .filter(Column::ConversationId.eq(conversation.0))
+        .filter(not_hidden_from(user))
+        .limit(page.size as u64 + 1);
     match page.direction {
         Direction::Forward => page
             .from
@@ -115,6 +173,25 @@ pub fn walk(conversation: ConversationId, page: &Page<i64>) -> Select<Entity> {
             .fold(walk, |walk, from| walk.filter(Column::Sequence.lt(from)))
             .order_by_desc(Column::Sequence),
     }
+}
+
+/// For each conversation its index is walked from the end, to the first message that is not hidden.
+pub fn last_of_each(user: UserId, conversations: &[ConversationId]) -> Select<Entity> {
+    let last = Query::select()
+        .expr(Column::Id.into_expr())
+        .from(Entity)
+        .and_where(Column::ConversationId.into_expr().eq(members::Column::ConversationId.into_expr()))
+        .cond_where(not_hidden_from(user))
+        .order_by_expr(Column::Sequence.into_expr(), Order::Desc)
+        .limit(1)
+        .to_owned();
+    let of_each = Query::select()
+        .expr(last)
+        .from(members::Entity)
+        .and_where(members::Column::UserId.into_expr().eq(user.0))
+        .and_where(members::Column::ConversationId.into_expr().is_in(conversations.iter().map(|id| id.0)))
+        .to_owned();
+    Entity::find().filter(Column::Id.in_subquery(of_each))
 }
 
 pub fn first_from(conversation: ConversationId, moment: Timestamp) -> Select<Entity> {

@@ -4,12 +4,14 @@
 use jackfield_domain::{
     ConversationId, MessageId, Position, Timestamp, UserId, WorkspaceId,
     conversations::ActivityKey,
+    messages::{ContentType, Message, MessageKind},
     pages::{Direction, Page},
+    receipts::{Advance, ReceiptKind, Recipients},
 };
 use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, QueryTrait, Select, Statement, TransactionTrait};
 use uuid::Uuid;
 
-use super::{Store, audit, conversations, jobs, log, members, messages, users, writer};
+use super::{Store, audit, conversations, jobs, log, members, messages, receipts, users, writer};
 use crate::Result;
 
 /// A query, and the lines of its plan.
@@ -58,11 +60,28 @@ fn hot(backend: DbBackend) -> Vec<(&'static str, Statement)> {
     let key = ActivityKey { last_activity_at: Timestamp(7), id: conversation };
     let listed = |direction, from| Page { direction, size: 20, from };
     vec![
-        ("the newest messages", of(&messages::walk(conversation, &page(Direction::Backward, None)), backend)),
-        ("older messages", of(&messages::walk(conversation, &page(Direction::Backward, Some(7))), backend)),
-        ("newer messages", of(&messages::walk(conversation, &page(Direction::Forward, Some(7))), backend)),
+        ("the newest messages", of(&messages::walk(user, conversation, &page(Direction::Backward, None)), backend)),
+        ("older messages", of(&messages::walk(user, conversation, &page(Direction::Backward, Some(7))), backend)),
+        ("newer messages", of(&messages::walk(user, conversation, &page(Direction::Forward, Some(7))), backend)),
         ("the first message since", of(&messages::first_from(conversation, Timestamp(7)), backend)),
         ("messages for a reader", of(&messages::readable(user, &[MessageId(id)]), backend)),
+        (
+            "what a message said before",
+            of(&messages::edits::walk(MessageId(id), &page(Direction::Forward, Some(7))), backend),
+        ),
+        ("what stands beside messages", of(&messages::details::of(&[MessageId(id)]), backend)),
+        ("the last messages of conversations", of(&messages::last_of_each(user, &[conversation]), backend)),
+        (
+            "whom a message has come to",
+            of(&receipts::walk(&sent(), Recipients::Reached(ReceiptKind::Delivered), &joined), backend),
+        ),
+        ("how far somebody has come", of(&receipts::standing(user, [conversation]), backend)),
+        ("what is unread", of(&receipts::unread::among(user, &[conversation]), backend)),
+        ("all that is unread", of(&receipts::unread::all(user), backend)),
+        (
+            "one's own in what was marked",
+            of(&receipts::own_within(user, &[(conversation, Advance { from: 7, up_to: 9 })]), backend),
+        ),
         ("one's conversations", of(&conversations::list(user, &listed(Direction::Forward, None)), backend)),
         (
             "more of one's conversations",
@@ -84,4 +103,23 @@ fn hot(backend: DbBackend) -> Vec<(&'static str, Statement)> {
         ("used keys", of(&writer::used_keys([(id, "key"), (id, "other")]), backend)),
         ("rooms of senders", of(&writer::rooms([(id, id), (Uuid::from_u128(8), id)]), backend)),
     ]
+}
+
+fn sent() -> Message {
+    let id = Uuid::from_u128(7);
+    Message {
+        id: MessageId(id),
+        workspace: WorkspaceId(id),
+        conversation: ConversationId(id),
+        sequence: 7,
+        sender: UserId(id),
+        kind: MessageKind::Text,
+        content: ContentType::Plain,
+        body: String::new(),
+        reply_to: None,
+        created_at: Timestamp(7),
+        edited_at: None,
+        deleted: None,
+        hidden: false,
+    }
 }

@@ -59,9 +59,19 @@ impl Cast {
         let mut messages: Vec<String> = Vec::new();
         for (person, body) in [&ann, &bob, &ann].into_iter().zip(WORDS) {
             let reply_to = messages.last();
-            let input = json!({ "conversationId": conversation, "body": body, "replyToId": reply_to });
-            messages.push(text(&person.send(input).await["message"]["id"]));
+            let input = json!({
+                "conversationId": conversation, "replyToId": reply_to, "type": "LOCATION", "body": "a bird",
+                "location": { "latitude": 1.5, "longitude": 2.5, "label": "Heron Pier" }, "metadata": { "bird": "heron" },
+            });
+            let message = text(&person.send(input).await["message"]["id"]);
+            // What it said first is the one thing that somebody is told of it who asks for what it said before.
+            let edit = "mutation($m: ID!, $b: String!) { messageEdit(input: { messageId: $m, body: $b }) { errors { code } } }";
+            assert_eq!(person.ask(edit, json!({ "m": message, "b": body })).await["messageEdit"]["errors"], json!([]));
+            messages.push(message);
         }
+        // Bartholomew has read what Annabel said; Annabel has read nothing, and so there is something that is new to her.
+        let read = "mutation($c: ID!) { conversationMarkRead(input: { conversationId: $c }) { errors { code } } }";
+        assert_eq!(bob.ask(read, json!({ "c": conversation })).await["conversationMarkRead"]["errors"], json!([]));
         type_in(&bob, &conversation, "typingStart").await;
 
         let found = ann
@@ -111,6 +121,7 @@ impl Cast {
             let person = world.person_of(workspace, &format!("{who:?}"), role).await;
             let mate = world.person_of(workspace, &format!("Mate of {who:?}"), "member").await;
             let own = person.group(&format!("{who:?} and mate"), &[&mate]).await;
+            mate.say(&own, "something new").await;
             outsiders.push(Outsider { who, person, mate, own, secrets: secrets.clone() });
         }
         for owner in outsiders.iter().filter(|outsider| matches!(outsider.who, Asker::Admin | Asker::Elsewhere)) {
@@ -165,7 +176,7 @@ impl Cast {
         let query =
             "query($id: ID!) { conversation(id: $id) { title description memberCount lastSequence lastActivityAt
             members(first: 100) { nodes { role user { id name role } } } typing { id }
-            messages(last: 100) { nodes { id sequence body sender { id } } } } }";
+            unreadCount messages(last: 100) { nodes { id sequence body editedAt deletedAt status sender { id } } } } }";
         self.ann.ask(query, json!({ "id": self.conversation() })).await
     }
 }

@@ -22,6 +22,7 @@ pub const FIELDS: &[(&str, &[&str])] = &[
             "description",
             "id",
             "lastActivityAt",
+            "lastMessage { id body }",
             "lastSequence",
             "memberCount",
             "members(first: 10) { nodes { user { id name } } }",
@@ -30,6 +31,7 @@ pub const FIELDS: &[(&str, &[&str])] = &[
             "title",
             "type",
             "typing { id name }",
+            "unreadCount",
             "viewerRole",
         ],
     ),
@@ -38,7 +40,8 @@ pub const FIELDS: &[(&str, &[&str])] = &[
     ("ConversationCreatePayload", &["conversation { id memberCount }", "errors { code }"]),
     ("ConversationCreated", &["actor { id name }", "at", "conversation { id title viewerRole }", "cursor"]),
     ("ConversationEdge", &["cursor", "node { id title }"]),
-    ("ConversationMember", &["joinedAt", "role", "user { id name }"]),
+    ("ConversationMarkReadPayload", &["conversation { id unreadCount }", "errors { code }", "markedCount"]),
+    ("ConversationMember", &["deliveredUpTo", "joinedAt", "readUpTo", "role", "user { id name }"]),
     ("ConversationMemberAddPayload", &["conversation { id memberCount }", "errors { code }"]),
     ("ConversationMemberConnection", &["edges { cursor node { role } }", "nodes { role }", "pageInfo { endCursor }"]),
     ("ConversationMemberEdge", &["cursor", "node { user { id name } }"]),
@@ -51,13 +54,26 @@ pub const FIELDS: &[(&str, &[&str])] = &[
     ("JobConnection", &["edges { cursor node { kind } }", "nodes { id }", "pageInfo { endCursor }"]),
     ("JobEdge", &["cursor", "node { id }"]),
     ("JobRetryPayload", &["errors { code }", "job { id state }"]),
+    ("Location", &["label", "latitude", "longitude"]),
     (
         "Message",
         &[
             "body",
+            "bodyHtml",
+            "contentType",
             "conversation { id title }",
             "createdAt",
+            "deletedAt",
+            "deletedBy { id name }",
+            "deliveredTo(first: 10) { nodes { user { id name } } }",
+            "editedAt",
+            "edits(first: 10) { nodes { body } }",
             "id",
+            "location { label }",
+            "metadata",
+            "readBy(last: 10) { nodes { user { id name } } }",
+            "readByAll",
+            "receipts(first: 10) { nodes { user { id name } } }",
             "replyTo { id body }",
             "sender { id name }",
             "sequence",
@@ -66,17 +82,42 @@ pub const FIELDS: &[(&str, &[&str])] = &[
         ],
     ),
     ("MessageConnection", &["edges { cursor node { body } }", "nodes { id body }", "pageInfo { endCursor }"]),
+    ("MessageDeletePayload", &["deletedMessageId", "errors { code }", "message { id sequence }"]),
+    (
+        "MessageDeleted",
+        &["actor { id name }", "at", "conversation { id title }", "cursor", "message { id }", "sequence"],
+    ),
     ("MessageEdge", &["cursor", "node { id body }"]),
+    ("MessageEdit", &["body", "number", "replacedAt", "writtenAt"]),
+    ("MessageEditConnection", &["edges { cursor node { body } }", "nodes { body }", "pageInfo { endCursor }"]),
+    ("MessageEditEdge", &["cursor", "node { body }"]),
+    ("MessageEditPayload", &["errors { code }", "message { id body }"]),
+    ("MessageEdited", &["at", "conversation { id title }", "cursor", "message { id body }", "sequence"]),
+    ("MessageHidden", &["at", "conversationId", "cursor", "messageId", "sequence"]),
+    ("MessageReceipt", &["deliveredAt", "readAt", "user { id name }"]),
+    (
+        "MessageReceiptConnection",
+        &["edges { cursor node { user { id name } } }", "nodes { user { id name } }", "pageInfo { endCursor }"],
+    ),
+    ("MessageReceiptEdge", &["cursor", "node { user { id name } }"]),
     ("MessageSendPayload", &["errors { code }", "message { id body }"]),
-    ("MessageSent", &["at", "conversation { id title viewerRole }", "cursor", "message { id body }"]),
+    ("MessageSent", &["at", "conversation { id title viewerRole }", "cursor", "message { id body }", "sequence"]),
+    ("MessagesMarkDeliveredPayload", &["errors { code }", "markedCount"]),
+    ("MessagesMarkReadPayload", &["errors { code }", "markedCount"]),
     ("Node", &["id"]),
     ("PageInfo", &["endCursor", "hasNextPage", "hasPreviousPage", "startCursor"]),
+    ("ReceiptsAdvanced", &["at", "conversation { id title }", "cursor", "kind", "upTo", "user { id name }"]),
     ("ResyncRequired", &["cursor"]),
     ("Signal", &["at"]),
     ("TypingStartPayload", &["errors { code }", "expiresAt"]),
     ("TypingStarted", &["at", "conversation { id title }", "expiresAt", "user { id name }"]),
     ("TypingStopPayload", &["errors { code }"]),
     ("TypingStopped", &["at", "conversation { id title }", "user { id name }"]),
+    ("UnreadCount", &["conversation { id title }", "count"]),
+    (
+        "UnreadCounts",
+        &["conversationCount", "conversations(first: 10) { count conversation { id title } }", "isComplete", "total"],
+    ),
     ("User", &["createdAt", "id", "name", "role"]),
     ("UserError", &["code", "message", "path"]),
     ("UserJoined", &["at", "cursor", "user { id name }"]),
@@ -110,6 +151,10 @@ pub const FIELDS: &[(&str, &[&str])] = &[
     ("WorkspaceUpdatePayload", &["errors { code }", "workspace { id name }"]),
     ("WorkspaceUpdated", &["actor { id name }", "at", "cursor", "workspace { id name }"]),
 ];
+
+/// Fields that have nothing to tell of what the table leads to, each of which has a story elsewhere that shows what it does
+/// tell: `changes` for these.
+pub const SILENT: &[(&str, &str)] = &[("Message", "deletedAt"), ("Message", "deletedBy"), ("Message", "editedAt")];
 
 /// What one of those whom a thing is not for makes of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -306,6 +351,57 @@ pub const WAYS: &[Way] = &[
     way("Query.message", "User", "/message/sender", OF_THE_CONVERSATION,
         "query($message: ID!) { message(id: $message) { sender { @ } } }"),
 
+    way("Query.message", "Location", "/message/location", OF_THE_CONVERSATION,
+        "query($message: ID!) { message(id: $message) { location { @ } } }"),
+    way("Query.message", "MessageEditConnection", "/message/edits", OF_THE_CONVERSATION,
+        "query($message: ID!) { message(id: $message) { edits(first: 10) { @ } } }"),
+    way("Query.message", "MessageEditEdge", "/message/edits/edges/0", OF_THE_CONVERSATION,
+        "query($message: ID!) { message(id: $message) { edits(first: 10) { edges { @ } } } }"),
+    way("Query.message", "MessageEdit", "/message/edits/nodes/0", OF_THE_CONVERSATION,
+        "query($message: ID!) { message(id: $message) { edits(last: 10) { nodes { @ } } } }"),
+    way("Query.message", "PageInfo", "/message/edits/pageInfo", OF_THE_CONVERSATION,
+        "query($message: ID!) { message(id: $message) { edits(last: 10) { pageInfo { @ } } } }"),
+    way("Query.message", "", "/message/edits", OF_THE_CONVERSATION,
+        "query($message: ID!, $messageCursor: String) { message(id: $message) { edits(first: 9, after: $messageCursor) { nodes { body } } } }")
+        .naming(&["Message.edits.after"]),
+    way("Query.message", "", "/message/edits", OF_THE_CONVERSATION,
+        "query($message: ID!, $messageCursor: String) { message(id: $message) { edits(last: 9, before: $messageCursor) { nodes { body } } } }")
+        .naming(&["Message.edits.before"]),
+    way("Query.message", "MessageReceiptConnection", "/message/receipts", OF_THE_CONVERSATION,
+        "query($message: ID!) { message(id: $message) { receipts(first: 10) { @ } } }"),
+    way("Query.message", "MessageReceiptEdge", "/message/deliveredTo/edges/0", OF_THE_CONVERSATION,
+        "query($message: ID!) { message(id: $message) { deliveredTo(first: 10) { edges { @ } } } }"),
+    way("Query.message", "MessageReceipt", "/message/readBy/nodes/0", OF_THE_CONVERSATION,
+        "query($message: ID!) { message(id: $message) { readBy(first: 10) { nodes { @ } } } }"),
+    way("Query.message", "User", "/message/receipts/nodes/0/user", OF_THE_CONVERSATION,
+        "query($message: ID!) { message(id: $message) { receipts(first: 10) { nodes { user { @ } } } } }"),
+    way("Query.message", "PageInfo", "/message/receipts/pageInfo", OF_THE_CONVERSATION,
+        "query($message: ID!) { message(id: $message) { receipts(last: 10) { pageInfo { @ } } } }"),
+    way("Query.message", "", "/message/receipts", OF_THE_CONVERSATION,
+        "query($message: ID!, $memberCursor: String) { message(id: $message) { receipts(first: 9, after: $memberCursor) { nodes { readAt } } } }")
+        .naming(&["Message.receipts.after"]),
+    way("Query.message", "", "/message/receipts", OF_THE_CONVERSATION,
+        "query($message: ID!, $memberCursor: String) { message(id: $message) { receipts(last: 9, before: $memberCursor) { nodes { readAt } } } }")
+        .naming(&["Message.receipts.before"]),
+    way("Query.message", "", "/message/deliveredTo", OF_THE_CONVERSATION,
+        "query($message: ID!, $memberCursor: String) { message(id: $message) { deliveredTo(first: 9, after: $memberCursor) { nodes { readAt } } } }")
+        .naming(&["Message.deliveredTo.after"]),
+    way("Query.message", "", "/message/deliveredTo", OF_THE_CONVERSATION,
+        "query($message: ID!, $memberCursor: String) { message(id: $message) { deliveredTo(last: 9, before: $memberCursor) { nodes { readAt } } } }")
+        .naming(&["Message.deliveredTo.before"]),
+    way("Query.message", "", "/message/readBy", OF_THE_CONVERSATION,
+        "query($message: ID!, $memberCursor: String) { message(id: $message) { readBy(first: 9, after: $memberCursor) { nodes { readAt } } } }")
+        .naming(&["Message.readBy.after"]),
+    way("Query.message", "", "/message/readBy", OF_THE_CONVERSATION,
+        "query($message: ID!, $memberCursor: String) { message(id: $message) { readBy(last: 9, before: $memberCursor) { nodes { readAt } } } }")
+        .naming(&["Message.readBy.before"]),
+    way("Query.conversation", "Message", "/conversation/lastMessage", OF_THE_CONVERSATION,
+        "query($conversation: ID!) { conversation(id: $conversation) { lastMessage { @ } } }"),
+
+    way("Query.unreadCounts", "UnreadCounts", "/unreadCounts", EVERYBODYS_OWN, "{ unreadCounts { @ } }"),
+    way("Query.unreadCounts", "UnreadCount", "/unreadCounts/conversations/0", EVERYBODYS_OWN,
+        "{ unreadCounts { conversations(first: 10) { @ } } }"),
+
     way("Query.workspace", "Workspace", "/workspace", OF_THE_WORKSPACE, "query($workspace: ID!) { workspace(id: $workspace) { @ } }")
         .naming(&["Query.workspace.id"]),
     way("Query.workspace", "WorkspacePolicy", "/workspace/policy", EVERYBODYS_OWN, "{ workspace { policy { @ } } }"),
@@ -352,8 +448,24 @@ pub const WAYS: &[Way] = &[
         r#"mutation($conversation: ID!) { messageSend(input: { conversationId: $conversation, body: "hello" }) { @ } }"#)
         .naming(&["MessageSendInput.conversationId"]),
     way("Mutation.messageSend", "Message", "/messageSend/message", OF_THE_CONVERSATION,
-        r#"mutation($own: ID!, $message: ID!) { messageSend(input: { conversationId: $own, body: "quite so", replyToId: $message }) { message { @ } errors { code } } }"#)
+        r#"mutation($own: ID!, $message: ID!) { messageSend(input: { conversationId: $own, type: LOCATION, body: "quite so", replyToId: $message, metadata: { a: 1 }, location: { latitude: 1, longitude: 2, label: "Pier" } }) { message { @ } errors { code } } }"#)
         .naming(&["MessageSendInput.replyToId"]),
+    way("Mutation.messagesMarkDelivered", "MessagesMarkDeliveredPayload", "/messagesMarkDelivered", OF_THE_CONVERSATION,
+        "mutation($message: ID!) { messagesMarkDelivered(input: { messageIds: [$message] }) { @ } }")
+        .naming(&["MessagesMarkDeliveredInput.messageIds"]),
+    way("Mutation.messagesMarkRead", "MessagesMarkReadPayload", "/messagesMarkRead", OF_THE_CONVERSATION,
+        "mutation($message: ID!) { messagesMarkRead(input: { messageIds: [$message] }) { @ } }")
+        .naming(&["MessagesMarkReadInput.messageIds"]),
+    way("Mutation.conversationMarkRead", "ConversationMarkReadPayload", "/conversationMarkRead", OF_THE_CONVERSATION,
+        "mutation($conversation: ID!) { conversationMarkRead(input: { conversationId: $conversation }) { @ } }")
+        .naming(&["ConversationMarkReadInput.conversationId"]),
+    way("Mutation.messageEdit", "MessageEditPayload", "/messageEdit", OF_THE_CONVERSATION,
+        r#"mutation($message: ID!) { messageEdit(input: { messageId: $message, body: "another bird" }) { @ } }"#)
+        .naming(&["MessageEditInput.messageId"]),
+    // The last of the ways to a message: there is nothing left of it.
+    way("Mutation.messageDelete", "MessageDeletePayload", "/messageDelete", OF_THE_CONVERSATION,
+        "mutation($message: ID!) { messageDelete(input: { messageId: $message, forEveryone: true }) { @ } }")
+        .naming(&["MessageDeleteInput.messageId"]),
     way("Mutation.typingStart", "TypingStartPayload", "/typingStart", OF_THE_CONVERSATION,
         "mutation($conversation: ID!) { typingStart(input: { conversationId: $conversation }) { @ } }")
         .naming(&["TypingStartInput.conversationId"]),

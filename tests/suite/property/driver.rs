@@ -32,6 +32,14 @@ pub struct Driver {
     sent: BTreeMap<String, Sent>,
     /// What was sent under each key of each person.
     keys: HashMap<(usize, String), Sent>,
+    /// What messages were edited to.
+    edited: HashMap<String, BTreeSet<String>>,
+    /// What was deleted for everyone.
+    deleted: BTreeSet<String>,
+    /// What somebody has deleted for themselves.
+    hidden: BTreeSet<(usize, String)>,
+    /// How many messages were marked as delivered or read.
+    marked: u64,
     count: usize,
 }
 
@@ -46,6 +54,7 @@ struct Room {
 #[derive(Debug, Clone, PartialEq)]
 struct Sent {
     id: String,
+    sender: usize,
     conversation: String,
     sequence: u64,
     body: String,
@@ -58,6 +67,9 @@ enum Outcome {
     Created { draft: Draft, payload: Value },
     Added { room: usize, members: BTreeSet<usize>, payload: Value },
     Said { sender: usize, key: Option<String>, conversation: String, body: String, payload: Value },
+    Edited { message: String, body: String, payload: Value },
+    Deleted { actor: usize, message: String, for_everyone: bool, payload: Value },
+    Marked { payload: Value },
 }
 
 struct Draft {
@@ -82,6 +94,10 @@ impl Driver {
             directs: HashMap::new(),
             sent: BTreeMap::new(),
             keys: HashMap::new(),
+            edited: HashMap::new(),
+            deleted: BTreeSet::new(),
+            hidden: BTreeSet::new(),
+            marked: 0,
             count: 0,
         }
     }
@@ -158,7 +174,58 @@ impl Driver {
                 let conversation = self.rooms[room].id.clone();
                 return Operation { node, actor, doing: Doing::Add { room, conversation, members, stranger } };
             }
+            28..42 if !self.sent.is_empty() => return self.draw_change(node, actor),
+            42..54 if !self.sent.is_empty() => return self.draw_mark(node, actor),
             _ => return self.draw_message(node, actor),
+        };
+        Operation { node, actor, doing }
+    }
+
+    /// Mostly somebody who takes part in a conversation.
+    fn member_or(&mut self, conversation: &str, anybody: usize) -> usize {
+        let room = self.rooms.iter().find(|room| room.id == conversation);
+        let members: Vec<usize> = room.into_iter().flat_map(|room| room.members.iter().copied()).collect();
+        if members.is_empty() || self.random.chance(5) { anybody } else { *self.random.pick(&members) }
+    }
+
+    /// An edit or a deletion, mostly by who may.
+    fn draw_change(&mut self, node: usize, anybody: usize) -> Operation {
+        // Mostly one of the last, for which it is not too late.
+        let some = if self.random.chance(80) { 6 } else { self.sent.len() };
+        let sent: Vec<Sent> = self.sent.values().rev().take(some).cloned().collect();
+        let sent = self.random.pick(&sent).clone();
+        let message = sent.id;
+        let doing = match self.random.below(3) {
+            0 => Doing::Delete { message, for_everyone: false },
+            1 => Doing::Delete { message, for_everyone: true },
+            // Now and then to the same words as before, or to none.
+            _ => {
+                let body = match self.random.below(8) {
+                    0 => String::new(),
+                    1 => sent.body,
+                    _ => format!("words {}", self.count),
+                };
+                Doing::Edit { message, body }
+            }
+        };
+        let by_sender = !matches!(doing, Doing::Delete { for_everyone: false, .. }) && self.random.chance(85);
+        let actor = if by_sender { sent.sender } else { self.member_or(&sent.conversation, anybody) };
+        Operation { node, actor, doing }
+    }
+
+    /// Somebody has, or has read, one message or several, or a conversation up to some place.
+    fn draw_mark(&mut self, node: usize, anybody: usize) -> Operation {
+        let sent: Vec<(String, String)> =
+            self.sent.values().map(|sent| (sent.id.clone(), sent.conversation.clone())).collect();
+        let some = 1 + self.random.below(4);
+        let mut messages: Vec<String> = (0..some).map(|_| self.random.pick(&sent).0.clone()).collect();
+        let (message, conversation) = self.random.pick(&sent).clone();
+        messages.push(message);
+        let actor = self.member_or(&conversation, anybody);
+        let doing = match self.random.below(3) {
+            0 => Doing::Mark { messages, read: false },
+            1 => Doing::Mark { messages, read: true },
+            _ => Doing::Read { conversation, up_to: Some(self.random.below(20)).filter(|up_to| *up_to > 0) },
         };
         Operation { node, actor, doing }
     }
@@ -212,10 +279,14 @@ impl Driver {
                     self.rooms[room].members.extend(members);
                 }
             }
+            other @ (Outcome::Edited { .. } | Outcome::Deleted { .. } | Outcome::Marked { .. }) => {
+                self.learn_change(other);
+            }
             Outcome::Said { sender, key, conversation, body, payload } => {
                 let message = &payload["message"];
                 let sent = message.is_object().then(|| Sent {
                     id: text(&message["id"]),
+                    sender,
                     conversation,
                     sequence: message["sequence"].as_u64().expect("a number"),
                     body,
@@ -230,6 +301,35 @@ impl Driver {
                     assert_eq!(*first, sent, "a key stands for one message");
                 }
             }
+        }
+    }
+
+    /// Takes note of what became of a message that was there.
+    fn learn_change(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Edited { message, body, payload } if payload["message"].is_object() => {
+                self.edited.entry(message).or_default().insert(body);
+            }
+            Outcome::Deleted { actor, message, for_everyone, payload } if payload["deletedMessageId"].is_string() => {
+                if for_everyone {
+                    self.deleted.insert(message);
+                } else {
+                    self.hidden.insert((actor, message));
+                }
+            }
+            Outcome::Marked { payload } => self.marked += payload["markedCount"].as_u64().unwrap_or_default(),
+            _ => {}
+        }
+    }
+
+    /// Whether a message may say this after all that was done to it, at times that only the hub knows.
+    fn may_say(&self, sent: &Sent, body: &str) -> bool {
+        if self.deleted.contains(&sent.id) {
+            return body.is_empty();
+        }
+        match self.edited.get(&sent.id) {
+            Some(bodies) => bodies.contains(body),
+            None => sent.body == body,
         }
     }
 
@@ -269,7 +369,7 @@ impl Driver {
             let before = said.entry(sent.conversation.clone()).or_default().insert(sent.sequence, sent.clone());
             assert_eq!(before, None, "two messages have one place");
         }
-        for client in &self.clients {
+        for (number, client) in self.clients.iter().enumerate() {
             let model = client.state.as_ref().expect("everybody has begun");
             let person = client.person.at(&self.world, self.random.below(2));
             let mut fresh = State::fetch(&person).await;
@@ -280,13 +380,21 @@ impl Driver {
                 assert!(model.users.contains_key(&newcomer.person.id), "{} was not announced", newcomer.person.name);
             }
 
+            assert_eq!(model.unread(&client.person.id), unread(&person).await, "what is new to {}", client.person.name);
             for (id, conversation) in &fresh.conversations {
-                let acknowledged: Vec<(&str, &str)> =
-                    said.get(id).into_iter().flat_map(BTreeMap::values).map(|sent| (&*sent.id, &*sent.body)).collect();
-                let stored: Vec<(&str, &str)> =
-                    conversation.messages.iter().map(|message| (&*message.id, &*message.body)).collect();
-                assert_eq!(stored, acknowledged, "what was acknowledged is what is stored");
-                assert_eq!(conversation.last_sequence, stored.len());
+                let acknowledged: Vec<&Sent> = said.get(id).into_iter().flat_map(BTreeMap::values).collect();
+                let seen: Vec<&&Sent> =
+                    acknowledged.iter().filter(|sent| !self.hidden.contains(&(number, sent.id.clone()))).collect();
+                assert_eq!(
+                    seen.iter().map(|sent| &sent.id).collect::<Vec<_>>(),
+                    conversation.messages.values().map(|message| &message.id).collect::<Vec<_>>(),
+                    "what was acknowledged is what is stored"
+                );
+                for (sent, message) in seen.iter().zip(conversation.messages.values()) {
+                    assert!(self.may_say(sent, &message.body), "{sent:?} became {message:?}");
+                    assert_eq!(self.deleted.contains(&sent.id), !message.deleted_at.is_null(), "{sent:?} {message:?}");
+                }
+                assert_eq!(conversation.last_sequence, acknowledged.len());
             }
             for room in &self.rooms {
                 let takes_part = room.members.iter().any(|number| self.clients[*number].person.id == client.person.id);
@@ -305,11 +413,32 @@ impl Driver {
     fn check_that_something_happened(&self) {
         let groups = self.rooms.iter().filter(|room| room.is_group).count();
         let happened = (self.clients.len(), groups, self.directs.len(), self.sent.len(), self.keys.len());
+        let changed = (self.edited.len(), self.deleted.len(), self.hidden.len(), self.marked);
+        assert!(
+            changed.0 > 0 && changed.1 > 0 && changed.2 > 0 && changed.3 > 5,
+            "too little was changed: {changed:?}"
+        );
         assert!(
             happened.0 > 2 && happened.1 > 2 && happened.2 > 2 && happened.3 > 20 && happened.4 > 2,
             "too little happened: {happened:?}"
         );
     }
+}
+
+/// What is new to somebody, as the hub counts it.
+async fn unread(person: &Person) -> BTreeMap<&'static str, usize> {
+    let found = person.ask("{ conversations(first: 100) { nodes { id unreadCount } } unreadCounts { total conversations(first: 100) { count conversation { id } } } }", json!({})).await;
+    let nodes = list(&found["conversations"]["nodes"]);
+    let counted: BTreeMap<&'static str, usize> = nodes
+        .iter()
+        // The few ids of a test may live as long as it does.
+        .map(|node| (&*text(&node["id"]).leak(), node["unreadCount"].as_u64().expect("a number") as usize))
+        .collect();
+    assert_eq!(found["unreadCounts"]["total"], json!(counted.values().sum::<usize>()));
+    for of_one in list(&found["unreadCounts"]["conversations"]) {
+        assert_eq!(of_one["count"], json!(counted[of_one["conversation"]["id"].as_str().expect("an id")]));
+    }
+    counted
 }
 
 /// The list of one's conversations, as the hub orders it.
@@ -325,6 +454,13 @@ async fn add(person: &Person, conversation: &str, ids: &[String]) -> Value {
     person.ask(query, json!({ "input": input })).await["conversationMemberAdd"].take()
 }
 
+/// A mutation with its input, which has its name.
+async fn perform(person: &Person, what: &str, input: Value, selection: &str) -> Value {
+    let of = format!("{}{}Input", what[..1].to_uppercase(), &what[1..]);
+    let query = format!("mutation($input: {of}!) {{ {what}(input: $input) {{ {selection} errors {{ code }} }} }}");
+    person.ask(&query, json!({ "input": input })).await[what].take()
+}
+
 /// What somebody does at some node.
 struct Operation {
     node: usize,
@@ -338,6 +474,10 @@ enum Doing {
     Create { members: BTreeSet<usize>, title: Value, direct: Option<String> },
     Add { room: usize, conversation: String, members: BTreeSet<usize>, stranger: bool },
     Say { conversation: String, body: String, key: Option<String>, reply_to: Option<String> },
+    Edit { message: String, body: String },
+    Delete { message: String, for_everyone: bool },
+    Mark { messages: Vec<String>, read: bool },
+    Read { conversation: String, up_to: Option<usize> },
 }
 
 impl Operation {
@@ -376,6 +516,29 @@ impl Operation {
                 async move { Outcome::Added { room, members, payload: add(&person, &conversation, &ids).await } }
                     .boxed()
             }
+            Doing::Edit { message, body } => async move {
+                let input = json!({ "messageId": message, "body": body });
+                let payload = perform(&person, "messageEdit", input, "message { id }").await;
+                Outcome::Edited { message, body, payload }
+            }
+            .boxed(),
+            Doing::Delete { message, for_everyone } => async move {
+                let input = json!({ "messageId": message, "forEveryone": for_everyone });
+                let payload = perform(&person, "messageDelete", input, "deletedMessageId").await;
+                Outcome::Deleted { actor, message, for_everyone, payload }
+            }
+            .boxed(),
+            Doing::Mark { messages, read } => async move {
+                let what = if read { "messagesMarkRead" } else { "messagesMarkDelivered" };
+                let input = json!({ "messageIds": messages });
+                Outcome::Marked { payload: perform(&person, what, input, "markedCount").await }
+            }
+            .boxed(),
+            Doing::Read { conversation, up_to } => async move {
+                let input = json!({ "conversationId": conversation, "upTo": up_to });
+                Outcome::Marked { payload: perform(&person, "conversationMarkRead", input, "markedCount").await }
+            }
+            .boxed(),
             Doing::Say { conversation, body, key, reply_to } => {
                 let input = json!({
                     "conversationId": conversation, "body": body, "clientMessageId": key, "replyToId": reply_to,

@@ -1,6 +1,6 @@
 //! A client that is told everything once and then only what changes.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
@@ -22,9 +22,16 @@ pub struct Conversation {
     pub member_count: usize,
     pub last_sequence: usize,
     pub last_activity_at: String,
-    pub members: BTreeSet<String>,
-    /// In their order: the first has the sequence number 1.
-    pub messages: Vec<Message>,
+    /// Everybody who takes part, and how far they have come.
+    pub members: BTreeMap<String, Pointers>,
+    /// By their numbers; those that the client's user has deleted for themselves are missing.
+    pub messages: BTreeMap<usize, Message>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Pointers {
+    pub delivered: usize,
+    pub read: usize,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -34,6 +41,8 @@ pub struct Message {
     pub sender: String,
     pub reply_to: Value,
     pub created_at: String,
+    pub edited_at: Value,
+    pub deleted_at: Value,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -43,7 +52,7 @@ pub struct User {
 }
 
 const USER: &str = "id name role";
-const MESSAGE: &str = "id sequence body createdAt replyTo { id } sender { id name role }";
+const MESSAGE: &str = "id sequence body createdAt editedAt deletedAt replyTo { id } sender { id name role }";
 
 impl State {
     /// Asks for all of it.
@@ -65,10 +74,10 @@ impl State {
     pub async fn fetch_conversation(&mut self, person: &Person, id: &str) -> bool {
         let query = format!(
             "query($id: ID!, $after: String) {{ conversation(id: $id) {{ type title memberCount lastSequence lastActivityAt
-                members(first: 100) {{ nodes {{ user {{ {USER} }} }} }}
+                members(first: 100) {{ nodes {{ deliveredUpTo readUpTo user {{ {USER} }} }} }}
                 messages(first: 20, after: $after) {{ nodes {{ {MESSAGE} }} pageInfo {{ hasNextPage endCursor }} }} }} }}"
         );
-        let mut messages: Vec<Message> = Vec::new();
+        let mut messages: BTreeMap<usize, Message> = BTreeMap::new();
         let mut after = Value::Null;
         loop {
             let found = person.ask(&query, json!({ "id": id, "after": after })).await["conversation"].take();
@@ -76,22 +85,28 @@ impl State {
                 return false;
             }
             for message in list(&found["messages"]["nodes"]) {
-                assert_eq!(message["sequence"], json!(messages.len() + 1), "a hole or a double in a page: {found}");
-                messages.push(self.message(message));
+                let sequence = number(&message["sequence"]);
+                let follows = messages.last_key_value().is_none_or(|(last, _)| *last < sequence);
+                assert!(follows, "a double in a page: {found}");
+                messages.insert(sequence, self.message(message));
             }
             let info = &found["messages"]["pageInfo"];
             if info["hasNextPage"] == json!(true) {
                 after = info["endCursor"].clone();
                 continue;
             }
-            let members = list(&found["members"]["nodes"]).iter().map(|member| self.user(&member["user"])).collect();
-            let number = |name: &str| found[name].as_u64().expect("a number") as usize;
+            let members = list(&found["members"]["nodes"]).iter().map(|member| {
+                let pointers =
+                    Pointers { delivered: number(&member["deliveredUpTo"]), read: number(&member["readUpTo"]) };
+                (self.user(&member["user"]), pointers)
+            });
+            let members = members.collect();
             let fetched = Conversation {
                 kind: text(&found["type"]),
                 title: found["title"].clone(),
-                member_count: number("memberCount"),
+                member_count: number(&found["memberCount"]),
                 // The fields of one answer are read one after the other, and a message may come in between.
-                last_sequence: number("lastSequence").max(messages.len()),
+                last_sequence: number(&found["lastSequence"]).max(messages.keys().copied().last().unwrap_or_default()),
                 last_activity_at: text(&found["lastActivityAt"]).max(last_said(&messages)),
                 members,
                 messages,
@@ -126,6 +141,8 @@ impl State {
             sender: self.user(&message["sender"]),
             reply_to: message["replyTo"]["id"].clone(),
             created_at: text(&message["createdAt"]),
+            edited_at: message["editedAt"].clone(),
+            deleted_at: message["deletedAt"].clone(),
         }
     }
 
@@ -143,32 +160,72 @@ impl State {
                 let id = conversation();
                 match self.conversations.get_mut(&id) {
                     Some(known) => {
-                        known.members.extend(users);
+                        for user in users {
+                            known.members.entry(user).or_default();
+                        }
                         known.member_count = known.members.len();
                     }
                     // What happened before one came in may be told as well, to who has come in since then.
                     None => return users.iter().any(|user| user == me).then_some(id),
                 }
             }
-            "MessageSent" => self.apply_message(&conversation(), &event["message"]),
+            "MessageSent" => self.apply_sent(&conversation(), event),
+            "MessageEdited" | "MessageDeleted" => self.apply_change(&conversation(), event),
+            "MessageHidden" => self.apply_hidden(event),
+            "ReceiptsAdvanced" => {
+                let (user, up_to) = (self.user(&event["user"]), number(&event["upTo"]));
+                if let Some(known) = self.conversations.get_mut(&conversation()) {
+                    let pointers = known.members.entry(user).or_default();
+                    pointers.delivered = pointers.delivered.max(up_to);
+                    if event["kind"] == json!("READ") {
+                        pointers.read = pointers.read.max(up_to);
+                    }
+                }
+            }
             other => panic!("the model knows no {other}: teach it"),
         }
         None
     }
 
-    fn apply_message(&mut self, conversation: &str, sent: &Value) {
-        let message = self.message(sent);
-        let sequence = sent["sequence"].as_u64().expect("a number") as usize;
+    fn apply_sent(&mut self, conversation: &str, event: &Value) {
+        let sequence = number(&event["sequence"]);
         // One that is not known yet is fetched when the event comes that says that one takes part in it.
         let Some(known) = self.conversations.get_mut(conversation) else { return };
-        if let Some(seen) = known.messages.get(sequence - 1) {
-            assert_eq!(*seen, message, "the number {sequence} of {conversation} is another message than before");
+        assert!(sequence <= known.last_sequence + 1, "messages of {conversation} are missing before {sequence}");
+        known.last_sequence = known.last_sequence.max(sequence);
+        known.last_activity_at = known.last_activity_at.clone().max(text(&event["at"]));
+        self.apply_change(conversation, event);
+    }
+
+    /// Puts the message as it is now into its place; there is nothing to put where it was deleted for oneself since.
+    fn apply_change(&mut self, conversation: &str, event: &Value) {
+        if event["message"].is_null() {
             return;
         }
-        assert_eq!(sequence, known.messages.len() + 1, "messages of {conversation} are missing");
-        known.last_sequence = sequence;
-        known.last_activity_at = known.last_activity_at.clone().max(message.created_at.clone());
-        known.messages.push(message);
+        let message = self.message(&event["message"]);
+        let sequence = number(&event["sequence"]);
+        let Some(known) = self.conversations.get_mut(conversation) else { return };
+        assert!(sequence <= known.last_sequence, "{sequence} of {conversation} changes before it is there");
+        let before = known.messages.insert(sequence, message.clone());
+        let same = before.is_none_or(|before| before.id == message.id && before.sender == message.sender);
+        assert!(same, "the number {sequence} of {conversation} is another message than before");
+    }
+
+    fn apply_hidden(&mut self, event: &Value) {
+        let Some(known) = self.conversations.get_mut(&text(&event["conversationId"])) else { return };
+        known.messages.remove(&number(&event["sequence"]));
+        for message in known.messages.values_mut().filter(|message| message.reply_to == event["messageId"]) {
+            message.reply_to = Value::Null;
+        }
+    }
+
+    /// How many messages of others came after what somebody has read, by conversation.
+    pub fn unread(&self, me: &str) -> BTreeMap<&str, usize> {
+        let count = |known: &Conversation| {
+            let read = known.members.get(me).map_or(0, |pointers| pointers.read);
+            known.messages.range(read + 1..).filter(|(_, message)| message.sender != me).count()
+        };
+        self.conversations.iter().map(|(id, known)| (id.as_str(), count(known))).collect()
     }
 
     /// The list of conversations in the order in which it is shown.
@@ -257,7 +314,11 @@ impl Client {
                 ... on UserUpdated {{ user {{ {USER} }} }}
                 ... on ConversationCreated {{ conversation {{ id }} }}
                 ... on ConversationMembersAdded {{ conversation {{ id }} users {{ {USER} }} }}
-                ... on MessageSent {{ conversation {{ id }} message {{ {MESSAGE} }} }} }} }}"
+                ... on MessageSent {{ at sequence conversation {{ id }} message {{ {MESSAGE} }} }}
+                ... on MessageEdited {{ sequence conversation {{ id }} message {{ {MESSAGE} }} }}
+                ... on MessageDeleted {{ sequence conversation {{ id }} message {{ {MESSAGE} }} }}
+                ... on MessageHidden {{ sequence conversationId messageId }}
+                ... on ReceiptsAdvanced {{ conversation {{ id }} user {{ {USER} }} kind upTo }} }} }}"
         );
         socket.subscribe("e", &query, json!({ "after": after })).await;
         let position = position_of(&after);
@@ -301,7 +362,8 @@ impl Connection {
         let follows = if caught_up { position >= self.position } else { position > self.position };
         assert!(follows, "{position} was told behind {}: {event}", self.position);
         self.position = position;
-        if let Some(sequence) = event["message"]["sequence"].as_u64() {
+        if event["__typename"] == json!("MessageSent") {
+            let sequence = number(&event["sequence"]) as u64;
             let before = self.sequences.insert(text(&event["conversation"]["id"]), sequence);
             assert!(
                 before.is_none_or(|before| before + 1 == sequence),
@@ -317,8 +379,12 @@ fn position_of(cursor: &str) -> i64 {
     i64::from_be_bytes(bytes[bytes.len() - 8..].try_into().expect("eight bytes"))
 }
 
-fn last_said(messages: &[Message]) -> String {
-    messages.last().map(|message| message.created_at.clone()).unwrap_or_default()
+fn last_said(messages: &BTreeMap<usize, Message>) -> String {
+    messages.values().last().map(|message| message.created_at.clone()).unwrap_or_default()
+}
+
+fn number(value: &Value) -> usize {
+    value.as_u64().unwrap_or_else(|| panic!("expected a number, got {value}")) as usize
 }
 
 /// The items of a list.

@@ -17,7 +17,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Item, Key, Live, Payload, render::Renderer};
+use super::{Item, Key, Live, Payload, render::Renderer, shown_message};
 use crate::{
     Error, Result,
     actions::{
@@ -285,10 +285,10 @@ impl Group {
         let mut missing: HashMap<Audience, Vec<MessageId>> = HashMap::new();
         for entry in entries {
             let audience = entry.event.fact.audience();
-            if let (Fact::MessageSent { message, .. }, None) = (&entry.event.fact, &entry.message)
+            if let (Some(message), None) = (shown_message(&entry.event.fact), &entry.message)
                 && !self.audience(audience).is_empty()
             {
-                missing.entry(audience).or_default().push(*message);
+                missing.entry(audience).or_default().push(message);
             }
         }
         for (audience, messages) in missing {
@@ -323,12 +323,15 @@ impl Group {
                 moment.loaders.users.seed(user.id, user);
             }
             let payload = self.shared.render(item.clone(), &moment, None).await;
-            if !moment.viewer_asked() {
+            let differs = moment.take_differs();
+            if !moment.viewer_asked() && !differs {
                 self.remember(position, &payload, actor.and_then(|actor| moment.loaders.users.known(actor)));
                 return self.push_all(ids, |payload| Delivery::Event(position, payload), &payload);
             }
-            self.by_viewer = true;
-            self.recent.clear();
+            if moment.viewer_asked() {
+                self.by_viewer = true;
+                self.recent.clear();
+            }
         }
         self.deliver_to_each(item, ids, |payload| Delivery::Event(position, payload)).await;
     }

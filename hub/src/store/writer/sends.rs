@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use jackfield_domain::{
     ConversationId, Event, Fact, MessageId, Rejection, Timestamp, UserId, WorkspaceId,
     events::Entry,
-    messages::{Message, MessageKind, Room, admit},
+    messages::{Message, Room, admit},
 };
 use sea_orm::{
     ActiveValue::Set,
@@ -63,6 +63,8 @@ pub struct Batch {
     /// The conversations that were moved, and when each had been active before.
     moved: BTreeMap<ConversationId, Timestamp>,
     messages: Vec<messages::ActiveModel>,
+    /// Of the few that have something beside their body.
+    details: Vec<messages::details::ActiveModel>,
     keys: Vec<keys::ActiveModel>,
 }
 
@@ -110,6 +112,7 @@ impl Batch {
             rows,
             moved: BTreeMap::new(),
             messages: Vec::new(),
+            details: Vec::new(),
             keys: Vec::new(),
         };
         for send in outgoing {
@@ -225,12 +228,17 @@ impl Batch {
             conversation: place,
             sequence: room.last_sequence,
             sender: send.sender,
-            kind: MessageKind::Text,
+            kind: send.message.kind(),
+            content: send.message.content(),
             body: send.message.body().to_owned(),
             reply_to: send.message.reply_to(),
             created_at: room.last_activity_at,
+            edited_at: None,
+            deleted: None,
+            hidden: false,
         };
         self.append(&message);
+        self.details.extend(messages::details::row_of(message.id, send.message.details()));
         if let Some(key) = key {
             before.keys.insert(key.clone(), (fingerprint, send.id));
             before.keyed.insert(send.id, message.clone());
@@ -270,11 +278,16 @@ impl Batch {
         let heads = touched.into_iter().map(|workspace| (workspace, self.rows.head(workspace)));
 
         let words: usize = self.outcomes.iter().flatten().map(|sent| sent.message.body.len()).sum();
-        let bytes = words + self.entries.len() * BYTES_BESIDE_WORDS;
+        let beside: usize = self.details.iter().map(messages::details::bytes).sum();
+        let bytes = words + beside + self.entries.len() * BYTES_BESIDE_WORDS;
         let mut writes = Together::new(self.move_conversations(), bytes);
         writes.insert(messages::Entity::insert_many(std::mem::take(&mut self.messages)).into_query());
         writes.insert(log::Entity::insert_many(events).into_query());
         writes.insert(log::move_heads(heads).into_query());
+        if !self.details.is_empty() {
+            let details = std::mem::take(&mut self.details);
+            writes.insert(messages::details::Entity::insert_many(details).into_query());
+        }
         if !self.keys.is_empty() {
             writes.insert(keys::Entity::insert_many(std::mem::take(&mut self.keys)).into_query());
         }

@@ -1,0 +1,159 @@
+//! Marking what has come and what was read, who has it, and what is new to somebody.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use jackfield_domain::{
+    ConversationId, MessageId, Rejection, UserId,
+    messages::Message,
+    pages::{Page, Slice},
+    receipts::{Pointers, Progress, Reach, Receipt, ReceiptKind, Recipients, Unread},
+};
+
+use super::{Core, Viewer};
+use crate::{Result, store::AdvanceReceipts};
+
+/// In more conversations than this nothing is counted: nobody reads so far down.
+const COUNTED: usize = 1_000;
+
+/// Marks everything up to the highest of these messages in each of their conversations; answers how many messages of
+/// others that added. What the viewer does not see, or no more, is passed over, unless there is nothing else.
+pub async fn mark(core: &Core, viewer: &Viewer, kind: ReceiptKind, messages: &[MessageId]) -> Result<u64> {
+    let found = core.store.messages_for(viewer.id(), messages).await?;
+    if found.is_empty() {
+        return Err(Rejection::NotFound { what: "message", field: "messageIds" }.into());
+    }
+    let mut marks: BTreeMap<ConversationId, i64> = BTreeMap::new();
+    for message in found {
+        let highest = marks.entry(message.conversation).or_default();
+        *highest = message.sequence.max(*highest);
+    }
+    let places: Vec<ConversationId> = marks.keys().copied().collect();
+    let standing = core.store.standing(viewer.id(), &places).await?;
+    advance(core, viewer, kind, marks, &standing).await
+}
+
+/// Marks a conversation as read up to a place in its sequence, or all of it.
+pub async fn mark_read_up_to(
+    core: &Core,
+    viewer: &Viewer,
+    conversation: ConversationId,
+    up_to: Option<i64>,
+) -> Result<u64> {
+    let standing = core.store.standing(viewer.id(), &[conversation]).await?;
+    if standing.is_empty() {
+        return Err(Rejection::NotFound { what: "conversation", field: "conversationId" }.into());
+    }
+    let marks = BTreeMap::from([(conversation, up_to.unwrap_or(i64::MAX))]);
+    advance(core, viewer, ReceiptKind::Read, marks, &standing).await
+}
+
+async fn advance(
+    core: &Core,
+    viewer: &Viewer,
+    kind: ReceiptKind,
+    mut marks: BTreeMap<ConversationId, i64>,
+    standing: &[(ConversationId, Pointers, i64)],
+) -> Result<u64> {
+    // Clients mark the same again and again. What is there already is seen without waiting for a turn to write; a pointer
+    // only goes forward, so that nothing can make this wrong.
+    for (conversation, pointers, head) in standing {
+        let mut pointers = *pointers;
+        if let Some(up_to) = marks.get(conversation)
+            && pointers.advance(kind, *up_to, *head).is_none()
+        {
+            marks.remove(conversation);
+        }
+    }
+    if marks.is_empty() {
+        return Ok(0);
+    }
+    let (workspace, user, at) = (viewer.workspace(), viewer.id(), core.clock.now());
+    let marks = marks.into_iter().collect();
+    let marked = core.store.change(AdvanceReceipts { workspace, user, at, kind, marks }).await?;
+    let ranges: Vec<_> = marked.into_iter().filter_map(|marked| Some((marked.conversation, marked.advance?))).collect();
+    if ranges.is_empty() {
+        return Ok(0);
+    }
+    let all: i64 = ranges.iter().map(|(_, range)| range.up_to - range.from).sum();
+    let own = core.store.own_within(user, &ranges).await?;
+    Ok(all.unsigned_abs().saturating_sub(own))
+}
+
+/// What became of a message that the reader was shown with those whom it is for.
+pub async fn of_message(
+    core: &Core,
+    message: &Message,
+    recipients: Recipients,
+    page: &Page<UserId>,
+) -> Result<Slice<Receipt>> {
+    core.store.receipts(message, recipients, page).await
+}
+
+/// Which message it is, where it stands, and who sent it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Place {
+    pub conversation: ConversationId,
+    pub sequence: i64,
+    pub sender: UserId,
+}
+
+impl From<&Message> for Place {
+    fn from(message: &Message) -> Self {
+        let Message { conversation, sequence, sender, .. } = *message;
+        Place { conversation, sequence, sender }
+    }
+}
+
+/// How far these messages, which the reader was shown, have come.
+pub async fn reached(core: &Core, places: &[Place]) -> Result<HashMap<Place, Reach>> {
+    let conversations: HashSet<ConversationId> = places.iter().map(|place| place.conversation).collect();
+    let conversations: Vec<ConversationId> = conversations.into_iter().collect();
+    let mut members: HashMap<ConversationId, Vec<(UserId, Pointers)>> = HashMap::new();
+    for (conversation, user, pointers) in core.store.pointers(&conversations).await? {
+        members.entry(conversation).or_default().push((user, pointers));
+    }
+    // Many messages of a page have the same sender, and are looked up once for all of them.
+    let mut known: HashMap<(ConversationId, UserId), Progress> = HashMap::new();
+    let mut progress = |place: &Place| {
+        *known.entry((place.conversation, place.sender)).or_insert_with(|| {
+            let others = members.get(&place.conversation).into_iter().flatten();
+            let slowest = others.filter(|(user, _)| *user != place.sender).map(|(_, pointers)| *pointers);
+            Progress {
+                slowest: slowest.reduce(|one, other| Pointers {
+                    delivered: one.delivered.min(other.delivered),
+                    read: one.read.min(other.read),
+                }),
+            }
+        })
+    };
+    Ok(places.iter().map(|place| (*place, progress(place).of(place.sequence))).collect())
+}
+
+/// What is new to the viewer in these conversations.
+pub async fn unread(core: &Core, viewer: &Viewer, conversations: &[ConversationId]) -> Result<Vec<Unread>> {
+    core.store.unread(viewer.id(), conversations).await
+}
+
+/// The last message of each of these conversations, as the viewer sees it.
+pub async fn last_messages(core: &Core, viewer: &Viewer, conversations: &[ConversationId]) -> Result<Vec<Message>> {
+    core.store.last_messages(viewer.id(), conversations).await
+}
+
+/// All that is new to somebody.
+#[derive(Debug, Clone)]
+pub struct AllUnread {
+    /// Where there is something new, the last active first.
+    pub conversations: Vec<Unread>,
+    /// Whether this is all there is.
+    pub is_complete: bool,
+}
+
+/// All that is new to the viewer, in a thousand conversations at the most.
+pub async fn all_unread(core: &Core, viewer: &Viewer) -> Result<AllUnread> {
+    let mut conversations = core.store.all_unread(viewer.id(), COUNTED as u64 + 1).await?;
+    let is_complete = conversations.len() <= COUNTED;
+    conversations.truncate(COUNTED);
+    // Where the viewer has sent all that came since, nothing is new.
+    conversations.retain(|unread| unread.count > 0);
+    Ok(AllUnread { conversations, is_complete })
+}

@@ -1,0 +1,252 @@
+//! How far who has come in a conversation: a pointer on each member's row, and a row for each mark, which is a range.
+
+pub mod unread;
+
+use async_trait::async_trait;
+use jackfield_domain::{
+    ConversationId, Fact, Timestamp, UserId, WorkspaceId,
+    messages::Message,
+    pages::{Direction, Page, Slice},
+    receipts::{Advance, Pointers, Receipt, ReceiptKind, Recipients},
+};
+use sea_orm::{
+    ActiveValue::Set,
+    Condition, FromQueryResult, QueryOrder, QuerySelect,
+    entity::prelude::*,
+    sea_query::{ExprTrait, Query, SelectStatement},
+};
+
+use super::{Change, Store, Work, conversations, members, messages};
+use crate::Result;
+
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "receipts")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub conversation_id: Uuid,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub user_id: Uuid,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub kind: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub up_to: i64,
+    /// Where the mark before it ended.
+    pub after: i64,
+    pub at: i64,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// What a mark did in one conversation.
+#[derive(Debug, Clone, Copy)]
+pub struct Marked {
+    pub conversation: ConversationId,
+    /// None where the pointer was there before.
+    pub advance: Option<Advance>,
+}
+
+/// Moves somebody's pointers forward, in conversations that they take part in.
+pub struct AdvanceReceipts {
+    pub workspace: WorkspaceId,
+    pub user: UserId,
+    pub at: Timestamp,
+    pub kind: ReceiptKind,
+    pub marks: Vec<(ConversationId, i64)>,
+}
+
+#[async_trait]
+impl Change for AdvanceReceipts {
+    type Outcome = Vec<Marked>;
+
+    fn workspace(&self) -> Option<WorkspaceId> {
+        Some(self.workspace)
+    }
+
+    async fn apply(&self, work: &mut Work) -> Result<Vec<Marked>> {
+        let rows = standing(self.user, self.marks.iter().map(|(conversation, _)| *conversation))
+            .into_model::<Standing>()
+            .all(&work.transaction)
+            .await?;
+        let mut marked = Vec::new();
+        let mut receipts = Vec::new();
+        for standing in rows {
+            let conversation = ConversationId(standing.conversation_id);
+            let Some((_, up_to)) = self.marks.iter().find(|(asked, _)| *asked == conversation) else { continue };
+            let mut pointers = standing.pointers();
+            let advance = pointers.advance(self.kind, *up_to, standing.last_sequence);
+            marked.push(Marked { conversation, advance });
+            let Some(advance) = advance else { continue };
+            let moved = members::ActiveModel {
+                conversation_id: Set(conversation.0),
+                user_id: Set(self.user.0),
+                delivered_sequence: Set(pointers.delivered),
+                read_sequence: Set(pointers.read),
+                ..Default::default()
+            };
+            members::Entity::update(moved).exec(&work.transaction).await?;
+            receipts.push(ActiveModel {
+                conversation_id: Set(conversation.0),
+                user_id: Set(self.user.0),
+                kind: Set(self.kind.as_str().to_owned()),
+                up_to: Set(advance.up_to),
+                after: Set(advance.from),
+                at: Set(self.at.0),
+            });
+            let fact = Fact::ReceiptsAdvanced { conversation, user: self.user, kind: self.kind, up_to: advance.up_to };
+            work.record(Some(self.user), self.at, fact);
+        }
+        if !receipts.is_empty() {
+            Entity::insert_many(receipts).exec_without_returning(&work.transaction).await?;
+        }
+        Ok(marked)
+    }
+}
+
+/// Where somebody stands in a conversation.
+#[derive(Debug, Clone, FromQueryResult)]
+pub struct Standing {
+    pub conversation_id: Uuid,
+    pub last_sequence: i64,
+    pub delivered_sequence: i64,
+    pub read_sequence: i64,
+}
+
+impl Standing {
+    pub fn pointers(&self) -> Pointers {
+        Pointers { delivered: self.delivered_sequence, read: self.read_sequence }
+    }
+}
+
+/// Where the user stands in these conversations, as far as they take part in them.
+pub fn standing(user: UserId, conversations: impl IntoIterator<Item = ConversationId>) -> Select<members::Entity> {
+    members::Entity::find()
+        .inner_join(conversations::Entity)
+        .filter(members::Column::UserId.eq(user.0))
+        .filter(members::Column::ConversationId.is_in(conversations.into_iter().map(|id| id.0)))
+        .select_only()
+        .column(members::Column::ConversationId)
+        .column(conversations::Column::LastSequence)
+        .column(members::Column::DeliveredSequence)
+        .column(members::Column::ReadSequence)
+}
+
+impl Store {
+    /// Where the user stands in these conversations, as far as they take part in them.
+    pub async fn standing(
+        &self,
+        user: UserId,
+        conversations: &[ConversationId],
+    ) -> Result<Vec<(ConversationId, Pointers, i64)>> {
+        let rows = standing(user, conversations.iter().copied()).into_model::<Standing>().all(&self.reads).await?;
+        Ok(rows.iter().map(|row| (ConversationId(row.conversation_id), row.pointers(), row.last_sequence)).collect())
+    }
+
+    /// How many of the messages within these ranges the user has sent.
+    pub async fn own_within(&self, user: UserId, ranges: &[(ConversationId, Advance)]) -> Result<u64> {
+        Ok(own_within(user, ranges).count(&self.reads).await?)
+    }
+
+    /// What became of a message with those whom it is for, by their ids.
+    pub async fn receipts(
+        &self,
+        message: &Message,
+        recipients: Recipients,
+        page: &Page<UserId>,
+    ) -> Result<Slice<Receipt>> {
+        let rows = walk(message, recipients, page).into_model::<Reached>().all(&self.reads).await?;
+        let found = rows.into_iter().map(|row| {
+            // A mark of what has come that begins behind the message: it had been read by then.
+            let covers = row.delivered_after.is_some_and(|after| after < message.sequence);
+            Receipt {
+                user: UserId(row.user_id),
+                delivered_at: row.delivered_at.filter(|_| covers).or(row.read_at).map(Timestamp),
+                read_at: row.read_at.map(Timestamp),
+            }
+        });
+        Ok(Slice::of_walk(page, found.collect()))
+    }
+
+    /// How far everybody has come in these conversations.
+    pub async fn pointers(&self, conversations: &[ConversationId]) -> Result<Vec<(ConversationId, UserId, Pointers)>> {
+        let rows: Vec<(Uuid, Uuid, i64, i64)> = members::Entity::find()
+            .filter(members::Column::ConversationId.is_in(conversations.iter().map(|id| id.0)))
+            .select_only()
+            .column(members::Column::ConversationId)
+            .column(members::Column::UserId)
+            .column(members::Column::DeliveredSequence)
+            .column(members::Column::ReadSequence)
+            .into_tuple()
+            .all(&self.reads)
+            .await?;
+        let pointers = |(conversation, user, delivered, read)| {
+            (ConversationId(conversation), UserId(user), Pointers { delivered, read })
+        };
+        Ok(rows.into_iter().map(pointers).collect())
+    }
+}
+
+pub fn own_within(user: UserId, ranges: &[(ConversationId, Advance)]) -> Select<messages::Entity> {
+    use messages::Column;
+    let any = ranges.iter().fold(Condition::any(), |any, (conversation, range)| {
+        any.add(
+            Column::ConversationId
+                .eq(conversation.0)
+                .and(Column::SenderId.eq(user.0))
+                .and(Column::Sequence.gt(range.from))
+                .and(Column::Sequence.lte(range.up_to)),
+        )
+    });
+    messages::Entity::find().filter(any)
+}
+
+/// A member, and the first marks that reach a message.
+#[derive(FromQueryResult)]
+struct Reached {
+    user_id: Uuid,
+    delivered_at: Option<i64>,
+    delivered_after: Option<i64>,
+    read_at: Option<i64>,
+}
+
+/// Walks the members whom a message is for, with the first mark of each kind that reaches it.
+pub fn walk(message: &Message, recipients: Recipients, page: &Page<UserId>) -> Select<members::Entity> {
+    use members::Column as Of;
+    let mut walk = members::Entity::find()
+        .filter(Of::ConversationId.eq(message.conversation.0))
+        .filter(Of::UserId.ne(message.sender.0))
+        .limit(page.size as u64 + 1)
+        .select_only()
+        .column(Of::UserId)
+        .expr_as(first_mark(ReceiptKind::Delivered, Column::At, message.sequence), "delivered_at")
+        .expr_as(first_mark(ReceiptKind::Delivered, Column::After, message.sequence), "delivered_after")
+        .expr_as(first_mark(ReceiptKind::Read, Column::At, message.sequence), "read_at");
+    walk = match recipients {
+        Recipients::All => walk,
+        Recipients::Reached(ReceiptKind::Delivered) => walk.filter(Of::DeliveredSequence.gte(message.sequence)),
+        Recipients::Reached(ReceiptKind::Read) => walk.filter(Of::ReadSequence.gte(message.sequence)),
+    };
+    let from = page.from.into_iter();
+    match page.direction {
+        Direction::Forward => from.fold(walk, |walk, from| walk.filter(Of::UserId.gt(from.0))).order_by_asc(Of::UserId),
+        Direction::Backward => {
+            from.fold(walk, |walk, from| walk.filter(Of::UserId.lt(from.0))).order_by_desc(Of::UserId)
+        }
+    }
+}
+
+/// A column of the first mark of a member that reaches a place.
+fn first_mark(kind: ReceiptKind, column: Column, sequence: i64) -> SelectStatement {
+    Query::select()
+        .expr(column.into_expr())
+        .from(Entity)
+        .and_where(Column::ConversationId.into_expr().eq(members::Column::ConversationId.into_expr()))
+        .and_where(Column::UserId.into_expr().eq(members::Column::UserId.into_expr()))
+        .and_where(Column::Kind.into_expr().eq(kind.as_str()))
+        .and_where(Column::UpTo.into_expr().gte(sequence))
+        .order_by_expr(Column::UpTo.into_expr(), sea_orm::Order::Asc)
+        .limit(1)
+        .to_owned()
+}

@@ -1,0 +1,79 @@
+//! How many messages are new to a member of a conversation, reckoned from what there is each time it is asked: the head
+//! less the pointer, less what the member has sent or deleted for themselves since then.
+
+use jackfield_domain::{ConversationId, UserId, receipts::Unread};
+use sea_orm::{
+    QueryOrder, QuerySelect,
+    entity::prelude::*,
+    sea_query::{Asterisk, Expr, ExprTrait, Query, SelectStatement},
+};
+
+use super::super::{Store, conversations, members, messages, messages::deletions::hidden};
+use crate::Result;
+
+impl Store {
+    /// What is new to the user in these conversations, as far as they take part in them.
+    pub async fn unread(&self, user: UserId, conversations: &[ConversationId]) -> Result<Vec<Unread>> {
+        self.found(among(user, conversations)).await
+    }
+
+    /// Where there is something new to the user, the last active first.
+    pub async fn all_unread(&self, user: UserId, limit: u64) -> Result<Vec<Unread>> {
+        self.found(all(user).limit(limit)).await
+    }
+
+    async fn found(&self, select: Select<members::Entity>) -> Result<Vec<Unread>> {
+        let rows: Vec<(Uuid, i64, i64, i64, i64)> = select.into_tuple().all(&self.reads).await?;
+        let unread = rows.into_iter().map(|(conversation, head, read, own, hidden)| Unread {
+            conversation: ConversationId(conversation),
+            count: head - read - own - hidden,
+        });
+        Ok(unread.collect())
+    }
+}
+
+pub fn among(user: UserId, conversations: &[ConversationId]) -> Select<members::Entity> {
+    counts(user).filter(members::Column::ConversationId.is_in(conversations.iter().map(|id| id.0)))
+}
+
+pub fn all(user: UserId) -> Select<members::Entity> {
+    counts(user)
+        .filter(members::Column::ReadSequence.into_expr().lt(conversations::Column::LastSequence.into_expr()))
+        .order_by_desc(members::Column::ActiveHour)
+        .order_by_desc(members::Column::ConversationId)
+}
+
+fn counts(user: UserId) -> Select<members::Entity> {
+    members::Entity::find()
+        .inner_join(conversations::Entity)
+        .filter(members::Column::UserId.eq(user.0))
+        .select_only()
+        .column(members::Column::ConversationId)
+        .column(conversations::Column::LastSequence)
+        .column(members::Column::ReadSequence)
+        .expr_as(own(), "own")
+        .expr_as(hidden_from(), "hidden")
+}
+
+fn own() -> SelectStatement {
+    use messages::Column;
+    Query::select()
+        .expr(Expr::col(Asterisk).count())
+        .from(messages::Entity)
+        .and_where(Column::ConversationId.into_expr().eq(members::Column::ConversationId.into_expr()))
+        .and_where(Column::SenderId.into_expr().eq(members::Column::UserId.into_expr()))
+        .and_where(Column::Sequence.into_expr().gt(members::Column::ReadSequence.into_expr()))
+        .to_owned()
+}
+
+fn hidden_from() -> SelectStatement {
+    use hidden::Column;
+    Query::select()
+        .expr(Expr::col(Asterisk).count())
+        .from(hidden::Entity)
+        .and_where(Column::UserId.into_expr().eq(members::Column::UserId.into_expr()))
+        .and_where(Column::ConversationId.into_expr().eq(members::Column::ConversationId.into_expr()))
+        .and_where(Column::Sequence.into_expr().gt(members::Column::ReadSequence.into_expr()))
+        .and_where(Column::IsOwn.into_expr().eq(false))
+        .to_owned()
+}
