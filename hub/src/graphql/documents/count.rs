@@ -15,7 +15,7 @@ use async_graphql_value::Value as Written;
 use super::{Refusal, index::Index};
 use crate::config::GraphQl;
 
-/// What a document asks for. A field costs one; what lies below a page costs as often as the page is long.
+/// What a document asks for. A field costs one, a page ten more; what lies below a page costs as often as the page is long.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Cost {
     pub cost: usize,
@@ -38,6 +38,8 @@ const NESTING: usize = 100;
 /// More parts than this, written out, keep the validators busy for too long.
 const PARTS: usize = 5_000;
 const CIRCLES: usize = 2;
+/// A page is a look of its own at the store, however short it is; within another one, for each row of that.
+const PAGE: usize = 10;
 /// What introspection may tell for each type there is; tools that ask for everything get along with half of it.
 const TOLD_OF_EACH_TYPE: usize = 1_000;
 
@@ -260,6 +262,9 @@ impl<'a> Counter<'a> {
             None => self.set(&field.selection_set.node, "")?,
         };
         let times = leads.map_or(1, |leads| self.times(field, leads));
+        if leads.is_some_and(|leads| leads.is_page) {
+            sum.cost += PAGE;
+        }
         below.cost = below.cost.saturating_mul(times);
         if leads.is_none() {
             below.told = below.told.saturating_mul(self.index.listed(name)).saturating_add(1);
