@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
 use jackfield_domain::{
@@ -19,8 +19,22 @@ const KEPT: usize = 100_000;
 
 #[derive(Default)]
 pub struct Table {
-    typing: Mutex<HashMap<(ConversationId, UserId), (WorkspaceId, Timestamp)>>,
+    typing: Mutex<Rooms>,
     changed: Notify,
+}
+
+/// By conversation, so that who asks for one does not walk through all.
+#[derive(Default)]
+struct Rooms {
+    rooms: HashMap<ConversationId, Room>,
+    /// How many people in all of them.
+    count: usize,
+}
+
+struct Room {
+    workspace: WorkspaceId,
+    /// Until when each of them types, if nothing follows.
+    until: HashMap<UserId, Timestamp>,
 }
 
 /// The viewer begins to type, or goes on; answers until when that stands.
@@ -40,7 +54,7 @@ pub async fn stop(core: &Core, viewer: &Viewer, conversation: ConversationId) ->
 
 /// Ends what the viewer may have begun.
 pub fn lapse(core: &Core, viewer: &Viewer, conversation: ConversationId) {
-    if core.typing.lock().contains_key(&(conversation, viewer.id())) {
+    if core.typing.lock().has(conversation, viewer.id()) {
         signal(core, viewer, conversation, Typing::Stopped);
     }
 }
@@ -48,13 +62,9 @@ pub fn lapse(core: &Core, viewer: &Viewer, conversation: ConversationId) {
 /// Who is typing in a conversation that the reader was shown.
 pub fn now(core: &Core, conversation: ConversationId) -> Vec<UserId> {
     let now = core.clock.now();
-    let mut typing: Vec<UserId> = core
-        .typing
-        .lock()
-        .iter()
-        .filter(|((place, _), (_, until))| *place == conversation && *until > now)
-        .map(|((_, user), _)| *user)
-        .collect();
+    let table = core.typing.lock();
+    let Some(room) = table.rooms.get(&conversation) else { return Vec::new() };
+    let mut typing: Vec<UserId> = room.until.iter().filter(|(_, until)| **until > now).map(|(user, _)| *user).collect();
     typing.sort_unstable();
     typing
 }
@@ -62,15 +72,16 @@ pub fn now(core: &Core, conversation: ConversationId) -> Vec<UserId> {
 /// What is known at this moment in the viewer's conversations, for who begins to listen.
 pub async fn known(core: &Core, viewer: &Viewer) -> Result<Vec<Signal>> {
     let own = core.store.conversations_of(viewer.id()).await?;
-    let own: std::collections::HashSet<ConversationId> = own.into_iter().collect();
     let (at, workspace) = (core.clock.now(), viewer.workspace());
-    let typing = core.typing.lock();
-    let standing = typing.iter().filter(|((conversation, _), (_, until))| own.contains(conversation) && *until > at);
-    Ok(standing
-        .map(|((conversation, user), (_, until))| Signal {
+    let table = core.typing.lock();
+    let rooms = own.into_iter().filter_map(|conversation| Some((conversation, table.rooms.get(&conversation)?)));
+    let typing = rooms.flat_map(|(conversation, room)| room.until.iter().map(move |typing| (conversation, typing)));
+    Ok(typing
+        .filter(|(_, (_, until))| **until > at)
+        .map(|(conversation, (user, until))| Signal {
             workspace,
             at,
-            conversation: *conversation,
+            conversation,
             user: *user,
             typing: Typing::Started { until: *until },
         })
@@ -94,18 +105,13 @@ fn signal(core: &Core, viewer: &Viewer, conversation: ConversationId, typing: Ty
 impl Table {
     /// Takes a signal, of this node or another, and passes it on to those who listen here.
     pub fn take(&self, core: &Core, signal: &Signal) {
-        {
-            let mut typing = self.lock();
-            let key = (signal.conversation, signal.user);
-            match signal.typing {
-                Typing::Started { until } if typing.len() < KEPT || typing.contains_key(&key) => {
-                    typing.insert(key, (signal.workspace, until));
-                }
-                Typing::Started { .. } => return,
-                Typing::Stopped => {
-                    typing.remove(&key);
+        match signal.typing {
+            Typing::Started { until } => {
+                if !self.lock().begin(signal, until) {
+                    return;
                 }
             }
+            Typing::Stopped => drop(self.lock().end(signal.conversation, signal.user)),
         }
         self.changed.notify_one();
         if let Some(feed) = core.feeds.get(signal.workspace) {
@@ -113,33 +119,55 @@ impl Table {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(ConversationId, UserId), (WorkspaceId, Timestamp)>> {
+    fn lock(&self) -> MutexGuard<'_, Rooms> {
         self.typing.lock().expect("nothing panics while it holds this lock")
+    }
+}
+
+impl Rooms {
+    fn has(&self, conversation: ConversationId, user: UserId) -> bool {
+        self.rooms.get(&conversation).is_some_and(|room| room.until.contains_key(&user))
+    }
+
+    /// Answers whether there was room to keep track of it.
+    fn begin(&mut self, signal: &Signal, until: Timestamp) -> bool {
+        if self.count >= KEPT && !self.has(signal.conversation, signal.user) {
+            return false;
+        }
+        let new = || Room { workspace: signal.workspace, until: HashMap::new() };
+        let room = self.rooms.entry(signal.conversation).or_insert_with(new);
+        self.count += usize::from(room.until.insert(signal.user, until).is_none());
+        true
+    }
+
+    fn end(&mut self, conversation: ConversationId, user: UserId) -> Option<WorkspaceId> {
+        let room = self.rooms.get_mut(&conversation)?;
+        let (workspace, ended) = (room.workspace, room.until.remove(&user));
+        if room.until.is_empty() {
+            self.rooms.remove(&conversation);
+        }
+        self.count -= usize::from(ended.is_some());
+        ended.map(|_| workspace)
     }
 
     /// Takes out what has lapsed, and tells when the next will.
-    fn lapsed(&self, now: Timestamp) -> (Vec<Signal>, Option<Timestamp>) {
-        let mut typing = self.lock();
-        let gone: Vec<_> = typing.iter().filter(|(_, (_, until))| *until <= now).map(|(key, _)| *key).collect();
-        let signals = gone
-            .into_iter()
-            .filter_map(|key| typing.remove(&key).map(|(workspace, _)| (key, workspace)))
-            .map(|((conversation, user), workspace)| Signal {
-                workspace,
-                at: now,
-                conversation,
-                user,
-                typing: Typing::Stopped,
-            })
-            .collect();
-        (signals, typing.values().map(|(_, until)| *until).min())
+    fn lapsed(&mut self, now: Timestamp) -> (Vec<Signal>, Option<Timestamp>) {
+        let typing = || self.rooms.iter().flat_map(|(place, room)| room.until.iter().map(|typing| (*place, typing)));
+        let gone: Vec<_> =
+            typing().filter(|(_, (_, until))| **until <= now).map(|(place, (user, _))| (place, *user)).collect();
+        let next = typing().map(|(_, (_, until))| *until).filter(|until| *until > now).min();
+        let stopped = |(conversation, user)| {
+            let workspace = self.end(conversation, user)?;
+            Some(Signal { workspace, at: now, conversation, user, typing: Typing::Stopped })
+        };
+        (gone.into_iter().filter_map(stopped).collect(), next)
     }
 }
 
 /// Ends what nobody renewed. Every node does so for itself: all were told when it would end.
 pub async fn run(core: Arc<Core>) {
     loop {
-        let (signals, next) = core.typing.lapsed(core.clock.now());
+        let (signals, next) = core.typing.lock().lapsed(core.clock.now());
         for signal in signals {
             if let Some(feed) = core.feeds.get(signal.workspace) {
                 feed.signal(Arc::new(signal));
