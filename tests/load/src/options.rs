@@ -65,6 +65,8 @@ pub enum Scenario {
     Fanout(FanoutOptions),
     /// Pages of 50 messages, alone and by 16 clients at once.
     History(HistoryOptions),
+    /// The list of conversations with what is new in each, and what is new in all of them, alone and by 16 clients at once.
+    List(ListOptions),
     /// Very many sockets in one conversation, at a fixed rate or idle.
     Sockets(SocketsOptions),
     /// Sockets that are dropped, miss something, and come back all at once.
@@ -131,6 +133,18 @@ pub struct HistoryOptions {
     /// What is asked of each message. `sequence` must be among it.
     #[arg(long, default_value = "id sequence body createdAt sender { id name }", value_name = "FIELDS")]
     pub selection: String,
+}
+
+#[derive(Debug, Args)]
+pub struct ListOptions {
+    /// How many messages there are, in all conversations together.
+    #[arg(long, default_value_t = 10_000, value_name = "COUNT")]
+    pub messages: u64,
+    /// How many conversations everybody takes part in.
+    #[arg(long, default_value_t = 100, value_name = "COUNT")]
+    pub conversations: usize,
+    #[arg(long, default_value_t = 16, value_name = "COUNT")]
+    pub clients: usize,
 }
 
 #[derive(Debug, Args)]

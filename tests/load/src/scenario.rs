@@ -2,6 +2,7 @@
 
 mod fanout;
 mod history;
+mod list;
 pub mod raw;
 mod reconnect;
 mod send;
@@ -31,6 +32,7 @@ pub async fn run(hub: &Hub, options: &Options) -> Result<Report> {
         Scenario::Send(send) => send::run(hub, options, send).await,
         Scenario::Fanout(fanout) => fanout::run(hub, options, fanout).await,
         Scenario::History(history) => history::run(hub, options, history).await,
+        Scenario::List(list) => list::run(hub, options, list).await,
         Scenario::Sockets(sockets) => sockets::run(hub, options, sockets).await,
         Scenario::Reconnect(reconnect) => reconnect::run(hub, options, reconnect).await,
         Scenario::Raw(_) | Scenario::EchoServer => Err("this needs no hub".into()),
