@@ -34,7 +34,7 @@ pub use messages::{
     deletions::{DeleteMessage, HideMessage},
     edits::EditMessage,
 };
-pub use receipts::{AdvanceReceipts, Marked};
+pub use receipts::{AdvanceReceipts, Marked, Standing};
 pub use secrets::{ConsumeSignInLink, CreateSignInLink, EnsureSecret};
 pub use users::ProvisionUser;
 pub use workspaces::{CreateWorkspace, UpdateWorkspace};

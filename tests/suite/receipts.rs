@@ -66,6 +66,13 @@ stories! {
         let (to, by) = (&found["deliveredTo"]["nodes"], &found["readBy"]["nodes"]);
         assert_eq!((to, by), (&json!([{ "user": { "name": "bob" } }]), &json!([])));
 
+        // Whoever comes later may read what was said, but nothing of it waits for them.
+        world.clock.advance(Duration::from_secs(1));
+        assert_eq!(ann.add(&tea, &[&eve]).await["errors"], json!([]));
+        assert_eq!(status(0).await, ("READ".into(), true));
+        assert_eq!(ann.ask(query, json!({ "m": ids[0] })).await["message"]["receipts"]["nodes"].as_array().map(Vec::len), Some(2));
+        let eve = world.person("nobody here").await;
+
         let page = "query($m: ID!, $a: String) { message(id: $m) { receipts(first: 1, after: $a) { nodes { user { name } } pageInfo { hasNextPage endCursor } } } }";
         let first = ann.ask(page, json!({ "m": late })).await["message"]["receipts"].take();
         assert_eq!((&first["nodes"][0]["user"]["name"], &first["pageInfo"]["hasNextPage"]), (&json!("bob"), &json!(true)));

@@ -67,13 +67,6 @@ pub enum Recipients {
     Reached(ReceiptKind),
 }
 
-/// How far the one who is furthest behind has come with what somebody sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
-    /// None where there is nobody but the sender.
-    pub slowest: Option<Pointers>,
-}
-
 /// How far a message has come with all whom it is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
@@ -82,15 +75,24 @@ pub enum Reach {
     Read,
 }
 
-impl Progress {
-    /// How far the message with this number has come.
-    pub fn of(self, sequence: i64) -> Reach {
-        match self.slowest {
+impl Reach {
+    /// As far as with whoever is furthest behind of those whom the message with this number is for.
+    pub fn of(sequence: i64, recipients: impl IntoIterator<Item = Pointers>) -> Self {
+        let slowest = recipients.into_iter().reduce(|one, other| Pointers {
+            delivered: one.delivered.min(other.delivered),
+            read: one.read.min(other.read),
+        });
+        match slowest {
             Some(slowest) if slowest.read >= sequence => Reach::Read,
             Some(slowest) if slowest.delivered >= sequence => Reach::Delivered,
             _ => Reach::Sent,
         }
     }
+}
+
+/// Whether a message is for a member: whoever came later may read it, but it does not wait for them.
+pub fn is_for(message_sender: UserId, message_at: Timestamp, member: UserId, joined_at: Timestamp) -> bool {
+    member != message_sender && joined_at <= message_at
 }
 
 /// How many messages are new to somebody in one conversation.
@@ -120,11 +122,17 @@ mod tests {
 
     #[test]
     fn a_message_has_come_as_far_as_with_whoever_is_furthest_behind() {
-        let progress = Progress { slowest: Some(Pointers { delivered: 5, read: 3 }) };
-        assert_eq!(
-            [3, 4, 5, 6].map(|sequence| progress.of(sequence)),
-            [Reach::Read, Reach::Delivered, Reach::Delivered, Reach::Sent]
-        );
-        assert_eq!(Progress { slowest: None }.of(1), Reach::Sent, "nobody but the sender");
+        let pointers = |delivered, read| Pointers { delivered, read };
+        let reach = |sequence| Reach::of(sequence, [pointers(9, 3), pointers(5, 5)]);
+        assert_eq!([3, 4, 5, 6].map(reach), [Reach::Read, Reach::Delivered, Reach::Delivered, Reach::Sent]);
+        assert_eq!(Reach::of(1, []), Reach::Sent, "nobody but the sender");
+    }
+
+    #[test]
+    fn a_message_is_for_those_who_were_there_and_not_for_its_sender() {
+        let (ann, bob) = (UserId(uuid::Uuid::from_u128(1)), UserId(uuid::Uuid::from_u128(2)));
+        assert!(is_for(ann, Timestamp(5), bob, Timestamp(5)));
+        assert!(!is_for(ann, Timestamp(5), bob, Timestamp(6)));
+        assert!(!is_for(ann, Timestamp(5), ann, Timestamp(1)));
     }
 }

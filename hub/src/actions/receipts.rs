@@ -3,14 +3,17 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jackfield_domain::{
-    ConversationId, MessageId, Rejection, UserId,
+    ConversationId, MessageId, Rejection, Timestamp, UserId,
     messages::Message,
     pages::{Page, Slice},
-    receipts::{Pointers, Progress, Reach, Receipt, ReceiptKind, Recipients, Unread},
+    receipts::{Reach, Receipt, ReceiptKind, Recipients, Unread, is_for},
 };
 
 use super::{Core, Viewer};
-use crate::{Result, store::AdvanceReceipts};
+use crate::{
+    Result,
+    store::{AdvanceReceipts, Standing},
+};
 
 /// In more conversations than this nothing is counted: nobody reads so far down.
 const COUNTED: usize = 1_000;
@@ -52,16 +55,15 @@ async fn advance(
     viewer: &Viewer,
     kind: ReceiptKind,
     mut marks: BTreeMap<ConversationId, i64>,
-    standing: &[(ConversationId, Pointers, i64)],
+    standing: &[Standing],
 ) -> Result<u64> {
     // Clients mark the same again and again. What is there already is seen without waiting for a turn to write; a pointer
     // only goes forward, so that nothing can make this wrong.
-    for (conversation, pointers, head) in standing {
-        let mut pointers = *pointers;
-        if let Some(up_to) = marks.get(conversation)
-            && pointers.advance(kind, *up_to, *head).is_none()
+    for mut standing in standing.iter().copied() {
+        if let Some(up_to) = marks.get(&standing.conversation)
+            && standing.pointers.advance(kind, *up_to, standing.head).is_none()
         {
-            marks.remove(conversation);
+            marks.remove(&standing.conversation);
         }
     }
     if marks.is_empty() {
@@ -89,18 +91,19 @@ pub async fn of_message(
     core.store.receipts(message, recipients, page).await
 }
 
-/// Which message it is, where it stands, and who sent it.
+/// Which message it is, where it stands, and who sent it when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Place {
     pub conversation: ConversationId,
     pub sequence: i64,
     pub sender: UserId,
+    pub at: Timestamp,
 }
 
 impl From<&Message> for Place {
     fn from(message: &Message) -> Self {
-        let Message { conversation, sequence, sender, .. } = *message;
-        Place { conversation, sequence, sender }
+        let Message { conversation, sequence, sender, created_at: at, .. } = *message;
+        Place { conversation, sequence, sender, at }
     }
 }
 
@@ -108,25 +111,16 @@ impl From<&Message> for Place {
 pub async fn reached(core: &Core, places: &[Place]) -> Result<HashMap<Place, Reach>> {
     let conversations: HashSet<ConversationId> = places.iter().map(|place| place.conversation).collect();
     let conversations: Vec<ConversationId> = conversations.into_iter().collect();
-    let mut members: HashMap<ConversationId, Vec<(UserId, Pointers)>> = HashMap::new();
-    for (conversation, user, pointers) in core.store.pointers(&conversations).await? {
-        members.entry(conversation).or_default().push((user, pointers));
+    let mut members: HashMap<ConversationId, Vec<Standing>> = HashMap::new();
+    for standing in core.store.standings(&conversations).await? {
+        members.entry(standing.conversation).or_default().push(standing);
     }
-    // Many messages of a page have the same sender, and are looked up once for all of them.
-    let mut known: HashMap<(ConversationId, UserId), Progress> = HashMap::new();
-    let mut progress = |place: &Place| {
-        *known.entry((place.conversation, place.sender)).or_insert_with(|| {
-            let others = members.get(&place.conversation).into_iter().flatten();
-            let slowest = others.filter(|(user, _)| *user != place.sender).map(|(_, pointers)| *pointers);
-            Progress {
-                slowest: slowest.reduce(|one, other| Pointers {
-                    delivered: one.delivered.min(other.delivered),
-                    read: one.read.min(other.read),
-                }),
-            }
-        })
+    let reach = |place: &Place| {
+        let here = members.get(&place.conversation).into_iter().flatten();
+        let recipients = here.filter(|member| is_for(place.sender, place.at, member.user, member.joined_at));
+        Reach::of(place.sequence, recipients.map(|member| member.pointers))
     };
-    Ok(places.iter().map(|place| (*place, progress(place).of(place.sequence))).collect())
+    Ok(places.iter().map(|place| (*place, reach(place))).collect())
 }
 
 /// What is new to the viewer in these conversations.

@@ -61,7 +61,7 @@ impl Message {
         Ok(self.reach(ctx).await? == Reach::Read)
     }
 
-    /// What became of it with everybody whom it is for: the members without its sender. Give `first` or `last`, from 1
+    /// What became of it with everybody whom it is for: those who took part when it was sent, without its sender. Give `first` or `last`, from 1
     /// to 100.
     async fn receipts(
         &self,

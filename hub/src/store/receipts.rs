@@ -65,25 +65,28 @@ impl Change for AdvanceReceipts {
         Some(self.workspace)
     }
 
+    fn leaves_rooms(&self) -> bool {
+        true
+    }
+
     async fn apply(&self, work: &mut Work) -> Result<Vec<Marked>> {
         let rows = standing(self.user, self.marks.iter().map(|(conversation, _)| *conversation))
-            .into_model::<Standing>()
+            .into_model::<StandingRow>()
             .all(&work.transaction)
             .await?;
         let mut marked = Vec::new();
         let mut receipts = Vec::new();
-        for standing in rows {
-            let conversation = ConversationId(standing.conversation_id);
+        for mut standing in rows.into_iter().map(Standing::from) {
+            let conversation = standing.conversation;
             let Some((_, up_to)) = self.marks.iter().find(|(asked, _)| *asked == conversation) else { continue };
-            let mut pointers = standing.pointers();
-            let advance = pointers.advance(self.kind, *up_to, standing.last_sequence);
+            let advance = standing.pointers.advance(self.kind, *up_to, standing.head);
             marked.push(Marked { conversation, advance });
             let Some(advance) = advance else { continue };
             let moved = members::ActiveModel {
                 conversation_id: Set(conversation.0),
                 user_id: Set(self.user.0),
-                delivered_sequence: Set(pointers.delivered),
-                read_sequence: Set(pointers.read),
+                delivered_sequence: Set(standing.pointers.delivered),
+                read_sequence: Set(standing.pointers.read),
                 ..Default::default()
             };
             members::Entity::update(moved).exec(&work.transaction).await?;
@@ -106,42 +109,72 @@ impl Change for AdvanceReceipts {
 }
 
 /// Where somebody stands in a conversation.
-#[derive(Debug, Clone, FromQueryResult)]
+#[derive(Debug, Clone, Copy)]
 pub struct Standing {
-    pub conversation_id: Uuid,
-    pub last_sequence: i64,
-    pub delivered_sequence: i64,
-    pub read_sequence: i64,
+    pub conversation: ConversationId,
+    pub user: UserId,
+    pub joined_at: Timestamp,
+    pub pointers: Pointers,
+    /// The last sequence number of the conversation.
+    pub head: i64,
 }
 
-impl Standing {
-    pub fn pointers(&self) -> Pointers {
-        Pointers { delivered: self.delivered_sequence, read: self.read_sequence }
+#[derive(FromQueryResult)]
+pub struct StandingRow {
+    conversation_id: Uuid,
+    user_id: Uuid,
+    joined_at: i64,
+    delivered_sequence: i64,
+    read_sequence: i64,
+    last_sequence: i64,
+}
+
+impl From<StandingRow> for Standing {
+    fn from(row: StandingRow) -> Self {
+        Standing {
+            conversation: ConversationId(row.conversation_id),
+            user: UserId(row.user_id),
+            joined_at: Timestamp(row.joined_at),
+            pointers: Pointers { delivered: row.delivered_sequence, read: row.read_sequence },
+            head: row.last_sequence,
+        }
     }
+}
+
+/// Where everybody stands in these conversations.
+pub fn standings(conversations: impl IntoIterator<Item = ConversationId>) -> Select<members::Entity> {
+    members::Entity::find()
+        .inner_join(conversations::Entity)
+        .filter(members::Column::ConversationId.is_in(conversations.into_iter().map(|id| id.0)))
+        .select_only()
+        .columns([
+            members::Column::ConversationId,
+            members::Column::UserId,
+            members::Column::JoinedAt,
+            members::Column::DeliveredSequence,
+            members::Column::ReadSequence,
+        ])
+        .column(conversations::Column::LastSequence)
 }
 
 /// Where the user stands in these conversations, as far as they take part in them.
 pub fn standing(user: UserId, conversations: impl IntoIterator<Item = ConversationId>) -> Select<members::Entity> {
-    members::Entity::find()
-        .inner_join(conversations::Entity)
-        .filter(members::Column::UserId.eq(user.0))
-        .filter(members::Column::ConversationId.is_in(conversations.into_iter().map(|id| id.0)))
-        .select_only()
-        .column(members::Column::ConversationId)
-        .column(conversations::Column::LastSequence)
-        .column(members::Column::DeliveredSequence)
-        .column(members::Column::ReadSequence)
+    standings(conversations).filter(members::Column::UserId.eq(user.0))
 }
 
 impl Store {
     /// Where the user stands in these conversations, as far as they take part in them.
-    pub async fn standing(
-        &self,
-        user: UserId,
-        conversations: &[ConversationId],
-    ) -> Result<Vec<(ConversationId, Pointers, i64)>> {
-        let rows = standing(user, conversations.iter().copied()).into_model::<Standing>().all(&self.reads).await?;
-        Ok(rows.iter().map(|row| (ConversationId(row.conversation_id), row.pointers(), row.last_sequence)).collect())
+    pub async fn standing(&self, user: UserId, conversations: &[ConversationId]) -> Result<Vec<Standing>> {
+        let found = standing(user, conversations.iter().copied());
+        let rows = found.into_model::<StandingRow>().all(&self.reads).await?;
+        Ok(rows.into_iter().map(Standing::from).collect())
+    }
+
+    /// Where everybody stands in these conversations.
+    pub async fn standings(&self, conversations: &[ConversationId]) -> Result<Vec<Standing>> {
+        let found = standings(conversations.iter().copied());
+        let rows = found.into_model::<StandingRow>().all(&self.reads).await?;
+        Ok(rows.into_iter().map(Standing::from).collect())
     }
 
     /// How many of the messages within these ranges the user has sent.
@@ -168,24 +201,6 @@ impl Store {
         });
         Ok(Slice::of_walk(page, found.collect()))
     }
-
-    /// How far everybody has come in these conversations.
-    pub async fn pointers(&self, conversations: &[ConversationId]) -> Result<Vec<(ConversationId, UserId, Pointers)>> {
-        let rows: Vec<(Uuid, Uuid, i64, i64)> = members::Entity::find()
-            .filter(members::Column::ConversationId.is_in(conversations.iter().map(|id| id.0)))
-            .select_only()
-            .column(members::Column::ConversationId)
-            .column(members::Column::UserId)
-            .column(members::Column::DeliveredSequence)
-            .column(members::Column::ReadSequence)
-            .into_tuple()
-            .all(&self.reads)
-            .await?;
-        let pointers = |(conversation, user, delivered, read)| {
-            (ConversationId(conversation), UserId(user), Pointers { delivered, read })
-        };
-        Ok(rows.into_iter().map(pointers).collect())
-    }
 }
 
 pub fn own_within(user: UserId, ranges: &[(ConversationId, Advance)]) -> Select<messages::Entity> {
@@ -211,12 +226,13 @@ struct Reached {
     read_at: Option<i64>,
 }
 
-/// Walks the members whom a message is for, with the first mark of each kind that reaches it.
+/// Walks the members whom a message is for (see `is_for`), with the first mark of each kind that reaches it.
 pub fn walk(message: &Message, recipients: Recipients, page: &Page<UserId>) -> Select<members::Entity> {
     use members::Column as Of;
     let mut walk = members::Entity::find()
         .filter(Of::ConversationId.eq(message.conversation.0))
         .filter(Of::UserId.ne(message.sender.0))
+        .filter(Of::JoinedAt.lte(message.created_at.0))
         .limit(page.size as u64 + 1)
         .select_only()
         .column(Of::UserId)

@@ -56,6 +56,11 @@ pub trait Change: Send + Sync + 'static {
     fn workspace(&self) -> Option<WorkspaceId>;
 
     async fn apply(&self, work: &mut Work) -> Result<Self::Outcome>;
+
+    /// Whether conversations and who takes part in them stay as they are: then what the writer remembers of them does, too.
+    fn leaves_rooms(&self) -> bool {
+        false
+    }
 }
 
 /// An open transaction, and what will be appended to the log when it ends.
@@ -244,8 +249,12 @@ impl Committer {
     }
 
     async fn commit_change(&mut self, mut change: Box<dyn PendingChange>) {
-        // Whatever it changes, it may be something that was remembered.
-        self.remembered = Rows::default();
+        // Whatever it changes, it may be something that was remembered. What is sure to stay is taken out until the end: a
+        // change that fails or is cut off has forgotten everything.
+        let mut rows = std::mem::take(&mut self.remembered);
+        if !change.leaves_rooms() {
+            rows = Rows::default();
+        }
         let mut tries = 0;
         // What the last try was about to commit when the connection was lost.
         let mut unsure = Vec::new();
@@ -262,6 +271,10 @@ impl Committer {
         let committed = verdict.is_ok();
         change.settle(verdict);
         if committed {
+            if let Some(last) = unsure.last() {
+                rows.move_head(last.workspace, last.position);
+            }
+            self.remembered = rows;
             self.announce(unsure.into_iter().map(|event| Entry { event, message: None }).collect());
         }
     }
@@ -341,6 +354,7 @@ async fn within_limit<T>(attempt: impl Future<Output = Result<T>>) -> Result<T> 
 trait PendingChange: Send {
     fn workspace(&self) -> Option<WorkspaceId>;
     fn is_abandoned(&self) -> bool;
+    fn leaves_rooms(&self) -> bool;
     async fn apply(&mut self, work: &mut Work) -> Result<()>;
     fn settle(self: Box<Self>, verdict: Result<()>);
 }
@@ -359,6 +373,10 @@ impl<C: Change> PendingChange for Pending<C> {
 
     fn is_abandoned(&self) -> bool {
         self.reply.is_closed()
+    }
+
+    fn leaves_rooms(&self) -> bool {
+        self.change.leaves_rooms()
     }
 
     async fn apply(&mut self, work: &mut Work) -> Result<()> {

@@ -68,6 +68,10 @@ impl Change for HideMessage {
         Some(self.by.workspace)
     }
 
+    fn leaves_rooms(&self) -> bool {
+        true
+    }
+
     async fn apply(&self, work: &mut Work) -> Result<Message> {
         let (message, ..) = super::seen(work, self.by.user, self.message).await?;
         let row = hidden::ActiveModel {
@@ -107,6 +111,10 @@ impl Change for DeleteMessage {
 
     fn workspace(&self) -> Option<WorkspaceId> {
         Some(self.by.workspace)
+    }
+
+    fn leaves_rooms(&self) -> bool {
+        true
     }
 
     async fn apply(&self, work: &mut Work) -> Result<Message> {

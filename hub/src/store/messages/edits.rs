@@ -84,6 +84,10 @@ impl Change for EditMessage {
         Some(self.workspace)
     }
 
+    fn leaves_rooms(&self) -> bool {
+        true
+    }
+
     async fn apply(&self, work: &mut Work) -> Result<Message> {
         let (message, room, _) = super::seen(work, self.by, self.message).await?;
         may_edit(&message, room.status, self.by, self.at, &self.policy)?;

@@ -2,7 +2,7 @@
 //!
 //! On SQLite the data folder is locked for this process, and so its writer may remember them from one batch to the next:
 //! nobody else changes them. Whoever changes them otherwise does it as a [`Change`](super::Change), and after each of
-//! those everything is forgotten. If somebody wrote to the file all the same, the positions and sequences that are
+//! those everything is forgotten, unless it says that it leaves them alone. If somebody wrote to the file all the same, the positions and sequences that are
 //! taken twice make the write fail, and what was remembered is forgotten.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -83,6 +83,13 @@ impl Rows {
         let head = self.heads.entry(workspace).or_default();
         *head = head.next();
         *head
+    }
+
+    /// Somebody else has written to a log, if it is one that is remembered.
+    pub fn move_head(&mut self, workspace: WorkspaceId, position: Position) {
+        if let Some(head) = self.heads.get_mut(&workspace) {
+            *head = position;
+        }
     }
 
     pub fn head(&self, workspace: WorkspaceId) -> Position {
