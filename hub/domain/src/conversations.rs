@@ -73,8 +73,8 @@ impl CheckedConversation {
             ConversationKind::Direct => {}
         }
         let description = match draft.description.as_deref() {
-            None | Some("") => None,
-            Some(description) => Some(paragraph("description", description, 1_000)?),
+            Some(description) if text::is_visible(description) => Some(paragraph("description", description, 1_000)?),
+            _ => None,
         };
         let context = match draft.context {
             None => None,

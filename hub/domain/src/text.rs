@@ -8,7 +8,7 @@ pub type Field = &'static str;
 /// A text that is not blank, not too long, and free of what a database or a terminal chokes on.
 pub fn line(field: Field, text: &str, max_characters: usize) -> Result<String, Rejection> {
     let text = text.trim();
-    if text.is_empty() {
+    if !is_visible(text) {
         return Err(Rejection::Missing { field });
     }
     if text.chars().any(char::is_control) {
@@ -16,6 +16,21 @@ pub fn line(field: Field, text: &str, max_characters: usize) -> Result<String, R
     }
     within(field, text, max_characters)?;
     Ok(text.to_owned())
+}
+
+/// Is there anything in it that a reader would see?
+pub fn is_visible(text: &str) -> bool {
+    !text.chars().all(|c| c.is_whitespace() || c.is_control() || leaves_no_mark(c))
+}
+
+/// What Unicode says is shown as nothing by itself (`Default_Ignorable_Code_Point`), and the two that are drawn empty:
+/// the Braille pattern without dots and the anchors of annotations.
+fn leaves_no_mark(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}'
+        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// At most `max` characters.
@@ -33,6 +48,17 @@ pub fn within(field: Field, text: &str, max: usize) -> Result<(), Rejection> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_nobody_sees_is_nothing() {
+        for text in ["", " \n\t", "\u{200b}", "\u{2060}\u{202e} \u{feff}", "\u{3164}", "\u{2800}", "\u{ad}", "\u{0}"] {
+            assert!(!is_visible(text), "{text:?}");
+        }
+        for text in ["a", "\u{202e}a", "\u{2764}\u{fe0f}", "👩\u{200d}🚀", "\u{1f375}", ".", "ا"] {
+            assert!(is_visible(text), "{text:?}");
+        }
+        assert_eq!(line("name", "\u{200b}\u{2060}", 9), Err(Rejection::Missing { field: "name" }));
+    }
 
     #[test]
     fn lines() {

@@ -58,7 +58,7 @@ pub struct CheckedBody(String);
 impl CheckedBody {
     pub fn check(kind: MessageKind, content: ContentType, body: String, policy: &Policy) -> Result<Self, Rejection> {
         let is_empty = match content {
-            ContentType::Plain => body.trim().is_empty(),
+            ContentType::Plain => !text::is_visible(&body),
             // What it says is nobody's business here, not even whether it is blank.
             ContentType::Encrypted => body.is_empty(),
         };
@@ -173,6 +173,7 @@ mod tests {
         assert_eq!(text("tea"), Ok("tea".to_owned()));
         assert_eq!(text(" é\n\u{1f375}"), Ok(" é\n\u{1f375}".to_owned()), "stored as sent");
         assert_eq!(text(" \n "), Err("MISSING"));
+        assert_eq!(text("\u{200b}\u{2060}"), Err("MISSING"));
         assert_eq!(text("a\0"), Err("INVALID"));
         assert_eq!(text("abcde"), Err("TOO_LONG"));
         assert_eq!(check(MessageKind::Text, Encrypted, "  "), Ok("  ".to_owned()), "never opened");
