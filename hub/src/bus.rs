@@ -40,6 +40,16 @@ pub enum Link {
     Redis(String),
 }
 
+impl Link {
+    /// What it is called.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Link::InProcess => "in process",
+            Link::Redis(_) => "Redis",
+        }
+    }
+}
+
 pub struct Bus {
     heard: broadcast::Sender<Arc<Note>>,
     redis: Option<redis::Redis>,
@@ -53,6 +63,14 @@ impl Bus {
             Link::Redis(url) => Some(redis::Redis::connect(url, heard.clone())?),
         };
         Ok(Bus { heard, redis })
+    }
+
+    /// Whether the other nodes can be reached at all; if not, why, in words.
+    pub async fn probe(link: &Link) -> Result<(), String> {
+        match link {
+            Link::InProcess => Ok(()),
+            Link::Redis(url) => redis::probe(url).await,
+        }
     }
 
     /// Tells the other nodes, without waiting for them.

@@ -58,39 +58,47 @@ async fn db_refuse(world: &World, backend: Backend, words: &str) {
     world.db_execute(&rule).await;
 }
 
-stories! {
-    /// F: M-02, L-06
-    async fn a_write_that_the_store_refuses_does_not_spoil_its_neighbours(backend) {
-        let world = World::new(backend).await;
-        let ann = world.person("ann").await;
-        let tea = ann.group("Tea", &[]).await;
-        let start = ann.cursor().await;
-        ann.say(&tea, "first").await;
-        db_refuse(&world, backend, "poison").await;
-
-        // So many at once that the writer takes many of them together.
-        let send = "mutation($input: MessageSendInput!) { messageSend(input: $input) { message { id } errors { code } } }";
-        let outcomes = join_all((0..64).map(|number| {
-            let body = if number % 8 == 5 { "poison".to_owned() } else { format!("tea {number}") };
-            let input = json!({ "conversationId": tea, "body": body, "clientMessageId": format!("k-{number}") });
-            let ann = &ann;
-            async move { (number, ann.answer(send, json!({ "input": input })).await) }
-        })).await;
-        for (number, answer) in outcomes {
-            if number % 8 == 5 {
-                assert_eq!(answer["errors"][0]["extensions"]["code"], json!("INTERNAL"), "{number}: {answer}");
-                assert!(!answer.to_string().contains("refused by the test"), "{answer}");
-            } else {
-                assert_eq!(answer["data"]["messageSend"]["errors"], json!([]), "{number}: {answer}");
+/// Waits until what is true for a moment on one node is known on the other: it goes over the bus or not at all.
+async fn until_the_bus_carries(here: &Person, there: &Person, conversation: &str) {
+    let start = "mutation($c: ID!) { typingStart(input: { conversationId: $c }) { errors { code } } }";
+    let typing = "query($c: ID!) { conversation(id: $c) { typing { id } } }";
+    within("a word over the bus", async {
+        loop {
+            here.ask(start, json!({ "c": conversation })).await;
+            let seen = there.ask(typing, json!({ "c": conversation })).await;
+            if seen["conversation"]["typing"] == json!([{ "id": here.id }]) {
+                return;
             }
         }
-        ann.say(&tea, "last").await;
-        let history = ann.history(&tea).await;
-        assert_eq!(history.len(), 56 + 2);
-        assert!(!history.contains(&"poison".to_owned()));
-        let mut socket = ann.socket().await;
-        let events = socket.follow("e", json!({ "after": start })).await;
-        assert_eq!(bodies(&events), history, "the log tells the same, without a gap");
+    })
+    .await;
+}
+
+stories! {
+    /// F: L-06, L-05
+    async fn redis_may_come_after_the_hub_and_after_those_who_use_it(backend) {
+        if backend == Backend::Embedded {
+            // There is no Redis to wait for.
+            return;
+        }
+        let mut redis = Redis::absent().await;
+        let url = redis.url();
+        let world = Setup::new(backend).nodes(2).config(move |config| config.bus.clone_from(&url)).start().await;
+        let (ann, bob) = (world.person("ann").await, world.person("bob").await.at(&world, 1));
+        let tea = ann.group("Tea", &[&bob]).await;
+        assert_eq!(bob.history(&tea).await, Vec::<String>::new(), "both nodes look at the workspace, and nobody hears");
+        redis.rise().await;
+        until_the_bus_carries(&ann, &bob, &tea).await;
+
+        // A workspace that nobody has looked at before it went away is heard of when it is back.
+        redis.kill().await;
+        let zoe = world.person_of("acme", "zoe", "owner").await;
+        let yan = world.person_with("yan", json!({ "workspace": "acme" })).await.at(&world, 1);
+        let milk = zoe.group("Milk", &[&yan]).await;
+        assert_eq!(yan.history(&milk).await, Vec::<String>::new());
+        redis.rise().await;
+        until_the_bus_carries(&zoe, &yan, &milk).await;
+        until_the_bus_carries(&ann, &bob, &tea).await;
     }
 
     /// F: L-06, M-02
@@ -193,15 +201,7 @@ stories! {
             // A file cannot be cut off. Held by another writer for too long, it can be away.
             return sqlite_held_by_another().await;
         }
-        let server = backends::postgres("x");
-        let server = server.split_once('@').map_or(server.as_str(), |(_, server)| server);
-        let server = server.trim_start_matches("postgres://").split('/').next().expect("a server").to_owned();
-        let proxy = Proxy::before(server.clone()).await;
-        let address = proxy.address.clone();
-        let world = Setup::new(backend).config(move |config| {
-            let url = config.database.take().expect("a database");
-            config.database = Some(url.replacen(&server, &address, 1));
-        }).start().await;
+        let (world, proxy) = behind_a_proxy(backend).await;
         let (ann, bob) = (world.person("ann").await, world.person("bob").await);
         let tea = ann.group("Tea", &[&bob]).await;
         let mut socket = bob.socket().await;
@@ -235,6 +235,20 @@ stories! {
         }
         assert_eq!(ann.history(&tea).await.len(), 2);
     }
+}
+
+/// A hub whose way to PostgreSQL the story can cut.
+async fn behind_a_proxy(backend: Backend) -> (World, Proxy) {
+    let server = backends::postgres("x");
+    let server = server.split_once('@').map_or(server.as_str(), |(_, server)| server);
+    let server = server.trim_start_matches("postgres://").split('/').next().expect("a server").to_owned();
+    let proxy = Proxy::before(server.clone()).await;
+    let address = proxy.address.clone();
+    let setup = Setup::new(backend).config(move |config| {
+        let url = config.database.take().expect("a database");
+        config.database = Some(url.replacen(&server, &address, 1));
+    });
+    (setup.start().await, proxy)
 }
 
 async fn sqlite_held_by_another() {

@@ -1,16 +1,23 @@
 //! The bus over Redis: one channel per workspace. It may go and come back; the log is read again meanwhile.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, MutexGuard, Weak},
+    time::Duration,
+};
 
 use fred::{
-    clients::SubscriberClient,
+    error::ErrorKind,
     interfaces::{ClientLike, EventInterface, PubsubInterface},
-    prelude::{Builder, Client, Config, ReconnectPolicy},
-    types::config::UnresponsiveConfig,
+    prelude::{Builder, Client, Config, Options, ReconnectPolicy},
+    types::{
+        Message,
+        config::{Server, UnresponsiveConfig},
+    },
 };
 use jackfield_domain::WorkspaceId;
 use serde::{Deserialize, Serialize};
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{Notify, broadcast, mpsc};
 use uuid::Uuid;
 
 use super::Note;
@@ -19,6 +26,10 @@ use crate::{Error, Result};
 /// Notes that wait for Redis; what does not fit is dropped, since the log has it.
 const OUTBOX: usize = 1_024;
 const COMMAND_LIMIT: Duration = Duration::from_secs(2);
+/// How often it is looked whether the subscriptions still stand.
+const BEAT: Duration = Duration::from_secs(5);
+/// So many channels are subscribed to with one command.
+const TOGETHER: usize = 256;
 
 /// A note with the name of its sender, who need not hear it again.
 #[derive(Serialize, Deserialize)]
@@ -27,62 +38,59 @@ struct Envelope<N> {
     note: N,
 }
 
-enum Task {
-    Tell(Note),
-    Watch(WorkspaceId),
-    Unwatch(WorkspaceId),
+pub struct Redis {
+    notes: mpsc::Sender<Note>,
+    wanted: Arc<Wanted>,
+    publisher: Client,
 }
 
-pub struct Redis {
-    tasks: mpsc::Sender<Task>,
-    publisher: Client,
+/// The workspaces that this node wants to hear of, whatever becomes of the connection.
+#[derive(Default)]
+struct Wanted {
+    workspaces: Mutex<HashSet<WorkspaceId>>,
+    changed: Notify,
+}
+
+impl Wanted {
+    fn now(&self) -> MutexGuard<'_, HashSet<WorkspaceId>> {
+        self.workspaces.lock().expect("nothing panics while it holds this lock")
+    }
 }
 
 impl Redis {
     /// Begins to connect; that Redis is away is no reason not to start.
     pub fn connect(url: &str, heard: broadcast::Sender<Arc<Note>>) -> Result<Self> {
-        let config = Config::from_url(url).map_err(Error::internal)?;
-        let mut builder = Builder::from_config(config);
-        builder
-            .with_connection_config(|connection| {
-                connection.connection_timeout = Duration::from_secs(3);
-                connection.internal_command_timeout = COMMAND_LIMIT;
-                connection.tcp.nodelay = Some(true);
-                connection.max_command_attempts = 1;
-                connection.max_command_buffer_len = OUTBOX;
-                // A peer that vanished without a word is found out by its silence.
-                connection.unresponsive =
-                    UnresponsiveConfig { max_timeout: Some(Duration::from_secs(5)), interval: Duration::from_secs(1) };
-            })
-            .with_performance_config(|performance| {
-                performance.default_command_timeout = COMMAND_LIMIT;
-                performance.broadcast_channel_capacity = 8_192;
-            })
-            .set_policy(ReconnectPolicy::new_exponential(0, 100, 2_000, 2));
+        let mut config = Config::from_url(url).map_err(Error::internal)?;
+        // The first connection is tried for as long as every later one.
+        config.fail_fast = false;
+        let mut builder = builder(config);
+        builder.set_policy(ReconnectPolicy::new_exponential(0, 100, 2_000, 2));
         let publisher = builder.build().map_err(Error::internal)?;
-        let subscriber = builder.build_subscriber_client().map_err(Error::internal)?;
-        publisher.connect();
-        subscriber.connect();
-        // Subscribes again to what was subscribed to, whenever the connection has come back.
-        subscriber.manage_subscriptions();
+        let subscriber = builder.build().map_err(Error::internal)?;
 
         let me = Uuid::now_v7();
-        let (tasks, queue) = mpsc::channel(OUTBOX);
-        tokio::spawn(hear(subscriber.clone(), me, heard));
-        tokio::spawn(work(publisher.clone(), subscriber, me, queue));
-        Ok(Redis { tasks, publisher })
+        let wanted = Arc::<Wanted>::default();
+        let (notes, queue) = mpsc::channel(OUTBOX);
+        tokio::spawn(hear(subscriber.message_rx(), me, heard));
+        tokio::spawn(keep_subscribed(subscriber.clone(), subscriber.reconnect_rx(), Arc::downgrade(&wanted)));
+        tokio::spawn(publish(publisher.clone(), me, queue));
+        publisher.connect();
+        subscriber.connect();
+        Ok(Redis { notes, wanted, publisher })
     }
 
     pub fn tell(&self, note: Note) {
-        let _ = self.tasks.try_send(Task::Tell(note));
+        let _ = self.notes.try_send(note);
     }
 
     pub fn watch(&self, workspace: WorkspaceId) {
-        let _ = self.tasks.try_send(Task::Watch(workspace));
+        self.wanted.now().insert(workspace);
+        self.wanted.changed.notify_one();
     }
 
     pub fn unwatch(&self, workspace: WorkspaceId) {
-        let _ = self.tasks.try_send(Task::Unwatch(workspace));
+        self.wanted.now().remove(&workspace);
+        self.wanted.changed.notify_one();
     }
 
     pub async fn ping(&self) -> Result<()> {
@@ -92,40 +100,99 @@ impl Redis {
     }
 }
 
+/// Tries once, and says why it fails.
+pub async fn probe(url: &str) -> Result<(), String> {
+    let config = Config::from_url(url).map_err(|error| error.details().to_owned())?;
+    let in_words = |error: fred::error::Error| match error.kind() {
+        ErrorKind::Auth => format!("it refuses the name or the password ({})", error.details()),
+        ErrorKind::IO => format!("{}: start it, or correct the host and port", error.details()),
+        _ => error.details().to_owned(),
+    };
+    let client = builder(config).build().map_err(in_words)?;
+    client.init().await.map_err(in_words)?;
+    let answer = client.ping::<String>(None).await.map(drop).map_err(in_words);
+    let _ = client.quit().await;
+    answer
+}
+
+fn builder(config: Config) -> Builder {
+    let mut builder = Builder::from_config(config);
+    builder
+        .with_connection_config(|connection| {
+            connection.connection_timeout = Duration::from_secs(3);
+            connection.internal_command_timeout = COMMAND_LIMIT;
+            connection.tcp.nodelay = Some(true);
+            connection.max_command_attempts = 1;
+            connection.max_command_buffer_len = OUTBOX;
+            // A peer that vanished without a word is found out by its silence.
+            connection.unresponsive =
+                UnresponsiveConfig { max_timeout: Some(Duration::from_secs(5)), interval: Duration::from_secs(1) };
+        })
+        .with_performance_config(|performance| {
+            performance.default_command_timeout = COMMAND_LIMIT;
+            performance.broadcast_channel_capacity = 8_192;
+        });
+    builder
+}
+
 fn channel(workspace: WorkspaceId) -> String {
     format!("jackfield:{workspace}")
 }
 
-/// One thing after the other, so that the notes of a workspace leave in their order.
-async fn work(publisher: Client, subscriber: SubscriberClient, me: Uuid, mut queue: mpsc::Receiver<Task>) {
-    while let Some(task) = queue.recv().await {
-        let done = match task {
-            Task::Tell(note) => tell(&publisher, me, note).await,
-            // Both keep the wish even where Redis is away: it is made good when it comes back.
-            Task::Watch(workspace) => subscriber.subscribe(channel(workspace)).await,
-            Task::Unwatch(workspace) => subscriber.unsubscribe(channel(workspace)).await,
-        };
-        if let Err(error) = done {
+/// Makes what is subscribed to what is wanted: whenever the wish changes, whenever there is a new connection, which knows
+/// of nothing, and again after a while where it failed. Ends with the bus.
+async fn keep_subscribed(subscriber: Client, mut connections: broadcast::Receiver<Server>, wanted: Weak<Wanted>) {
+    let mut subscribed = HashSet::new();
+    while let Some(wishes) = wanted.upgrade() {
+        tokio::select! {
+            connected = connections.recv() => match connected {
+                // Which of them were missed makes no difference: the last one knows of nothing.
+                Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => subscribed.clear(),
+                Err(broadcast::error::RecvError::Closed) => break,
+            },
+            () = wishes.changed.notified() => {}
+            // Asking again for the first one finds out a connection that has died without a word.
+            () = tokio::time::sleep(BEAT) => drop(subscribed.iter().next().copied().map(|first| subscribed.remove(&first))),
+        }
+        let wish = wishes.now().clone();
+        drop(wishes);
+        let more: Vec<WorkspaceId> = wish.difference(&subscribed).copied().collect();
+        for some in more.chunks(TOGETHER) {
+            match subscriber.subscribe(some.iter().copied().map(channel).collect::<Vec<_>>()).await {
+                Ok(()) => subscribed.extend(some),
+                Err(error) => tracing::debug!(%error, "redis takes no subscriptions; the log is read instead"),
+            }
+        }
+        let fewer: Vec<WorkspaceId> = subscribed.difference(&wish).copied().collect();
+        for some in fewer.chunks(TOGETHER) {
+            if subscriber.unsubscribe(some.iter().copied().map(channel).collect::<Vec<_>>()).await.is_ok() {
+                subscribed.retain(|workspace| !some.contains(workspace));
+            }
+        }
+    }
+    let _ = subscriber.quit().await;
+}
+
+/// One note after the other, so that those of a workspace leave in their order. Ends with the bus.
+async fn publish(publisher: Client, me: Uuid, mut queue: mpsc::Receiver<Note>) {
+    while let Some(note) = queue.recv().await {
+        if let Err(error) = tell(&publisher, me, note).await {
             tracing::debug!(%error, "redis did not take a note; the other nodes will read the log instead");
         }
     }
+    let _ = publisher.quit().await;
 }
 
 async fn tell(publisher: &Client, me: Uuid, note: Note) -> Result<(), fred::error::Error> {
     let Some(workspace) = note.workspace() else { return Ok(()) };
     let envelope = serde_json::to_string(&Envelope { from: me, note }).expect("a note has only plain fields");
     // While there is no connection a note is of no use later.
-    let fresh = publisher.with_options(&fred::types::config::Options {
-        fail_fast: true,
-        max_attempts: Some(1),
-        timeout: Some(COMMAND_LIMIT),
-        ..Default::default()
-    });
-    fresh.publish(channel(workspace), envelope).await
+    let at_once =
+        Options { fail_fast: true, max_attempts: Some(1), timeout: Some(COMMAND_LIMIT), ..Options::default() };
+    publisher.with_options(&at_once).publish(channel(workspace), envelope).await
 }
 
-async fn hear(subscriber: SubscriberClient, me: Uuid, heard: broadcast::Sender<Arc<Note>>) {
-    let mut messages = subscriber.message_rx();
+async fn hear(mut messages: broadcast::Receiver<Message>, me: Uuid, heard: broadcast::Sender<Arc<Note>>) {
     loop {
         match messages.recv().await {
             Ok(message) => {
