@@ -50,7 +50,8 @@ pub fn router(gate: Arc<Gate>) -> Router {
         .route("/graphql", get(graphql::get).post(graphql::post))
         .route("/health", get(pages::health))
         .route("/ready", get(pages::ready))
-        .route("/sign-in", get(pages::sign_in));
+        // Programs that look at links before people do ask with HEAD, and must not use one up.
+        .route("/sign-in", get(pages::sign_in).head(pages::only_get));
     if gate.config.graphql.graphiql {
         router = router.route("/graphiql", get(pages::graphiql)).route("/graphiql/{file}", get(pages::graphiql_file));
     }

@@ -41,6 +41,8 @@ stories! {
         let mut world = World::new(backend).await;
         let link = world.node(0).sign_in_link().expect("a link at the first start").to_owned();
         let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
+        let look = client.head(&link).send().await.expect("an answer");
+        assert_eq!((look.status().as_u16(), &look.headers()["allow"]), (405, &"GET".parse().expect("a header")), "looking does not use it up");
         let follow = || async { client.get(&link).send().await.expect("an answer") };
         let response = follow().await;
         assert_eq!(response.status().as_u16(), 303);

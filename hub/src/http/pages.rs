@@ -75,6 +75,10 @@ pub async fn sign_in(State(gate): State<Arc<Gate>>, Query(Code { code }): Query<
     }
 }
 
+pub async fn only_get() -> Response {
+    (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET")]).into_response()
+}
+
 fn private() -> HeaderMap {
     HeaderMap::from_iter([
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),

@@ -3,7 +3,7 @@
 use std::{
     net::{IpAddr, SocketAddr},
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use axum::{
@@ -25,6 +25,9 @@ pub struct RequestId(pub String);
 #[derive(Debug, Clone, Copy)]
 pub struct Client(pub Option<IpAddr>);
 
+/// Who waited longer than this for an answer may well ask why; all others are too many to be told of.
+const SLOW: Duration = Duration::from_secs(1);
+
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
 pub async fn identify(State(gate): State<Arc<Gate>>, mut request: Request, next: Next) -> Response {
@@ -42,15 +45,25 @@ pub async fn identify(State(gate): State<Arc<Gate>>, mut request: Request, next:
     let (took, status) = (began.elapsed(), response.status().as_u16());
     counter!("jackfield_http_requests_total", "path" => path.clone(), "status" => status.to_string()).increment(1);
     histogram!("jackfield_http_request_seconds", "path" => path.clone()).record(took.as_secs_f64());
-    tracing::debug!(
-        request_id = id,
-        client = client.map(tracing::field::display),
-        %method,
-        path,
-        status,
-        took_ms = took.as_secs_f64() * 1_000.0,
-        "request done"
-    );
+    // A level is part of what a line is, and cannot be chosen while it is written.
+    macro_rules! line {
+        ($level:ident, $words:literal) => {
+            tracing::$level!(
+                request_id = id,
+                client = client.map(tracing::field::display),
+                %method,
+                path,
+                status,
+                took_ms = took.as_secs_f64() * 1_000.0,
+                $words
+            )
+        };
+    }
+    match status {
+        500.. => line!(info, "request failed"),
+        _ if took >= SLOW => line!(info, "request was slow"),
+        _ => line!(debug, "request done"),
+    }
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(HEADER, value);
     }
