@@ -2,10 +2,10 @@
 
 mod doctor;
 
-use std::{path::PathBuf, process::ExitCode, time::Duration};
+use std::{io::Write, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
-use jackfield_domain::{Timestamp, WorkspaceRole, users::Person};
+use jackfield_domain::{WorkspaceRole, users::Person};
 use tracing_subscriber::EnvFilter;
 
 use crate::{
@@ -32,8 +32,8 @@ struct Cli {
 /// What can be said of every command. Flags win over the environment, which wins over the file.
 #[derive(Args)]
 struct Settings {
-    /// The configuration file.
-    #[arg(long, global = true, env = "JACKFIELD_CONFIG", value_name = "FILE")]
+    /// The configuration file [env: `JACKFIELD_CONFIG`].
+    #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// The data folder, used by one process at a time [default: ./jackfield-data].
     #[arg(long, global = true, value_name = "DIR")]
@@ -81,9 +81,10 @@ struct TokenArgs {
     /// The user's name in tokens.
     #[arg(long)]
     user: String,
-    /// What the user is in the workspace; an operator is an owner who stands above all workspaces.
-    #[arg(long, value_enum, default_value_t = Role::Member)]
-    role: Role,
+    /// What the user is in the workspace; an operator is an owner who stands above all workspaces. Without it, users
+    /// keep the role that they have, and new ones are members.
+    #[arg(long, value_enum)]
+    role: Option<Role>,
     /// The workspace's name in tokens.
     #[arg(long, default_value = "default")]
     workspace: String,
@@ -125,15 +126,18 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 /// Reads the command line and does what it says.
 pub fn run() -> ExitCode {
+    crate::use_ring();
     let cli = Cli::parse();
     let command = cli.command.unwrap_or(Command::Serve);
     match &command {
         Command::Completions { shell } => {
-            clap_complete::generate(*shell, &mut Cli::command(), "jackfield", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "jackfield", &mut script);
+            say(script);
             return ExitCode::SUCCESS;
         }
         Command::Schema => {
-            print!("{}", graphql::sdl());
+            say(graphql::sdl());
             return ExitCode::SUCCESS;
         }
         _ => {}
@@ -146,11 +150,10 @@ pub fn run() -> ExitCode {
         ("metrics.listen", cli.settings.metrics_listen),
         ("log.format", cli.settings.log_format),
     ];
-    let config = match config::load(cli.settings.config.as_deref(), std::env::vars(), &flags) {
+    let config = match config::load(cli.settings.config.as_deref(), std::env::vars_os(), &flags) {
         Ok(config) => config,
         Err(error) => return failed(&error.to_string()),
     };
-    crate::use_ring();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.expect("a process that cannot start threads cannot do anything");
     let done = runtime.block_on(async {
@@ -163,14 +166,26 @@ pub fn run() -> ExitCode {
             Command::Schema | Command::Completions { .. } => Ok(()),
         }
     });
+    // A name that is still being looked up keeps a thread, which is not waited for.
+    runtime.shutdown_timeout(Duration::from_millis(100));
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => failed(&message),
     }
 }
 
+/// Says something to whoever listens. Nobody may: that is no reason to stop what is being done.
+fn say(text: impl AsRef<[u8]>) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_ref()).and_then(|()| out.flush());
+}
+
+fn say_line(line: &str) {
+    say(format!("{line}\n"));
+}
+
 fn failed(message: &str) -> ExitCode {
-    eprintln!("jackfield: {message}");
+    let _ = writeln!(std::io::stderr(), "jackfield: {message}");
     ExitCode::FAILURE
 }
 
@@ -178,12 +193,12 @@ async fn serve(config: Config) -> Result<(), String> {
     log_as_configured(&config);
     let hub = Hub::start(config, Clock::system()).await.map_err(|error| error.to_string())?;
     if let Some(address) = hub.metrics_address() {
-        println!("metrics on http://{address}/metrics");
+        say_line(&format!("metrics on http://{address}/metrics"));
     }
     if let Some(link) = hub.sign_in_link() {
-        println!("sign in, once, with {link}");
+        say_line(&format!("sign in, once, with {link}"));
     }
-    println!("listening on http://{}", hub.address());
+    say_line(&format!("listening on http://{}", hub.address()));
     told_to_stop().await;
     tracing::info!("stopping; what was begun is finished");
     hub.stop().await;
@@ -200,8 +215,9 @@ async fn told_to_stop() {
 }
 
 fn log_as_configured(config: &Config) {
-    let filter = EnvFilter::try_new(&config.log.level).unwrap_or_else(|_| EnvFilter::new("info"));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let filter = EnvFilter::try_new(&config.log.level).expect("the configuration was checked");
+    let lines =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).log_internal_errors(false);
     match config.log.format {
         LogFormat::Pretty => lines.with_target(false).init(),
         LogFormat::Json => lines.json().flatten_event(true).init(),
@@ -210,35 +226,43 @@ fn log_as_configured(config: &Config) {
 
 async fn migrate(config: &Config) -> Result<(), String> {
     let place = config.place().map_err(|error| error.to_string())?;
-    std::fs::create_dir_all(&config.data).map_err(|error| format!("{}: {error}", config.data.display()))?;
+    let _lock = hub::lock(&config.data).map_err(|error| error.to_string())?;
     Store::migrate(&place).await.map_err(|error| error.to_string())?;
-    println!("the store is up to date");
+    say_line("the store is up to date");
     Ok(())
 }
 
 async fn token(config: &Config, arguments: TokenArgs) -> Result<(), String> {
+    let name = arguments.name.unwrap_or_else(|| arguments.user.clone());
+    for (flag, text) in [("user", &arguments.user), ("name", &name)] {
+        if !identity::is_name(text) {
+            return Err(format!(
+                "--{flag} must have from 1 to 255 characters, something to see, and no control characters"
+            ));
+        }
+    }
     let place = config.place().map_err(|error| error.to_string())?;
-    let key = hub::signing_key(&place).await.map_err(|error| error.to_string())?;
+    let role = arguments.role.map(|role| match role {
+        Role::Operator | Role::Owner => WorkspaceRole::Owner,
+        Role::Admin => WorkspaceRole::Admin,
+        Role::Moderator => WorkspaceRole::Moderator,
+        Role::Member => WorkspaceRole::Member,
+        Role::Bot => WorkspaceRole::Bot,
+    });
     let person = Person {
         issuer: identity::OWN.to_owned(),
-        name: arguments.name.unwrap_or_else(|| arguments.user.clone()),
+        name,
         subject: arguments.user,
-        role: match arguments.role {
-            Role::Operator | Role::Owner => WorkspaceRole::Owner,
-            Role::Admin => WorkspaceRole::Admin,
-            Role::Moderator => WorkspaceRole::Moderator,
-            Role::Member => WorkspaceRole::Member,
-            Role::Bot => WorkspaceRole::Bot,
-        },
-        is_operator: matches!(arguments.role, Role::Operator),
+        role,
+        is_operator: matches!(arguments.role, Some(Role::Operator)),
+        vouched_at: Clock::system().now(),
     };
-    let now: Timestamp = Clock::system().now();
-    let token = identity::sign(&key, now, &arguments.workspace, &person, arguments.ttl);
-    println!("{}", token.map_err(|error| error.to_string())?);
+    let token = hub::token(&place, &arguments.workspace, &person, arguments.ttl).await;
+    say_line(&token.map_err(|error| error.to_string())?);
     Ok(())
 }
 
 fn show(config: &Config) -> Result<(), String> {
-    print!("{}", toml::to_string(&config.without_secrets()).map_err(|error| error.to_string())?);
+    say(toml::to_string(&config.without_secrets()).map_err(|error| error.to_string())?);
     Ok(())
 }

@@ -1,16 +1,19 @@
 //! What can be configured, from where: a TOML file, then the environment, then flags. An unknown key is an error.
 
-use std::{
-    collections::HashMap,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+mod checks;
+mod covered;
+mod sources;
+
+use std::{collections::HashMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 use ipnet::IpNet;
-use jackfield_domain::Policy;
+use jackfield_domain::{Policy, text};
 use jsonwebtoken::{Algorithm, DecodingKey};
+use reqwest::Url;
 use serde::{Deserialize, Serialize};
+
+pub use covered::cover;
+pub use sources::{Flag, load};
 
 use crate::{
     bus::Link,
@@ -198,97 +201,7 @@ impl Default for Sockets {
     }
 }
 
-/// A flag, and the key that it sets.
-pub type Flag = (&'static str, Option<String>);
-
-/// Variables that begin as ours do but are for the tests and tools, not for the hub.
-const NOT_OURS: [&str; 2] = ["JACKFIELD_TEST_", "JACKFIELD_CONFIG"];
-
-/// Reads the file, the environment and the flags, later ones winning, and checks the result.
-pub fn load(
-    file: Option<&Path>,
-    environment: impl Iterator<Item = (String, String)>,
-    flags: &[Flag],
-) -> Result<Config> {
-    let mut table = match file {
-        None => toml::Table::new(),
-        Some(path) => {
-            let text = std::fs::read_to_string(path).map_err(|error| wrong(format!("{}: {error}", path.display())))?;
-            // Read on its own first, so that a mistake in the file is shown with its line.
-            toml::from_str::<Config>(&text).map_err(|error| wrong(format!("{}: {error}", path.display())))?;
-            text.parse().map_err(|error| wrong(format!("{}: {error}", path.display())))?
-        }
-    };
-    for (name, value) in environment {
-        let ours = name.strip_prefix("JACKFIELD_").filter(|_| !NOT_OURS.iter().any(|not| name.starts_with(not)));
-        if let Some(key) = ours {
-            set(&mut table, &key.to_lowercase().split("__").collect::<Vec<_>>(), &value, &name)?;
-        }
-    }
-    for (key, value) in flags {
-        if let Some(value) = value {
-            set(&mut table, &key.split('.').collect::<Vec<_>>(), value, key)?;
-        }
-    }
-    // By way of text, so that what is wrong is shown with its key.
-    let text = toml::to_string(&table).map_err(|error| wrong(error.to_string()))?;
-    let config: Config = toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
-    config.check()?;
-    Ok(config)
-}
-
-/// Sets one value: as TOML where the text is a number, a truth or a list, and as text otherwise.
-fn set(table: &mut toml::Table, path: &[&str], text: &str, from: &str) -> Result<()> {
-    let Some((last, sections)) = path.split_last() else { return Ok(()) };
-    let mut section = table;
-    for name in sections {
-        section = section
-            .entry(*name)
-            .or_insert_with(|| toml::Table::new().into())
-            .as_table_mut()
-            .ok_or_else(|| wrong(format!("{from}: {name} is not a section")))?;
-    }
-    let parsed = format!("value = {text}").parse::<toml::Table>().ok().and_then(|mut table| table.remove("value"));
-    let value = match parsed {
-        Some(
-            value @ (toml::Value::Integer(_) | toml::Value::Boolean(_) | toml::Value::Array(_) | toml::Value::Float(_)),
-        ) => value,
-        _ => toml::Value::String(text.to_owned()),
-    };
-    section.insert((*last).to_owned(), value);
-    Ok(())
-}
-
 impl Config {
-    fn check(&self) -> Result<()> {
-        self.place()?;
-        self.link()?;
-        self.policy.check().map_err(|refused| wrong(format!("policy.{refused}")))?;
-        self.metrics_listen()?;
-        self.issuers()?;
-        for (name, value) in [
-            ("graphql.max_document_bytes", self.graphql.max_document_bytes),
-            ("graphql.max_depth", self.graphql.max_depth),
-            ("graphql.max_cost", self.graphql.max_cost),
-            ("sockets.max_subscriptions", self.sockets.max_subscriptions),
-            ("sockets.max_waiting", self.sockets.max_waiting),
-        ] {
-            if value == 0 {
-                return Err(wrong(format!("{name} is 0, which would let nothing through")));
-            }
-        }
-        for (name, value) in [
-            ("sockets.connection_init_seconds", self.sockets.connection_init_seconds),
-            ("sockets.ping_seconds", self.sockets.ping_seconds),
-            ("sockets.write_seconds", self.sockets.write_seconds),
-        ] {
-            if value == 0 {
-                return Err(wrong(format!("{name} is 0, which leaves no time at all")));
-            }
-        }
-        Ok(())
-    }
-
     pub fn place(&self) -> Result<Place> {
         match self.database.as_deref() {
             None => Ok(Place::Sqlite(self.data.join("jackfield.db"))),
@@ -296,6 +209,10 @@ impl Config {
                 Ok(Place::Postgres(url.to_owned()))
             }
             Some(url) => match url.strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path)) {
+                // Each connection to it would see a database of its own.
+                Some(":memory:") => {
+                    Err(wrong("database: SQLite in memory is not supported; name a file, as sqlite:PATH"))
+                }
                 Some(path) if !path.is_empty() => Ok(Place::Sqlite(path.into())),
                 _ => Err(wrong("database must begin with sqlite: or postgres://")),
             },
@@ -325,17 +242,6 @@ impl Config {
             Some(twice) => Err(wrong(format!("identity.issuers names {} twice", twice.name))),
             None => Ok(issuers),
         }
-    }
-
-    /// The same with every secret covered, to be shown.
-    pub fn without_secrets(&self) -> Config {
-        let mut shown = self.clone();
-        shown.database = self.database.as_deref().map(cover_password);
-        shown.bus = cover_password(&self.bus);
-        for issuer in &mut shown.identity.issuers {
-            issuer.secret = issuer.secret.as_ref().map(|_| COVERED.to_owned());
-        }
-        shown
     }
 }
 
@@ -376,6 +282,9 @@ impl IssuerConfig {
         if self.issuer == OWN {
             return Err(fault("this name is the hub's own"));
         }
+        if !text::is_visible(&self.issuer) || !text::is_visible(&self.audience) {
+            return Err(fault("issuer and audience must not be empty"));
+        }
         if self.algorithms.is_empty() || self.workspaces.is_empty() {
             return Err(fault("algorithms and workspaces must not be empty"));
         }
@@ -386,7 +295,7 @@ impl IssuerConfig {
         }
         let keys = match (&self.secret, &self.public_key, &self.jwks_url) {
             (Some(secret), None, None) if shared == self.algorithms.len() => {
-                if secret.len() < 32 {
+                if secret.chars().count() < 32 {
                     return Err(fault("secret must have at least 32 characters"));
                 }
                 Keys::One(Box::new(DecodingKey::from_secret(secret.as_bytes())))
@@ -406,7 +315,12 @@ impl IssuerConfig {
                 Keys::One(Box::new(key.map_err(|error| fault(&format!("public_key: {error}")))?))
             }
             (None, None, Some(url)) => {
-                Keys::Published(Jwks::new(url.clone()).map_err(|error| fault(&format!("jwks_url: {error}")))?)
+                let of_the_web =
+                    Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "https" | "http") && url.has_host());
+                if !of_the_web {
+                    return Err(fault("jwks_url must be an address that begins with https:// or http://"));
+                }
+                Keys::Published(Jwks::new(url.clone()))
             }
             _ => return Err(fault("give exactly one of secret, public_key and jwks_url")),
         };
@@ -420,75 +334,6 @@ impl IssuerConfig {
     }
 }
 
-const COVERED: &str = "(hidden)";
-
-/// The URL without its password.
-fn cover_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    // The last @ before the path: a password may hold one that nobody escaped.
-    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    match authority.rsplit_once('@').map(|(who, host)| (who.split_once(':'), host)) {
-        Some((Some((user, _)), host)) => format!("{scheme}://{user}:{COVERED}@{host}{path}"),
-        _ => url.to_owned(),
-    }
-}
-
 fn wrong(what: impl Into<String>) -> ConfigError {
     ConfigError(what.into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(file: &str, environment: &[(&str, &str)], flags: &[Flag]) -> Result<Config> {
-        let folder = tempfile::tempdir().expect("a folder for the file");
-        let path = folder.path().join("jackfield.toml");
-        std::fs::write(&path, file).expect("the file can be written");
-        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        load(Some(&path), environment, flags)
-    }
-
-    #[test]
-    fn flags_win_over_the_environment_and_that_over_the_file() {
-        let file = "listen = '127.0.0.1:1'\nbus = 'in-process'\n[policy]\ngroup_max_members = 5\n";
-        let config = read(file, &[], &[]).unwrap();
-        assert_eq!((config.listen.port(), config.policy.group_max_members), (1, 5));
-        let environment = [("JACKFIELD_LISTEN", "127.0.0.1:2"), ("JACKFIELD_POLICY__GROUP_MAX_MEMBERS", "6")];
-        let config = read(file, &environment, &[]).unwrap();
-        assert_eq!((config.listen.port(), config.policy.group_max_members), (2, 6));
-        let config = read(file, &environment, &[("listen", Some("127.0.0.1:3".into())), ("bus", None)]).unwrap();
-        assert_eq!(config.listen.port(), 3);
-    }
-
-    #[test]
-    fn what_is_wrong_is_named() {
-        let fails = |file: &str, environment: &[(&str, &str)], word: &str| {
-            let error = read(file, environment, &[]).unwrap_err().to_string();
-            assert!(error.contains(word), "{error} does not name {word}");
-        };
-        fails("lisen = '127.0.0.1:1'", &[], "lisen");
-        fails("[http]\nport = 1", &[], "port");
-        fails("listen = 'here'", &[], "listen");
-        fails("", &[("JACKFIELD_LISEN", "127.0.0.1:1")], "lisen");
-        fails("", &[("JACKFIELD_POLICY__GROUP_MAX_MEMBERS", "many")], "group_max_members");
-        fails("", &[("JACKFIELD_POLICY__GROUP_MAX_MEMBERS", "1")], "group_max_members");
-        fails("database = 'mysql://x'", &[], "database");
-        fails("bus = 'carrier pigeon'", &[], "bus");
-        fails("[metrics]\nlisten = 'loud'", &[], "metrics.listen");
-        let issuer = "[[identity.issuers]]\nissuer = 'x'\naudience = 'a'\nworkspaces = ['*']\n";
-        fails(&format!("{issuer}algorithms = ['HS256']\nsecret = 'short'"), &[], "secret");
-        fails(&format!("{issuer}algorithms = ['RS256', 'HS256']\njwks_url = 'http://x'"), &[], "HS256");
-        fails(&format!("{issuer}algorithms = ['RS256']\npublic_key = 'x'"), &[], "public_key");
-        fails(&format!("{issuer}algorithms = ['RS256']"), &[], "exactly one");
-        assert!(read("", &[("JACKFIELD_TEST_POSTGRES", "x")], &[]).is_ok(), "the tests' own variables are not ours");
-    }
-
-    #[test]
-    fn secrets_are_covered() {
-        assert_eq!(cover_password("postgres://me:s3cret@db/x"), "postgres://me:(hidden)@db/x");
-        assert_eq!(cover_password("redis://:p@ss@host:1"), "redis://:(hidden)@host:1");
-        assert_eq!(cover_password("sqlite:/var/x.db"), "sqlite:/var/x.db");
-        assert_eq!(cover_password("in-process"), "in-process");
-    }
 }

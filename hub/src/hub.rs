@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use jackfield_domain::{users::Person, workspaces::WorkspaceStatus};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -20,13 +21,14 @@ use crate::{
     config::Config,
     graphql::{self, documents::Documents, live::Live},
     http::{self, Entrance, Gate},
-    identity::Identity,
+    identity::{self, Identity},
     jobs,
     store::{Place, Store},
 };
 
-/// How long those that were let in may take to finish when the hub goes away.
-const DRAIN_LIMIT: Duration = Duration::from_secs(10);
+/// How long the hub may take to go away in all, and how much of it letting go of the store may take.
+const STOP_LIMIT: Duration = Duration::from_secs(10);
+const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 
 /// A running hub. Dropping it stops it at once; [`Hub::stop`] stops it in order.
 pub struct Hub {
@@ -40,16 +42,30 @@ pub struct Hub {
 }
 
 impl Hub {
-    /// Starts a hub: takes the data folder, brings the store up to date, and serves.
+    /// Starts a hub: takes the data folder and the addresses, brings the store up to date, and serves.
     pub async fn start(config: Config, clock: Clock) -> Result<Hub> {
         let fault = |error: crate::config::ConfigError| Error::internal(error);
+        crate::use_ring();
+        // Whatever can fail comes before the first start, whose link is shown once and never again.
         let lock = lock(&config.data)?;
-        let place = config.place().map_err(fault)?;
+        let (place, link) = (config.place().map_err(fault)?, config.link().map_err(fault)?);
+        let issuers = config.issuers().map_err(fault)?;
+        let schema = graphql::Schema::new(config.graphql.introspection);
+        let documents = Documents::new(&config.graphql, &schema.sdl()).map_err(fault)?;
+        let listener = bind(config.listen).await?;
+        let address = listener.local_addr().map_err(Error::internal)?;
+        let private = match config.metrics_listen().map_err(fault)? {
+            None => None,
+            Some(listen) => Some(bind(listen).await?),
+        };
+        let metrics_address = private.as_ref().map(TcpListener::local_addr).transpose().map_err(Error::internal)?;
+
+        let bus = Bus::connect(&link)?;
         Store::migrate(&place).await?;
         let (store, commits) = Store::open(&place).await?;
         let core = Arc::new(Core {
             store,
-            bus: Bus::connect(&config.link().map_err(fault)?)?,
+            bus,
             clock,
             policy: config.policy.clone(),
             memory: Arc::default(),
@@ -63,11 +79,10 @@ impl Hub {
 
         let key = setup::signing_key(&core).await?;
         let code = setup::first_start(&core).await?;
-        let identity = Identity::new(core.clock.clone(), key, config.issuers().map_err(fault)?);
-        let schema = graphql::Schema::new(config.graphql.introspection);
+        let identity = Identity::new(core.clock.clone(), key, issuers);
         let gate = Arc::new(Gate {
             entrance: Entrance::new(core.clone(), identity),
-            documents: Documents::new(&config.graphql, &schema.sdl()).map_err(fault)?,
+            documents,
             live: Arc::new(Live::new(schema.clone(), core.clone(), config.sockets.max_waiting)),
             schema,
             core: core.clone(),
@@ -78,16 +93,19 @@ impl Hub {
         });
 
         tasks.spawn(jobs::run(core.clone(), gate.draining.clone(), gate.connections.clone()));
-        let listener = bind(gate.config.listen).await?;
-        let address = listener.local_addr().map_err(Error::internal)?;
         let most = gate.config.http.max_connections;
         tasks.spawn(http::serve(gate.clone(), listener, http::router(gate.clone()), most));
-        let mut metrics_address = None;
-        if let Some(listen) = gate.config.metrics_listen().map_err(fault)? {
-            let listener = bind(listen).await?;
-            metrics_address = Some(listener.local_addr().map_err(Error::internal)?);
+        if let Some(listener) = private {
             tasks.spawn(http::serve(gate.clone(), listener, http::private_router(gate.clone()), 64));
         }
+        tracing::info!(
+            %address,
+            metrics_address = metrics_address.map(tracing::field::display),
+            database = place.kind(),
+            bus = link.kind(),
+            version = env!("CARGO_PKG_VERSION"),
+            "the hub serves"
+        );
         let public = gate.config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
         let sign_in_link = code.map(|code| format!("{}/sign-in?code={code}", public.trim_end_matches('/')));
         Ok(Hub { address, metrics_address, sign_in_link, gate, _tasks: tasks, _lock: lock })
@@ -110,10 +128,14 @@ impl Hub {
     pub async fn stop(self) {
         self.gate.draining.cancel();
         self.gate.connections.close();
-        if tokio::time::timeout(DRAIN_LIMIT, self.gate.connections.wait()).await.is_err() {
+        let until = tokio::time::Instant::now() + STOP_LIMIT;
+        // Some of the time is the store's: what was finished there is better let go of in order.
+        if tokio::time::timeout_at(until - CLOSE_LIMIT, self.gate.connections.wait()).await.is_err() {
             tracing::warn!("some connections did not end in time and are cut off");
         }
-        self.gate.core.store.close().await;
+        if tokio::time::timeout_at(until, self.gate.core.store.close()).await.is_err() {
+            tracing::warn!("the store did not let go in time and is left behind");
+        }
     }
 }
 
@@ -123,11 +145,19 @@ impl Drop for Hub {
     }
 }
 
-/// Takes the data folder for this process alone.
-fn lock(data: &Path) -> Result<File> {
+/// Takes the data folder for this process alone; where it makes it, it is for nobody else's eyes either.
+pub fn lock(data: &Path) -> Result<File> {
     let fault = |what: &str, error: std::io::Error| Error::internal(format!("{what} {}: {error}", data.display()));
-    std::fs::create_dir_all(data).map_err(|error| fault("cannot make the data folder", error))?;
-    let file = File::create(data.join("lock")).map_err(|error| fault("cannot write to the data folder", error))?;
+    let mut folder = std::fs::DirBuilder::new();
+    let mut file = File::options();
+    file.create(true).append(true);
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
+        std::os::unix::fs::OpenOptionsExt::mode(&mut file, 0o600);
+    }
+    folder.recursive(true).create(data).map_err(|error| fault("cannot make the data folder", error))?;
+    let file = file.open(data.join("lock")).map_err(|error| fault("cannot write to the data folder", error))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => Err(Error::internal(format!(
@@ -156,8 +186,26 @@ fn metrics() -> PrometheusHandle {
         .clone()
 }
 
-/// Answers what `token` needs: the key that tokens are signed with, from a store that has been started before.
+/// The key that tokens are signed with, from a store that has been started before.
 pub async fn signing_key(place: &Place) -> Result<Vec<u8>> {
+    let (_, key) = started(place).await?;
+    Ok(key)
+}
+
+/// A token of the hub's own for somebody in a workspace, as `jackfield token` prints it.
+pub async fn token(place: &Place, workspace: &str, person: &Person, ttl: Duration) -> Result<String> {
+    let (store, key) = started(place).await?;
+    match store.workspace_by_slug(workspace).await? {
+        None => return Err(Error::internal(format!("there is no workspace «{workspace}»"))),
+        Some(workspace) if workspace.status == WorkspaceStatus::Suspended => {
+            return Err(Error::internal(format!("the workspace «{}» is suspended: nobody comes in", workspace.slug)));
+        }
+        Some(_) => {}
+    }
+    identity::sign(&key, person.vouched_at, workspace, person, ttl)
+}
+
+async fn started(place: &Place) -> Result<(Store, Vec<u8>)> {
     if let Place::Sqlite(path) = place
         && !path.exists()
     {
@@ -168,5 +216,5 @@ pub async fn signing_key(place: &Place) -> Result<Vec<u8>> {
     }
     let (store, _commits) = Store::open(place).await?;
     let key = store.secret(setup::SIGNING_KEY).await?;
-    key.ok_or_else(|| Error::internal("there is no key yet: start the hub once, then ask for tokens"))
+    Ok((store, key.ok_or_else(|| Error::internal("there is no key yet: start the hub once, then ask for tokens"))?))
 }

@@ -7,7 +7,7 @@ mod jwks;
 
 use std::{collections::HashMap, time::Duration};
 
-use jackfield_domain::{Timestamp, WorkspaceRole, users::Person};
+use jackfield_domain::{Timestamp, WorkspaceRole, text, users::Person};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, TokenData, Validation};
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +19,8 @@ pub use jwks::Jwks;
 pub const OWN: &str = "jackfield";
 /// A token longer than this is not looked at.
 const TOKEN_BYTES: usize = 8 * 1_024;
+/// A subject or a name has at most so many characters.
+const NAME_CHARACTERS: usize = 255;
 /// How far the clocks of other issuers may be off.
 const LEEWAY: Duration = Duration::from_secs(30);
 
@@ -53,19 +55,16 @@ pub struct Identity {
 }
 
 /// The claims that are looked at; a token may hold any others.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 struct Claims {
     iss: String,
     sub: String,
     exp: f64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    iat: Option<f64>,
     nbf: Option<f64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     workspace: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     name: Option<String>,
-    #[serde(default)]
-    roles: Vec<String>,
+    roles: Option<Vec<String>>,
     #[serde(default)]
     operator: bool,
 }
@@ -80,7 +79,8 @@ struct OwnClaims<'a> {
     exp: i64,
     workspace: &'a str,
     name: &'a str,
-    roles: [&'a str; 1],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    roles: Option<[&'a str; 1]>,
     operator: bool,
 }
 
@@ -104,9 +104,9 @@ impl Identity {
         // Read before it is verified, only to know whose key to verify it with.
         let IssuerOnly { iss } =
             jsonwebtoken::dangerous::insecure_decode_claims(token).map_err(|_| refused("the token names no issuer"))?;
-        let (claims, issuer) = if iss == OWN {
+        let (claims, issuer, leeway) = if iss == OWN {
             let key = DecodingKey::from_secret(&self.own_key);
-            (self.checked(token, &key, Algorithm::HS256, OWN, OWN, Duration::ZERO)?, None)
+            (self.checked(token, &key, Algorithm::HS256, OWN, OWN, Duration::ZERO)?, None, Duration::ZERO)
         } else {
             let issuer = self.issuers.get(&iss).ok_or_else(|| refused("the token's issuer is not trusted here"))?;
             if !issuer.algorithms.contains(&header.alg) {
@@ -119,9 +119,9 @@ impl Identity {
                     self.checked(token, &key, header.alg, &iss, &issuer.audience, LEEWAY)?
                 }
             };
-            (claims, Some(issuer))
+            (claims, Some(issuer), LEEWAY)
         };
-        Self::vouched(claims, issuer)
+        self.vouched(claims, issuer, leeway)
     }
 
     fn checked(
@@ -153,7 +153,7 @@ impl Identity {
         Ok(claims)
     }
 
-    fn vouched(claims: Claims, issuer: Option<&Issuer>) -> Result<Vouched> {
+    fn vouched(&self, claims: Claims, issuer: Option<&Issuer>, leeway: Duration) -> Result<Vouched> {
         let allowed = issuer.and_then(|issuer| issuer.workspaces.as_deref());
         let workspace = match (claims.workspace, allowed) {
             (Some(workspace), None) => workspace,
@@ -162,24 +162,39 @@ impl Identity {
             (Some(_), Some(_)) => return Err(refused("the token's issuer may not speak for that workspace")),
             (None, _) => return Err(refused("the token names no workspace")),
         };
-        let short = |text: &str| !text.is_empty() && text.len() <= 255 && !text.chars().any(char::is_control);
-        if !short(&claims.sub) {
+        // No database need be asked for what it could not even be asked for.
+        if !is_name(&workspace) {
+            return Err(refused("the token is for a workspace that is not here"));
+        }
+        if !is_name(&claims.sub) {
             return Err(refused("the token's subject must be from 1 to 255 characters"));
         }
-        let name = claims.name.filter(|name| short(name)).unwrap_or_else(|| claims.sub.clone());
-        let granted = |role: &WorkspaceRole| claims.roles.iter().any(|word| word.eq_ignore_ascii_case(role.as_str()));
+        let name = claims.name.filter(|name| is_name(name)).unwrap_or_else(|| claims.sub.clone());
+        // The list of roles begins with the highest.
+        let highest = |roles: &[String]| {
+            let granted = |role: &WorkspaceRole| roles.iter().any(|word| word.eq_ignore_ascii_case(role.as_str()));
+            WorkspaceRole::ALL.iter().copied().find(granted).unwrap_or(WorkspaceRole::Member)
+        };
+        let role = match (claims.roles, issuer) {
+            (Some(roles), _) => Some(highest(&roles)),
+            // Many issuers leave an empty list out: somebody who lost the last role must not keep it here.
+            (None, Some(_)) => Some(WorkspaceRole::Member),
+            (None, None) => None,
+        };
         Ok(Vouched {
             workspace,
             person: Person {
                 issuer: claims.iss,
                 subject: claims.sub,
                 name,
-                // The list of roles begins with the highest.
-                role: WorkspaceRole::ALL.iter().copied().find(granted).unwrap_or(WorkspaceRole::Member),
+                role,
                 // Nobody but the hub itself makes an operator.
                 is_operator: issuer.is_none() && claims.operator,
+                // A clock that is ahead must not make the tokens of the next minutes void.
+                vouched_at: claims.iat.map_or(Timestamp::default(), moment).min(self.clock.now()),
             },
-            expires_at: moment(claims.exp),
+            // As late as it would still be let in.
+            expires_at: moment(claims.exp) + leeway,
         })
     }
 
@@ -199,11 +214,16 @@ pub fn sign(key: &[u8], now: Timestamp, workspace: &str, person: &Person, ttl: D
         exp: (now + ttl).0.div_euclid(1_000),
         workspace,
         name: &person.name,
-        roles: [person.role.as_str()],
-        operator: person.is_operator,
+        roles: person.role.map(|role| [role.as_str()]),
+        operator: person.role.is_some() && person.is_operator,
     };
     jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &EncodingKey::from_secret(key))
         .map_err(Error::internal)
+}
+
+/// May this stand in a token as a name of somebody or something?
+pub fn is_name(name: &str) -> bool {
+    text::is_visible(name) && text::within("name", name, NAME_CHARACTERS).is_ok() && !name.chars().any(char::is_control)
 }
 
 fn moment(seconds: f64) -> Timestamp {

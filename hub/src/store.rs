@@ -14,15 +14,22 @@ pub mod plans;
 mod reads;
 mod receipts;
 mod secrets;
+mod setup;
 mod users;
 mod workspaces;
 mod writer;
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use jackfield_domain::events::Entry;
 use jackfield_migrations::Migrator;
-use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, SqlxError,
+    sqlx::{ConnectOptions as _, Connection, postgres::PgConnectOptions},
+};
 use sea_orm_migration::MigratorTrait;
 use tokio::sync::mpsc;
 
@@ -36,11 +43,12 @@ pub use messages::{
 };
 pub use receipts::{AdvanceReceipts, Marked, Standing};
 pub use secrets::{ConsumeSignInLink, CreateSignInLink, EnsureSecret};
+pub use setup::FirstStart;
 pub use users::ProvisionUser;
 pub use workspaces::{CreateWorkspace, UpdateWorkspace};
 pub use writer::{Change, Outgoing, Sent, Work};
 
-use crate::Result;
+use crate::{Error, Result};
 
 /// Where the truth is kept.
 #[derive(Debug, Clone)]
@@ -48,6 +56,16 @@ pub enum Place {
     Sqlite(PathBuf),
     /// The URL holds a password: it is never logged.
     Postgres(String),
+}
+
+impl Place {
+    /// What it is called.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Place::Sqlite(_) => "SQLite",
+            Place::Postgres(_) => "PostgreSQL",
+        }
+    }
 }
 
 pub struct Store {
@@ -86,6 +104,18 @@ impl Store {
         Ok(())
     }
 
+    /// Tries to reach the database; if that fails, why, in words. The pool would only say that it waited.
+    pub async fn probe(place: &Place) -> Result<(), String> {
+        match place {
+            Place::Sqlite(_) => Ok(()),
+            Place::Postgres(url) => {
+                let options: PgConnectOptions = url.parse().map_err(|error: SqlxError| error.to_string())?;
+                let connection = options.connect().await.map_err(|error| error::in_words(&error))?;
+                connection.close().await.map_err(|error| error.to_string())
+            }
+        }
+    }
+
     /// Takes every table away again; for those who leave, and for the test that proves it can be done.
     pub async fn unmigrate(place: &Place) -> Result<()> {
         let connection = connect(place, Use::Migrate).await?;
@@ -94,10 +124,13 @@ impl Store {
         Ok(())
     }
 
-    /// How many steps of the schema are still to be taken.
+    /// How many steps of the schema are still to be taken. Writes nothing.
     pub async fn pending_migrations(place: &Place) -> Result<usize> {
-        let connection = connect(place, Use::Migrate).await?;
-        let pending = Migrator::get_pending_migrations(&connection).await?.len();
+        if matches!(place, Place::Sqlite(path) if !path.exists()) {
+            return Ok(Migrator::migrations().len());
+        }
+        let connection = connect(place, Use::Look).await?;
+        let pending = Migrator::get_pending_migrations_read_only(&connection).await?.len();
         connection.close().await?;
         Ok(pending)
     }
@@ -120,11 +153,18 @@ enum Use {
     Read,
     Write,
     Migrate,
+    /// As a reader, but only once, and on whatever there is.
+    Look,
 }
 
 async fn connect(place: &Place, purpose: Use) -> Result<DatabaseConnection> {
     let options = match place {
-        Place::Sqlite(path) => sqlite_options(path, purpose),
+        Place::Sqlite(path) => {
+            if matches!(purpose, Use::Write | Use::Migrate) {
+                for_nobody_else(path).map_err(|error| Error::internal(format!("{}: {error}", path.display())))?;
+            }
+            sqlite_options(path, purpose)
+        }
         Place::Postgres(url) => {
             let mut options = ConnectOptions::new(url);
             options.max_connections(if purpose == Use::Read { 16 } else { 1 });
@@ -154,22 +194,49 @@ async fn connect(place: &Place, purpose: Use) -> Result<DatabaseConnection> {
     Ok(Database::connect(options).await?)
 }
 
-fn sqlite_options(path: &std::path::Path, purpose: Use) -> ConnectOptions {
+/// Makes the file, or takes it, so that only the hub's own user can read it: the key that signs tokens is in it. SQLite
+/// gives the files beside it the same mode.
+fn for_nobody_else(path: &Path) -> std::io::Result<()> {
+    let mut options = std::fs::File::options();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path)?;
+    #[cfg(unix)]
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    drop(file);
+    Ok(())
+}
+
+fn sqlite_options(path: &Path, purpose: Use) -> ConnectOptions {
     // One writer, because SQLite has one; a few readers, because WAL lets them read beside it.
-    let mode = if purpose == Use::Read { "ro" } else { "rwc" };
-    let mut options = ConnectOptions::new(format!("sqlite://{}?mode={mode}", path.display()));
+    let reads = matches!(purpose, Use::Read | Use::Look);
+    let mode = if reads { "ro" } else { "rwc" };
+    let mut options = ConnectOptions::new(format!("sqlite:file?mode={mode}"));
     options.max_connections(if purpose == Use::Read { 4 } else { 1 });
+    let path = path.to_owned();
     options.map_sqlx_sqlite_opts(move |options| {
+        // Not in the URL, where some characters of a path mean something else.
         let options = options
+            .filename(&path)
             .statement_cache_capacity(STATEMENTS)
             .busy_timeout(Duration::from_secs(5))
             .pragma("cache_size", "-16000")
             .foreign_keys(true);
         match purpose {
             Use::Read => options.pragma("query_only", "ON"),
+            // Where nobody writes, a mere look must not leave files of the log behind, perhaps of another user.
+            Use::Look => options.pragma("query_only", "ON").immutable(!beside(&path, "-wal").exists()),
             // FULL: a message that was acknowledged survives a power cut, not only a crash.
             Use::Write | Use::Migrate => options.pragma("journal_mode", "WAL").pragma("synchronous", "FULL"),
         }
     });
     options
+}
+
+/// The path of a file that SQLite keeps beside its database.
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut path = path.as_os_str().to_owned();
+    path.push(ending);
+    path.into()
 }

@@ -48,6 +48,7 @@ enum Users {
     Name,
     Role,
     IsOperator,
+    VouchedAt,
     CreatedAt,
 }
 
@@ -137,6 +138,7 @@ enum SignInLinks {
     CodeHash,
     UserId,
     ExpiresAt,
+    UsedBy,
 }
 
 #[async_trait::async_trait]
@@ -188,6 +190,7 @@ impl MigrationTrait for Migration {
                     .col(text(Users::Name))
                     .col(text(Users::Role))
                     .col(boolean(Users::IsOperator))
+                    .col(big_integer(Users::VouchedAt))
                     .col(big_integer(Users::CreatedAt))
                     .foreign_key(
                         ForeignKey::create()
@@ -383,6 +386,7 @@ impl MigrationTrait for Migration {
                     .col(binary(SignInLinks::CodeHash).primary_key())
                     .col(uuid(SignInLinks::UserId))
                     .col(big_integer(SignInLinks::ExpiresAt))
+                    .col(uuid_null(SignInLinks::UsedBy))
                     .foreign_key(
                         ForeignKey::create().from(SignInLinks::Table, SignInLinks::UserId).to(Users::Table, Users::Id),
                     )

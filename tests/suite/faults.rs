@@ -101,6 +101,59 @@ stories! {
         until_the_bus_carries(&ann, &bob, &tea).await;
     }
 
+    /// F: L-06
+    async fn a_hub_whose_database_is_silent_goes_away_in_time_all_the_same(backend) {
+        if backend == Backend::Embedded {
+            // A file cannot fall silent.
+            return;
+        }
+        let (world, proxy) = behind_a_proxy(backend).await;
+        let ann = world.person("ann").await;
+        let tea = ann.group("Tea", &[]).await;
+        proxy.silence();
+        let query = "mutation($c: ID!) { messageSend(input: { conversationId: $c, body: \"x\" }) { message { id } } }";
+        assert_eq!(ann.fault(query, json!({ "c": tea })).await, "UNAVAILABLE");
+        let mut world = world;
+        let began = Instant::now();
+        within("the end of the hub", world.stop(0)).await;
+        assert!(began.elapsed().as_secs() < 11, "{:?}", began.elapsed());
+        proxy.mend();
+    }
+
+    /// F: M-02, L-06
+    async fn a_write_that_the_store_refuses_does_not_spoil_its_neighbours(backend) {
+        let world = World::new(backend).await;
+        let ann = world.person("ann").await;
+        let tea = ann.group("Tea", &[]).await;
+        let start = ann.cursor().await;
+        ann.say(&tea, "first").await;
+        db_refuse(&world, backend, "poison").await;
+
+        // So many at once that the writer takes many of them together.
+        let send = "mutation($input: MessageSendInput!) { messageSend(input: $input) { message { id } errors { code } } }";
+        let outcomes = join_all((0..64).map(|number| {
+            let body = if number % 8 == 5 { "poison".to_owned() } else { format!("tea {number}") };
+            let input = json!({ "conversationId": tea, "body": body, "clientMessageId": format!("k-{number}") });
+            let ann = &ann;
+            async move { (number, ann.answer(send, json!({ "input": input })).await) }
+        })).await;
+        for (number, answer) in outcomes {
+            if number % 8 == 5 {
+                assert_eq!(answer["errors"][0]["extensions"]["code"], json!("INTERNAL"), "{number}: {answer}");
+                assert!(!answer.to_string().contains("refused by the test"), "{answer}");
+            } else {
+                assert_eq!(answer["data"]["messageSend"]["errors"], json!([]), "{number}: {answer}");
+            }
+        }
+        ann.say(&tea, "last").await;
+        let history = ann.history(&tea).await;
+        assert_eq!(history.len(), 56 + 2);
+        assert!(!history.contains(&"poison".to_owned()));
+        let mut socket = ann.socket().await;
+        let events = socket.follow("e", json!({ "after": start })).await;
+        assert_eq!(bodies(&events), history, "the log tells the same, without a gap");
+    }
+
     /// F: L-06, M-02
     async fn a_hub_that_is_killed_while_it_sends_loses_and_doubles_nothing(backend) {
         let folder = tempfile::tempdir().expect("a folder");

@@ -12,10 +12,11 @@ use jsonwebtoken::{
     jwk::{Jwk, JwkSet},
 };
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use crate::{
     stories,
-    support::{Person, Setup, World, world::SECRET},
+    support::{Backend, Person, Setup, World, backends, process::Process, within, world::SECRET},
 };
 
 const ME: &str = "{ viewer { user { name role } workspace { slug } isOperator } }";
@@ -83,7 +84,10 @@ fn issuer(name: &str, algorithms: Vec<Algorithm>) -> IssuerConfig {
 }
 
 fn signed(world: &World, issuer: &str, key: &Keys, kid: Option<&str>) -> String {
-    let now = world.clock.now().0 / 1_000;
+    signed_at(world.clock.now().0 / 1_000, issuer, key, kid)
+}
+
+fn signed_at(now: i64, issuer: &str, key: &Keys, kid: Option<&str>) -> String {
     let claims = json!({ "iss": issuer, "aud": ["jackfield", "other"], "sub": "ann", "exp": now + 3_600 });
     let header = Header { kid: kid.map(str::to_owned), ..Header::new(key.algorithm) };
     jsonwebtoken::encode(&header, &claims, &key.signs).expect("a token")
@@ -111,6 +115,27 @@ async fn serve(answer: Arc<Mutex<Option<String>>>) -> (String, Arc<Mutex<usize>>
     let url = format!("http://{}/keys", listener.local_addr().expect("an address"));
     tokio::spawn(async move { axum::serve(listener, router).await });
     (url, asked)
+}
+
+/// The same, but it answers only while it is not held; and how often it was asked.
+async fn serve_when_let(answer: String) -> (String, Arc<watch::Sender<usize>>, Arc<watch::Sender<bool>>) {
+    let (asked, held) = (Arc::new(watch::Sender::new(0)), Arc::new(watch::Sender::new(false)));
+    let (count, let_go) = (asked.clone(), held.clone());
+    let router = Router::new().route(
+        "/keys",
+        get(move || {
+            count.send_modify(|count| *count += 1);
+            let (mut held, answer) = (let_go.subscribe(), answer.clone());
+            async move {
+                let _ = held.wait_for(|held| !held).await;
+                answer
+            }
+        }),
+    );
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}/keys", listener.local_addr().expect("an address"));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    (url, asked, held)
 }
 
 stories! {
@@ -161,11 +186,99 @@ stories! {
             ("without a subject", world.token("ann", json!({ "sub": null }))),
             ("with an empty subject", world.token("ann", json!({ "sub": "" }))),
             ("for a workspace that is not there", world.token("ann", json!({ "workspace": "nowhere" }))),
+            ("for a workspace that there cannot be", world.token("ann", json!({ "workspace": "a\u{0}b" }))),
+            ("with a subject that there cannot be", world.token("a\u{0}b", json!({}))),
+            ("with a subject that nobody sees", world.token("\u{200b}", json!({}))),
+            ("with too long a subject", world.token(&"é".repeat(256), json!({}))),
             ("for no workspace", world.token("ann", json!({ "workspace": null }))),
         ] {
             assert_eq!(as_whom(&world, &token).await, Err(401), "{what}");
         }
         assert!(as_whom(&world, &world.token("ann", json!({ "exp": now - 29 }))).await.is_ok(), "clocks may differ a little");
+        assert!(as_whom(&world, &world.token(&"é".repeat(255), json!({ "name": "a\u{0}b" }))).await.is_ok());
+    }
+
+    /// F: A-01
+    async fn a_socket_is_open_for_as_long_as_its_token_is_let_in(backend) {
+        let world = World::new(backend).await;
+        let now = world.clock.now().0 / 1_000;
+        let late = world.token("ann", json!({ "exp": now - 10 }));
+        let mut socket = Person::enter(&world, "ann", &late).await.socket().await;
+        socket.say(json!({ "type": "ping" })).await;
+        assert_eq!(socket.hear().await, json!({ "type": "pong" }));
+        world.clock.advance(Duration::from_secs(20));
+        assert_eq!(socket.closed().await.0, 4403);
+        assert_eq!(as_whom(&world, &late).await, Err(401));
+    }
+
+    /// F: A-01
+    async fn an_older_token_brings_no_older_role_back(backend) {
+        let world = World::new(backend).await;
+        let now = world.clock.now().0 / 1_000;
+        let made = |ago: i64, role: &str| world.token("ann", json!({ "iat": now - ago, "roles": [role], "name": role }));
+        let role = async |token: &str| as_whom(&world, token).await.expect("let in")["user"].clone();
+        let (owner, member, admin) = (json!({ "name": "owner", "role": "OWNER" }), json!({ "name": "member", "role": "MEMBER" }), json!({ "name": "admin", "role": "ADMIN" }));
+        let old = made(600, "owner");
+        assert_eq!(role(&old).await, owner);
+        assert_eq!(role(&made(300, "member")).await, member);
+        world.clock.advance(Duration::from_secs(2));
+        assert_eq!(role(&old).await, member, "it is good, but what it says is past");
+        assert_eq!(role(&made(0, "admin")).await, admin, "a newer one is heard");
+        world.clock.advance(Duration::from_secs(2));
+        assert_eq!(role(&made(300, "member")).await, admin);
+        assert_eq!(role(&made(-3_600, "member")).await, member, "a clock that is ahead");
+        assert_eq!(role(&world.token("ann", json!({ "iat": now + 4, "roles": ["admin"], "name": "admin" }))).await, admin, "does not make the next ones void");
+    }
+
+    /// F: A-01
+    async fn the_program_trusts_keys_that_are_published(backend) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let keys = keys();
+        let list = |keys: &[&Keys]| Some(serde_json::to_string(&JwkSet { keys: keys.iter().map(|key| published(key, &format!("{:?}", key.algorithm))).collect() }).expect("JSON"));
+        let answer = Arc::new(Mutex::new(list(&[&keys[0], &keys[1], &keys[2]])));
+        let (url, _) = serve(answer.clone()).await;
+        let issuers = format!("[{{ issuer = 'published', audience = 'jackfield', algorithms = ['RS256', 'ES256', 'EdDSA'], workspaces = ['default'], jwks_url = '{url}' }}]");
+        let flags = match backend {
+            Backend::Embedded => Vec::new(),
+            Backend::Cluster => vec!["--database".to_owned(), backends::postgres(&backends::fresh_database().await)],
+        };
+        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+        let hub = Process::start(folder.path(), &flags, &[("JACKFIELD_IDENTITY__ISSUERS", issuers)]).await;
+        let now = jackfield::clock::Clock::system().now().0 / 1_000;
+        for key in &keys {
+            let token = signed_at(now, "published", key, Some(&format!("{:?}", key.algorithm)));
+            let ann = Person::at_url(&hub.url, "ann", &token).await;
+            assert_eq!(ann.ask(ME, json!({})).await["viewer"]["user"]["role"], json!("MEMBER"));
+        }
+        assert!(hub.terminate().await);
+    }
+
+    /// F: A-01
+    async fn nobody_waits_for_a_key_that_somebody_else_asks_for(backend) {
+        let [rsa, ec, _] = keys();
+        let (url, asked, held) = serve_when_let(serde_json::to_string(&JwkSet { keys: vec![published(&rsa, "one")] }).expect("JSON")).await;
+        let world = Setup::new(backend).config(move |config| {
+            let algorithms = vec![Algorithm::RS256, Algorithm::ES256];
+            config.identity.issuers.push(IssuerConfig { jwks_url: Some(url.clone()), ..issuer("published", algorithms) });
+        }).start().await;
+        let (good, forged) = (signed(&world, "published", &rsa, Some("one")), signed(&world, "published", &ec, Some("two")));
+        assert!(as_whom(&world, &good).await.is_ok());
+
+        held.send_replace(true);
+        world.clock.advance(Duration::from_secs(11));
+        let world = Arc::new(world);
+        let forger = tokio::spawn({
+            let (world, forged) = (world.clone(), forged.clone());
+            async move { as_whom(&world, &forged).await }
+        });
+        let mut count = asked.subscribe();
+        within("a question to the issuer", count.wait_for(|count| *count == 2)).await.expect("it is asked");
+        assert!(as_whom(&world, &good).await.is_ok(), "the issuer is still being asked for the other one");
+        assert!(!forger.is_finished());
+        world.clock.advance(Duration::from_mins(11));
+        assert!(as_whom(&world, &signed(&world, "published", &rsa, Some("one"))).await.is_ok(), "also with keys that are not quite fresh");
+        held.send_replace(false);
+        assert_eq!(within("an answer to the forger", forger).await.expect("an answer"), Err(401));
     }
 
     /// F

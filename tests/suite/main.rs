@@ -18,6 +18,7 @@ mod property;
 mod receipts;
 mod signals;
 mod sockets;
+mod starting;
 mod storage;
 mod topology;
 mod transport;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         receipts::stories(),
         signals::stories(),
         sockets::stories(),
+        starting::stories(),
         storage::stories(),
         topology::stories(),
         transport::stories(),

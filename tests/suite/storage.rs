@@ -1,6 +1,14 @@
 //! What stands behind the API: that the schema can be made and unmade, and that the hot queries stay cheap.
 
-use jackfield::store::{Place, Store};
+use std::time::Duration;
+
+use jackfield::store::{ConsumeSignInLink, CreateSignInLink, CreateWorkspace, FirstStart, Place, ProvisionUser, Store};
+use jackfield_domain::{
+    Timestamp, UserId, WorkspaceId, WorkspaceRole,
+    users::Person,
+    workspaces::{CheckedWorkspace, WorkspaceDraft},
+};
+use uuid::Uuid;
 
 use crate::{
     stories,
@@ -14,7 +22,68 @@ async fn db_place(backend: Backend, folder: &tempfile::TempDir) -> Place {
     }
 }
 
+/// What a first start makes, with a link for `user`.
+fn first_start(user: UserId, link_for: UserId) -> FirstStart {
+    let (id, at) = (WorkspaceId(Uuid::now_v7()), Timestamp(1_800_000_000_000));
+    let draft = WorkspaceDraft { slug: "default".to_owned(), name: "Default".to_owned() };
+    let workspace = CheckedWorkspace::check(&draft).expect("a good one");
+    let person = Person {
+        issuer: "jackfield".to_owned(),
+        subject: "owner".to_owned(),
+        name: "Owner".to_owned(),
+        role: Some(WorkspaceRole::Owner),
+        is_operator: true,
+        vouched_at: at,
+    };
+    FirstStart {
+        workspace: CreateWorkspace { id, at, workspace, by: None },
+        owner: ProvisionUser { id: user, workspace: id, at, person },
+        link: CreateSignInLink { code_hash: [7; 32], user: link_for, expires_at: at + Duration::from_secs(60) },
+    }
+}
+
 stories! {
+    /// F: L-06
+    async fn a_first_start_is_made_whole_or_not_at_all(backend) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = db_place(backend, &folder).await;
+        Store::migrate(&place).await.expect("up");
+        let (store, _commits) = Store::open(&place).await.expect("a store");
+        let owner = UserId(Uuid::now_v7());
+        let broken = first_start(owner, UserId(Uuid::now_v7()));
+        assert!(store.change(broken).await.is_err(), "a link for nobody");
+        assert!(store.is_empty().await.expect("an answer"), "and nothing of the rest is left");
+        assert!(store.change(first_start(owner, owner)).await.expect("a first start"));
+        assert!(!store.change(first_start(owner, owner)).await.expect("an answer"), "there is one already");
+    }
+
+    /// F: L-06
+    async fn a_link_is_used_once_however_often_that_one_use_is_tried(backend) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = db_place(backend, &folder).await;
+        Store::migrate(&place).await.expect("up");
+        let (store, _commits) = Store::open(&place).await.expect("a store");
+        let owner = UserId(Uuid::now_v7());
+        let first = first_start(owner, owner);
+        let at = first.workspace.at;
+        store.change(first).await.expect("a first start");
+        // A commit whose outcome is unknown is tried again with the same words.
+        for _ in 0..2 {
+            let link = CreateSignInLink { code_hash: [8; 32], user: owner, expires_at: at + Duration::from_secs(60) };
+            store.change(link).await.expect("the same again");
+        }
+        let using = async |id: u128, code: u8, at: Timestamp| {
+            let used = store.change(ConsumeSignInLink { id: Uuid::from_u128(id), code_hash: [code; 32], at }).await;
+            used.expect("an answer").map(|(user, subject)| (user.id, subject))
+        };
+        for _ in 0..2 {
+            assert_eq!(using(1, 8, at).await, Some((owner, "owner".to_owned())));
+        }
+        assert_eq!(using(2, 8, at).await, None, "somebody else comes too late");
+        assert_eq!(using(3, 7, at + Duration::from_secs(60)).await, None, "that one is too old");
+        assert_eq!(using(4, 9, at).await, None, "that one never was");
+    }
+
     /// F: L-06
     async fn the_schema_can_be_made_and_unmade_and_made_again(backend) {
         let folder = tempfile::tempdir().expect("a folder");

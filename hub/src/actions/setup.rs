@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::Core;
 use crate::{
     Error, Result,
-    store::{ConsumeSignInLink, CreateSignInLink, CreateWorkspace, EnsureSecret, ProvisionUser},
+    store::{ConsumeSignInLink, CreateSignInLink, CreateWorkspace, EnsureSecret, FirstStart, ProvisionUser},
 };
 
 /// How long the link of the first start is good.
@@ -46,37 +46,43 @@ pub async fn first_start(core: &Arc<Core>) -> Result<Option<String>> {
     let draft = WorkspaceDraft { slug: FIRST_WORKSPACE.to_owned(), name: "Default".to_owned() };
     let workspace = CheckedWorkspace::check(&draft)?;
     let id = WorkspaceId(core.clock.new_id());
-    match core.store.change(CreateWorkspace { id, at, workspace, by: None }).await {
-        // Another node was faster: the link is its to print.
-        Err(Error::Rejected(_)) => return Ok(None),
-        other => drop(other?),
-    }
     let person = Person {
         issuer: OWN_ISSUER.to_owned(),
         subject: "owner".to_owned(),
         name: "Owner".to_owned(),
-        role: WorkspaceRole::Owner,
+        role: Some(WorkspaceRole::Owner),
         is_operator: true,
+        vouched_at: at,
     };
     let owner = UserId(core.clock.new_id());
-    let owner = core.store.change(ProvisionUser { id: owner, workspace: id, at, person }).await?;
     let code: String = random_bytes()?.iter().map(|byte| format!("{byte:02x}")).collect();
-    let link = CreateSignInLink { code_hash: hash(&code), user: owner.id, expires_at: at + LINK_TTL };
-    core.store.change(link).await?;
-    Ok(Some(code))
+    let first = FirstStart {
+        workspace: CreateWorkspace { id, at, workspace, by: None },
+        owner: ProvisionUser { id: owner, workspace: id, at, person },
+        link: CreateSignInLink { code_hash: hash(&code), user: owner, expires_at: at + LINK_TTL },
+    };
+    match core.store.change(first).await {
+        Ok(made) => Ok(made.then_some(code)),
+        // Another node was faster: the link is its to print.
+        Err(Error::Rejected(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Uses a link up: answers the person it signs in and the slug of their workspace.
 pub async fn follow_link(core: &Core, code: &str) -> Result<Option<(Person, String)>> {
-    let found = core.store.change(ConsumeSignInLink { code_hash: hash(code), at: core.clock.now() }).await?;
+    let (id, at) = (core.clock.new_id(), core.clock.now());
+    let found = core.store.change(ConsumeSignInLink { id, code_hash: hash(code), at }).await?;
     let Some((user, subject)) = found else { return Ok(None) };
     let Some(workspace) = core.store.workspace(user.workspace).await? else { return Ok(None) };
     let person = Person {
         issuer: OWN_ISSUER.to_owned(),
         subject,
         name: user.name,
-        role: user.role,
-        is_operator: user.is_operator,
+        // Signing in says who somebody is. What they are may change while they are signed in.
+        role: None,
+        is_operator: false,
+        vouched_at: at,
     };
     Ok(Some((person, workspace.slug)))
 }

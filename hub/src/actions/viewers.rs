@@ -16,8 +16,7 @@ pub async fn enter(core: &Arc<Core>, workspace: &str, person: Person) -> Result<
         return Err(Error::Unauthenticated("the workspace is suspended".to_owned()));
     }
     let known = core.store.user_by_subject(workspace.id, &person.issuer, &person.subject).await?;
-    let as_vouched = known
-        .filter(|user| user.name == person.name && user.role == person.role && user.is_operator == person.is_operator);
+    let as_vouched = known.filter(|user| user.vouched_for(&person) == *user);
     let user = if let Some(user) = as_vouched {
         user
     } else {

@@ -1,32 +1,39 @@
-//! Looks at everything the hub stands on, and says in words what is wrong.
+//! Looks at everything the hub stands on, and says in words what is wrong and what to do about it. Writes nothing.
 
-use std::time::Duration;
+use std::{net::SocketAddr, path::Path, time::Duration};
 
+use rustix::fs::{Access, access};
+
+use super::say_line;
 use crate::{
-    bus::Bus,
-    config::Config,
+    bus::{Bus, Link},
+    config::{Config, cover},
+    identity::Keys,
     store::{Place, Store},
 };
 
 const LIMIT: Duration = Duration::from_secs(5);
 
+type Finding = Result<String, String>;
+
 /// One finding a line; fails if any of them is bad. The configuration itself was read before we came here.
 pub async fn examine(config: &Config) -> Result<(), String> {
     let mut sick = 0;
-    let mut found = |what: &str, finding: Result<String, String>| match finding {
-        Ok(words) => println!("ok    {what}: {words}"),
+    let mut found = |what: &str, finding: Finding| match finding {
+        Ok(words) => say_line(&format!("ok    {what}: {words}")),
         Err(words) => {
             sick += 1;
-            println!("wrong {what}: {words}");
+            say_line(&format!("wrong {what}: {words}"));
         }
     };
     found("configuration", Ok("every key is known and within its bounds".to_owned()));
-    found("data folder", folder(config));
+    let hub_runs = is_locked(&config.data);
+    found("data folder", folder(&config.data, hub_runs));
     found("database", database(config).await);
     found("bus", bus(config).await);
-    found("address", address(&config.listen.to_string()).await);
+    found("address", address(config.listen, "/health", "\"status\":\"ok\"", hub_runs).await);
     if let Ok(Some(listen)) = config.metrics_listen() {
-        found("metrics address", address(&listen.to_string()).await);
+        found("metrics address", address(listen, "/metrics", "jackfield_", hub_runs).await);
     }
     found(
         "trusted documents",
@@ -35,9 +42,18 @@ pub async fn examine(config: &Config) -> Result<(), String> {
             Some(documents) => format!("{} documents, and no others", documents.len()),
         }),
     );
-    for issuer in &config.identity.issuers {
-        if let Some(url) = &issuer.jwks_url {
-            found(&format!("keys of {}", issuer.issuer), keys(url).await);
+    let issuers = config.issuers().map_err(|error| error.to_string())?;
+    for (issuer, configured) in issuers.iter().zip(&config.identity.issuers) {
+        if let (Keys::Published(jwks), Some(url)) = (&issuer.keys, &configured.jwks_url) {
+            let url = cover(url);
+            let keys = match jwks.count().await {
+                Ok(0) => Err(format!("at {url} there is no key of a kind that is known here")),
+                Ok(count) => Ok(format!("{count} at {url}")),
+                Err(error) => {
+                    Err(format!("{url} gives none: {error}; correct jwks_url, or ask whoever runs the issuer"))
+                }
+            };
+            found(&format!("keys of {}", issuer.name), keys);
         }
     }
     match sick {
@@ -47,67 +63,105 @@ pub async fn examine(config: &Config) -> Result<(), String> {
     }
 }
 
-fn folder(config: &Config) -> Result<String, String> {
-    let path = config.data.display();
-    std::fs::create_dir_all(&config.data).map_err(|error| format!("{path} cannot be made: {error}"))?;
-    let probe = config.data.join("doctor");
-    std::fs::write(&probe, b"").map_err(|error| format!("{path} cannot be written to: {error}"))?;
-    std::fs::remove_file(&probe).map_err(|error| format!("{path} cannot be tidied: {error}"))?;
-    let lock = std::fs::File::create(config.data.join("lock")).map_err(|error| format!("{path}: {error}"))?;
-    match lock.try_lock() {
-        Ok(()) => Ok(format!("{path} can be written to, and no hub runs on it")),
-        Err(std::fs::TryLockError::WouldBlock) => Ok(format!("{path} can be written to, and a hub runs on it")),
-        Err(std::fs::TryLockError::Error(error)) => Err(format!("{path} cannot be locked: {error}")),
-    }
+/// Does a hub run on this folder?
+fn is_locked(data: &Path) -> bool {
+    let lock = std::fs::File::open(data.join("lock"));
+    lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(std::fs::TryLockError::WouldBlock)))
 }
 
-async fn database(config: &Config) -> Result<String, String> {
+fn folder(data: &Path, hub_runs: bool) -> Finding {
+    let shown = data.display();
+    if !data.exists() {
+        // Relative paths end in the empty one, which is where we are.
+        let above = data.ancestors().skip(1).map(|above| if above == Path::new("") { Path::new(".") } else { above });
+        let above = above.into_iter().find(|above| above.exists()).unwrap_or(Path::new("/"));
+        writable(above).map_err(|why| format!("{shown} cannot be made: {why}"))?;
+        return Ok(format!("{shown} will be made at the first start"));
+    }
+    writable(data)?;
+    Ok(format!("{shown} can be written to, and {} hub runs on it", if hub_runs { "a" } else { "no" }))
+}
+
+/// Can files be made in this folder, by whoever asks?
+fn writable(folder: &Path) -> Result<(), String> {
+    let shown = folder.display();
+    if !folder.is_dir() {
+        return Err(format!("{shown} is no folder"));
+    }
+    access(folder, Access::WRITE_OK | Access::EXEC_OK)
+        .map_err(|error| format!("{shown} cannot be written to ({error}): run as its owner, or choose another one"))
+}
+
+async fn database(config: &Config) -> Finding {
     let place = config.place().map_err(|error| error.to_string())?;
-    let kind = match &place {
-        Place::Sqlite(path) if !path.exists() => {
-            return Ok(format!("SQLite; {} will be made at the first start", path.display()));
+    if let Place::Sqlite(path) = &place {
+        let shown = path.display();
+        if !path.exists() {
+            let above = path.parent().filter(|above| *above != Path::new("")).unwrap_or(Path::new("."));
+            // The data folder is made by the hub; any other one is not.
+            if above == config.data {
+                return Ok(format!("SQLite; {shown} will be made at the first start"));
+            }
+            if !above.exists() {
+                return Err(format!(
+                    "SQLite: {shown} lies in a folder that is not there: make it, or choose another one"
+                ));
+            }
+            writable(above)?;
+            return Ok(format!("SQLite; {shown} will be made at the first start"));
         }
-        Place::Sqlite(_) => "SQLite",
-        Place::Postgres(_) => "PostgreSQL",
-    };
-    match tokio::time::timeout(LIMIT, Store::pending_migrations(&place)).await {
-        Err(_) => Err(format!("{kind} does not answer within {} seconds", LIMIT.as_secs())),
-        Ok(Err(error)) => Err(format!("{kind} cannot be used: {error}")),
-        Ok(Ok(0)) => Ok(format!("{kind} answers and is up to date")),
-        Ok(Ok(pending)) => Ok(format!("{kind} answers; {pending} steps of the schema will be taken at the next start")),
+        if path.is_dir() {
+            return Err(format!("SQLite: {shown} is a folder: name a file in it"));
+        }
+        access(path, Access::READ_OK | Access::WRITE_OK)
+            .map_err(|error| format!("SQLite: {shown} cannot be read and written ({error}): run as its owner"))?;
+    }
+    let kind = place.kind();
+    let silent = |_| format!("{kind} does not answer within {} seconds: is its address right?", LIMIT.as_secs());
+    let reached = tokio::time::timeout(LIMIT, Store::probe(&place)).await.map_err(silent)?;
+    reached.map_err(|why| format!("{kind} cannot be reached: {why}"))?;
+    match tokio::time::timeout(LIMIT, Store::pending_migrations(&place)).await.map_err(silent)? {
+        Err(error) => Err(format!("{kind} cannot be used: {error}")),
+        Ok(0) => Ok(format!("{kind} answers and is up to date")),
+        Ok(pending) => Ok(format!("{kind} answers; {pending} steps of the schema will be taken at the next start")),
     }
 }
 
-async fn bus(config: &Config) -> Result<String, String> {
+async fn bus(config: &Config) -> Finding {
     let link = config.link().map_err(|error| error.to_string())?;
-    let bus = Bus::connect(&link).map_err(|error| error.to_string())?;
-    match tokio::time::timeout(LIMIT, bus.ping()).await {
+    match tokio::time::timeout(LIMIT, Bus::probe(&link)).await {
         Ok(Ok(())) => Ok(match link {
-            crate::bus::Link::InProcess => "in process; this hub is the only node".to_owned(),
-            crate::bus::Link::Redis(_) => "Redis answers".to_owned(),
+            Link::InProcess => "in process; this hub is the only node".to_owned(),
+            Link::Redis(_) => "Redis answers".to_owned(),
         }),
-        Ok(Err(error)) => Err(format!("Redis cannot be used: {error}")),
-        Err(_) => Err(format!("Redis does not answer within {} seconds", LIMIT.as_secs())),
+        Ok(Err(why)) => Err(format!("Redis cannot be used: {why}")),
+        Err(_) => Err(format!("Redis does not answer within {} seconds: is its address right?", LIMIT.as_secs())),
     }
 }
 
-async fn address(listen: &str) -> Result<String, String> {
+/// Free, or taken by the hub of this data folder: whoever else holds it would keep the hub from starting.
+async fn address(listen: SocketAddr, page: &str, mark: &str, hub_runs: bool) -> Finding {
     match tokio::net::TcpListener::bind(listen).await {
         Ok(_) => Ok(format!("{listen} is free")),
         Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
-            Ok(format!("{listen} is taken: by a running hub, or else choose another one"))
+            if hub_runs && answers(listen, page, mark).await {
+                return Ok(format!("the hub that runs listens on {listen}"));
+            }
+            Err(format!("{listen} is taken by another program: stop it, or choose another address"))
         }
-        Err(error) => Err(format!("{listen} cannot be listened on: {error}")),
+        Err(error) => Err(format!("{listen} cannot be listened on: {error}: choose an address of this machine")),
     }
 }
 
-async fn keys(url: &str) -> Result<String, String> {
-    let client = reqwest::Client::builder().timeout(LIMIT).build().map_err(|error| error.to_string())?;
-    let answer = client.get(url).send().await.map_err(|error| format!("{url} cannot be fetched: {error}"))?;
-    let answer = answer.error_for_status().map_err(|error| error.to_string())?;
-    let text = answer.text().await.map_err(|error| error.to_string())?;
-    match serde_json::from_str::<serde_json::Value>(&text).ok().and_then(|list| list["keys"].as_array().map(Vec::len)) {
-        Some(count) => Ok(format!("{count} keys at {url}")),
-        None => Err(format!("{url} is no list of keys")),
+async fn answers(listen: SocketAddr, page: &str, mark: &str) -> bool {
+    // What listens on every address is asked at the nearest one.
+    let mut near = listen;
+    if near.ip().is_unspecified() {
+        near.set_ip(if near.is_ipv4() { [127, 0, 0, 1].into() } else { std::net::Ipv6Addr::LOCALHOST.into() });
     }
+    let client =
+        reqwest::Client::builder().timeout(LIMIT).redirect(reqwest::redirect::Policy::none()).no_proxy().build();
+    let Ok(client) = client else { return false };
+    let Ok(answer) = client.get(format!("http://{near}{page}")).send().await else { return false };
+    answer.status().is_success() && answer.text().await.is_ok_and(|text| text.contains(mark))
 }

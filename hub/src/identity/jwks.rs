@@ -1,14 +1,19 @@
 //! Keys that an issuer publishes: fetched when they are needed, kept for a while, fetched again when an unknown one is
 //! named, which is how issuers change their keys.
+//!
+//! Whoever names a key that is known never waits for a fetch that somebody else asked for: an issuer that is slow, and a
+//! forger who names keys that are not there, hold up nobody else.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, OnceLock},
+    time::Duration,
+};
 
 use jackfield_domain::Timestamp;
 use jsonwebtoken::{
     Algorithm, DecodingKey,
     jwk::{Jwk, JwkSet, PublicKeyUse},
 };
-use tokio::sync::Mutex;
 
 use super::refused;
 use crate::{Error, Result, clock::Clock};
@@ -22,11 +27,17 @@ const PAUSE: Duration = Duration::from_secs(10);
 const FETCH_LIMIT: Duration = Duration::from_secs(5);
 const SIZE_LIMIT: usize = 256 * 1_024;
 
-pub struct Jwks {
+#[derive(Clone)]
+pub struct Jwks(Arc<Published>);
+
+struct Published {
     url: String,
-    http: reqwest::Client,
-    /// Held while fetching: who comes meanwhile waits and finds what was fetched.
+    /// Made when it is first needed: reading a configuration opens nothing.
+    http: OnceLock<reqwest::Client>,
+    /// Held for as long as it takes to look, and never while anything is awaited.
     cached: Mutex<Cached>,
+    /// Held while fetching: who needs what is being fetched waits for it.
+    fetching: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
@@ -35,51 +46,105 @@ struct Cached {
     asked_at: Option<Timestamp>,
 }
 
+/// What is known of a key.
+struct Found {
+    key: Option<Jwk>,
+    /// Of the list; none if there never was one.
+    age: Option<Duration>,
+}
+
 impl Jwks {
-    pub fn new(url: String) -> Result<Self> {
-        let http = reqwest::Client::builder()
-            .timeout(FETCH_LIMIT)
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .map_err(Error::internal)?;
-        Ok(Jwks { url, http, cached: Mutex::default() })
+    pub fn new(url: String) -> Self {
+        let (http, cached, fetching) = (OnceLock::new(), Mutex::default(), tokio::sync::Mutex::default());
+        Jwks(Arc::new(Published { url, http, cached, fetching }))
     }
 
     /// The key that a token names, or the only one there is.
     pub async fn key(&self, clock: &Clock, kid: Option<&str>, algorithm: Algorithm) -> Result<DecodingKey> {
-        let mut cached = self.cached.lock().await;
-        let now = clock.now();
-        let age = cached.keys.as_ref().map(|(_, fetched_at)| now.since(*fetched_at));
-        let found = cached.keys.as_ref().and_then(|(keys, _)| pick(keys, kid, algorithm));
-        if let (Some(key), Some(age)) = (&found, age)
-            && age < FRESH
-        {
-            return decoding(key);
-        }
-        let may_ask = cached.asked_at.is_none_or(|asked_at| now.since(asked_at) >= PAUSE);
-        if may_ask {
-            cached.asked_at = Some(now);
-            match self.fetch().await {
-                Ok(keys) => {
-                    let found = pick(&keys, kid, algorithm);
-                    cached.keys = Some((Arc::new(keys), now));
-                    return decoding(&found.ok_or_else(|| refused("the token's key is not among its issuer's"))?);
+        let found = self.0.find(clock, kid, algorithm);
+        match found {
+            Found { key: Some(key), age: Some(age) } if age < FRESH => return decoding(&key),
+            // Old, but known: only the first one to come waits for what the issuer says now.
+            Found { key: Some(_), age: Some(age) } if age < STALE => {
+                if let Ok(_turn) = self.0.fetching.try_lock() {
+                    self.refresh(clock).await;
                 }
-                Err(error) => tracing::warn!(%error, url = self.url, "the keys of an issuer cannot be fetched"),
+            }
+            _ => {
+                let _turn = self.0.fetching.lock().await;
+                // Whoever had the turn before may have fetched what we need.
+                let found = self.0.find(clock, kid, algorithm);
+                if found.key.is_none() || found.age.is_none_or(|age| age >= FRESH) {
+                    self.refresh(clock).await;
+                }
             }
         }
-        match (found, age) {
-            (Some(key), Some(age)) if age < STALE => decoding(&key),
-            (_, None) => Err(Error::unavailable("the keys of the token's issuer cannot be fetched")),
-            _ => Err(refused("the token's key is not among its issuer's")),
+        match self.0.find(clock, kid, algorithm) {
+            Found { key: Some(key), age: Some(age) } if age < STALE => decoding(&key),
+            Found { age: None, .. } => Err(Error::unavailable("the keys of the token's issuer cannot be fetched")),
+            Found { .. } => Err(refused("the token's key is not among its issuer's")),
         }
     }
 
+    /// How many keys there are at the address; for who wants to know whether it is of any use.
+    pub async fn count(&self) -> Result<usize> {
+        Ok(self.0.fetch().await?.keys.len())
+    }
+
+    /// Asks the issuer, unless that was done a moment ago.
+    async fn refresh(&self, clock: &Clock) {
+        let now = clock.now();
+        {
+            let mut cached = self.0.cached();
+            if cached.asked_at.is_some_and(|asked_at| now.since(asked_at) < PAUSE) {
+                return;
+            }
+            cached.asked_at = Some(now);
+        }
+        let this = self.clone();
+        // On its own: that whoever asked has gone away is no reason to forget the answer.
+        let fetch = tokio::spawn(async move {
+            match this.0.fetch().await {
+                Ok(keys) => this.0.cached().keys = Some((Arc::new(keys), now)),
+                Err(error) => tracing::warn!(%error, "the keys of an issuer cannot be fetched"),
+            }
+        });
+        let _ = fetch.await;
+    }
+}
+
+impl Published {
+    fn cached(&self) -> MutexGuard<'_, Cached> {
+        self.cached.lock().expect("nothing panics while it holds this lock")
+    }
+
+    fn find(&self, clock: &Clock, kid: Option<&str>, algorithm: Algorithm) -> Found {
+        let keys = self.cached().keys.clone();
+        let Some((keys, fetched_at)) = keys else { return Found { key: None, age: None } };
+        Found { key: pick(&keys, kid, algorithm), age: Some(clock.now().since(fetched_at)) }
+    }
+
+    fn http(&self) -> Result<&reqwest::Client> {
+        if self.http.get().is_none() {
+            let client = reqwest::Client::builder()
+                .timeout(FETCH_LIMIT)
+                .redirect(reqwest::redirect::Policy::none())
+                .build()
+                .map_err(Error::internal)?;
+            let _ = self.http.set(client);
+        }
+        Ok(self.http.get().expect("it was there, or was put there just now"))
+    }
+
     async fn fetch(&self) -> Result<JwkSet> {
-        let mut response = self.http.get(&self.url).send().await.map_err(Error::unavailable)?;
-        response = response.error_for_status().map_err(Error::unavailable)?;
+        // The address may hold a secret, and is no part of what is said about it.
+        let fault = |error: reqwest::Error| Error::unavailable(in_words(&error.without_url()));
+        let mut response = self.http()?.get(&self.url).send().await.map_err(fault)?;
+        if !response.status().is_success() {
+            return Err(Error::unavailable(format!("the answer was {}", response.status())));
+        }
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(Error::unavailable)? {
+        while let Some(chunk) = response.chunk().await.map_err(fault)? {
             if body.len() + chunk.len() > SIZE_LIMIT {
                 return Err(Error::unavailable("the list of keys is too long"));
             }
@@ -90,6 +155,12 @@ impl Jwks {
         let keys = list["keys"].as_array().ok_or_else(|| Error::unavailable("the list of keys has no keys"))?;
         Ok(JwkSet { keys: keys.iter().filter_map(|key| serde_json::from_value(key.clone()).ok()).collect() })
     }
+}
+
+/// An error with all its causes: the first alone says only that something failed.
+fn in_words(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 fn pick(keys: &JwkSet, kid: Option<&str>, algorithm: Algorithm) -> Option<Jwk> {

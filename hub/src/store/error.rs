@@ -39,3 +39,18 @@ fn passing_code(code: &str) -> bool {
     ["08", "53", "57", "40"].iter().any(|class| code.len() == 5 && code.starts_with(class))
         || matches!(code, "55P03" | "25P03" | "5" | "6" | "10" | "13" | "261" | "517")
 }
+
+/// Why a server cannot be reached, and what to do about it.
+pub fn in_words(error: &SqlxError) -> String {
+    match error {
+        SqlxError::Io(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
+            "nobody listens at its address: start it, or correct the host and port".to_owned()
+        }
+        SqlxError::Database(error) => match error.code().as_deref() {
+            Some("28P01" | "28000") => format!("it refuses the user or the password: {}", error.message()),
+            Some("3D000") => format!("{}: make it first, with createdb", error.message()),
+            _ => error.message().to_owned(),
+        },
+        other => other.to_string(),
+    }
+}

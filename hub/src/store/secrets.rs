@@ -2,7 +2,12 @@
 
 use async_trait::async_trait;
 use jackfield_domain::{Timestamp, UserId, WorkspaceId, users::User};
-use sea_orm::{ActiveValue::Set, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{
+    ActiveValue::Set,
+    Condition,
+    entity::prelude::*,
+    sea_query::{Expr, OnConflict},
+};
 
 use super::{Change, Store, Work, users};
 use crate::Result;
@@ -33,6 +38,8 @@ mod links {
         pub code_hash: Vec<u8>,
         pub user_id: Uuid,
         pub expires_at: i64,
+        /// Which use it was that used it up.
+        pub used_by: Option<Uuid>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -95,14 +102,22 @@ impl Change for CreateSignInLink {
             code_hash: Set(self.code_hash.to_vec()),
             user_id: Set(self.user.0),
             expires_at: Set(self.expires_at.0),
+            used_by: Set(None),
         };
-        links::Entity::insert(row).exec_without_returning(&work.transaction).await?;
+        // Nobody else could have come upon the same code: what is there is of an earlier try.
+        links::Entity::insert(row)
+            .on_conflict(OnConflict::column(links::Column::CodeHash).do_nothing().to_owned())
+            .try_insert()
+            .exec_without_returning(&work.transaction)
+            .await?;
         Ok(())
     }
 }
 
-/// Takes the link away; answers whom it signs in and under which issuer and subject, if it was there and still good.
+/// Uses the link up; answers whom it signs in and under which subject, if it was there, unused and still good.
 pub struct ConsumeSignInLink {
+    /// The name of this use. The row keeps it, so that a try whose outcome is unknown is not taken for somebody else's.
+    pub id: Uuid,
     pub code_hash: [u8; 32],
     pub at: Timestamp,
 }
@@ -116,13 +131,22 @@ impl Change for ConsumeSignInLink {
     }
 
     async fn apply(&self, work: &mut Work) -> Result<Option<(User, String)>> {
+        use links::Column::{CodeHash, ExpiresAt, UsedBy};
         let key = self.code_hash.to_vec();
-        let Some(link) = links::Entity::find_by_id(key.clone()).one(&work.transaction).await? else { return Ok(None) };
-        // Two nodes may have read the row; only one of them deletes it.
-        let deleted = links::Entity::delete_by_id(key).exec(&work.transaction).await?.rows_affected;
-        if deleted == 0 || link.expires_at <= self.at.0 {
+        // Two nodes may have read the row; only one of them changes it.
+        let used = links::Entity::update_many()
+            .col_expr(UsedBy, Expr::value(self.id))
+            .filter(CodeHash.eq(key.clone()))
+            .filter(ExpiresAt.gt(self.at.0))
+            .filter(Condition::any().add(UsedBy.is_null()).add(UsedBy.eq(self.id)))
+            .exec(&work.transaction)
+            .await?;
+        // Those that are too old are of no use to anybody.
+        links::Entity::delete_many().filter(ExpiresAt.lte(self.at.0)).exec(&work.transaction).await?;
+        if used.rows_affected == 0 {
             return Ok(None);
         }
+        let Some(link) = links::Entity::find_by_id(key).one(&work.transaction).await? else { return Ok(None) };
         let Some(row) = users::Entity::find_by_id(link.user_id).one(&work.transaction).await? else { return Ok(None) };
         let subject = row.subject.clone();
         Ok(Some((row.try_into()?, subject)))

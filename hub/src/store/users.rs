@@ -21,6 +21,7 @@ pub struct Model {
     pub name: String,
     pub role: String,
     pub is_operator: bool,
+    pub vouched_at: i64,
     pub created_at: i64,
 }
 
@@ -39,6 +40,7 @@ impl TryFrom<Model> for User {
             name: row.name,
             role: WorkspaceRole::from_word(&row.role).ok_or_else(|| Error::internal("unknown role in users"))?,
             is_operator: row.is_operator,
+            vouched_at: Timestamp(row.vouched_at),
             created_at: Timestamp(row.created_at),
         })
     }
@@ -82,35 +84,48 @@ impl Change for ProvisionUser {
     async fn apply(&self, work: &mut Work) -> Result<User> {
         let person = &self.person;
         let found = by_subject(self.workspace, &person.issuer, &person.subject).one(&work.transaction).await?;
-        let row = Model {
-            id: found.as_ref().map_or(self.id.0, |row| row.id),
-            workspace_id: self.workspace.0,
-            issuer: person.issuer.clone(),
-            subject: person.subject.clone(),
-            name: person.name.clone(),
-            role: person.role.as_str().to_owned(),
-            is_operator: person.is_operator,
-            created_at: found.as_ref().map_or(self.at.0, |row| row.created_at),
+        let Some(row) = found else {
+            let user = User {
+                id: self.id,
+                workspace: self.workspace,
+                name: person.name.clone(),
+                role: person.role.unwrap_or(WorkspaceRole::Member),
+                is_operator: person.role.is_some() && person.is_operator,
+                vouched_at: person.vouched_at,
+                created_at: self.at,
+            };
+            let row = ActiveModel {
+                id: Set(user.id.0),
+                workspace_id: Set(user.workspace.0),
+                issuer: Set(person.issuer.clone()),
+                subject: Set(person.subject.clone()),
+                name: Set(user.name.clone()),
+                role: Set(user.role.as_str().to_owned()),
+                is_operator: Set(user.is_operator),
+                vouched_at: Set(user.vouched_at.0),
+                created_at: Set(user.created_at.0),
+            };
+            Entity::insert(row).exec_without_returning(&work.transaction).await?;
+            work.record(Some(user.id), self.at, Fact::UserJoined { user: user.id });
+            return Ok(user);
         };
-        let user = UserId(row.id);
-        match found {
-            Some(found) if found == row => {}
-            Some(_) => {
-                let changed = ActiveModel {
-                    id: Set(row.id),
-                    name: Set(row.name.clone()),
-                    role: Set(row.role.clone()),
-                    is_operator: Set(row.is_operator),
-                    ..Default::default()
-                };
-                Entity::update(changed).exec(&work.transaction).await?;
-                work.record(Some(user), self.at, Fact::UserUpdated { user });
-            }
-            None => {
-                Entity::insert(ActiveModel::from(row.clone())).exec_without_returning(&work.transaction).await?;
-                work.record(Some(user), self.at, Fact::UserJoined { user });
-            }
+        let before = User::try_from(row)?;
+        let user = before.vouched_for(person);
+        if user != before {
+            let changed = ActiveModel {
+                id: Set(user.id.0),
+                name: Set(user.name.clone()),
+                role: Set(user.role.as_str().to_owned()),
+                is_operator: Set(user.is_operator),
+                vouched_at: Set(user.vouched_at.0),
+                ..Default::default()
+            };
+            Entity::update(changed).exec(&work.transaction).await?;
         }
-        row.try_into()
+        // That somebody was vouched for once more is nobody's news.
+        if (User { vouched_at: user.vouched_at, ..before }) != user {
+            work.record(Some(user.id), self.at, Fact::UserUpdated { user: user.id });
+        }
+        Ok(user)
     }
 }

@@ -175,8 +175,9 @@ impl World {
             issuer: jackfield::identity::OWN.to_owned(),
             subject: subject.to_owned(),
             name: if subject == "owner" { "Owner".to_owned() } else { subject.to_owned() },
-            role: jackfield_domain::WorkspaceRole::from_word(role).expect("a role"),
+            role: Some(jackfield_domain::WorkspaceRole::from_word(role).expect("a role")),
             is_operator,
+            vouched_at: self.clock.now(),
         };
         let ttl = Duration::from_secs(100 * 24 * 60 * 60);
         jackfield::identity::sign(&key, self.clock.now(), "default", &person, ttl).expect("a token can be signed")
