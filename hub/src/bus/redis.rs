@@ -105,7 +105,11 @@ pub async fn probe(url: &str) -> Result<(), String> {
     let config = Config::from_url(url).map_err(|error| error.details().to_owned())?;
     let in_words = |error: fred::error::Error| match error.kind() {
         ErrorKind::Auth => format!("it refuses the name or the password ({})", error.details()),
-        ErrorKind::IO => format!("{}: start it, or correct the host and port", error.details()),
+        ErrorKind::IO if error.details().contains("ConnectionRefused") => {
+            "nobody listens at its address, the connection was refused: start it, or correct the host and port"
+                .to_owned()
+        }
+        ErrorKind::IO => format!("{}: correct the host and port", error.details()),
         _ => error.details().to_owned(),
     };
     let client = builder(config).build().map_err(in_words)?;
