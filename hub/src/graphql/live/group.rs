@@ -264,7 +264,8 @@ impl Group {
                 self.admit(conversation, users);
             }
             match &entry.event.fact {
-                Fact::MessageSent { .. } => {}
+                // Receipts come very often, take nothing away, and are told to whoever was told what came before.
+                Fact::MessageSent { .. } | Fact::ReceiptsAdvanced { .. } => {}
                 // Whatever it was, it may have changed what was rendered before.
                 fact => {
                     self.recent.clear();
