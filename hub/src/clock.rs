@@ -1,10 +1,13 @@
 //! The clock and the maker of ids: the one place where either enters, so that a test can hold both.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use jackfield_domain::Timestamp;
 use tokio::sync::watch;
-use uuid::{NoContext, Uuid};
+use uuid::{ContextV7, Uuid};
 
 #[derive(Clone)]
 pub struct Clock(Kind);
@@ -12,7 +15,13 @@ pub struct Clock(Kind);
 #[derive(Clone)]
 enum Kind {
     System,
-    Held(Arc<watch::Sender<Timestamp>>),
+    Held(Arc<Held>),
+}
+
+struct Held {
+    now: watch::Sender<Timestamp>,
+    /// Keeps the ids of one moment in the order in which they were made, as the machine's clock does.
+    ids: Mutex<ContextV7>,
 }
 
 impl Clock {
@@ -23,20 +32,20 @@ impl Clock {
 
     /// One that stands still until [`Clock::advance`] is called.
     pub fn held_at(now: Timestamp) -> Self {
-        Clock(Kind::Held(Arc::new(watch::Sender::new(now))))
+        Clock(Kind::Held(Arc::new(Held { now: watch::Sender::new(now), ids: Mutex::new(ContextV7::new()) })))
     }
 
     pub fn now(&self) -> Timestamp {
         match &self.0 {
             Kind::System => Timestamp(jiff::Timestamp::now().as_millisecond()),
-            Kind::Held(now) => *now.borrow(),
+            Kind::Held(held) => *held.now.borrow(),
         }
     }
 
     /// Only a held clock can be moved; the machine's own goes on as it does.
     pub fn advance(&self, span: Duration) {
-        if let Kind::Held(now) = &self.0 {
-            now.send_modify(|now| *now = *now + span);
+        if let Kind::Held(held) = &self.0 {
+            held.now.send_modify(|now| *now = *now + span);
         }
     }
 
@@ -50,8 +59,8 @@ impl Clock {
                     left => tokio::time::sleep(left.min(Duration::from_secs(60))).await,
                 }
             },
-            Kind::Held(now) => {
-                let mut now = now.subscribe();
+            Kind::Held(held) => {
+                let mut now = held.now.subscribe();
                 now.wait_for(|now| *now >= moment).await.expect("the sender lives as long as this clock");
             }
         }
@@ -61,10 +70,10 @@ impl Clock {
     pub fn new_id(&self) -> Uuid {
         match &self.0 {
             Kind::System => Uuid::now_v7(),
-            Kind::Held(now) => {
-                let milliseconds = now.borrow().0.unsigned_abs();
+            Kind::Held(held) => {
+                let milliseconds = held.now.borrow().0.unsigned_abs();
                 let nanoseconds = u32::try_from(milliseconds % 1_000).expect("less than a thousand") * 1_000_000;
-                Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, milliseconds / 1_000, nanoseconds))
+                Uuid::new_v7(uuid::Timestamp::from_unix(&held.ids, milliseconds / 1_000, nanoseconds))
             }
         }
     }

@@ -45,7 +45,7 @@ pub async fn update(
     }
     let name = changes.name.map(|name| text::line("name", &name, 80)).transpose()?;
     let WorkspaceChanges { sign_up, status, .. } = changes;
-    core.store.change(UpdateWorkspace { id, by: viewer.by(core), name, sign_up, status, policy: None }).await
+    changed(core, UpdateWorkspace { id, by: viewer.by(core), name, sign_up, status, policy: None }).await
 }
 
 /// Changes numbers and switches of the viewer's own workspace.
@@ -53,16 +53,15 @@ pub async fn update_policy(core: &Core, viewer: &Viewer, changes: PolicyChanges)
     may(viewer.role(), Act::RunWorkspace)?;
     // Each has bounds of its own, so that those that are not changed cannot be at fault.
     Policy::default().with(&changes).check()?;
-    core.store
-        .change(UpdateWorkspace {
-            id: viewer.workspace(),
-            by: viewer.by(core),
-            name: None,
-            sign_up: None,
-            status: None,
-            policy: Some(changes),
-        })
-        .await
+    let (id, by) = (viewer.workspace(), viewer.by(core));
+    changed(core, UpdateWorkspace { id, by, name: None, sign_up: None, status: None, policy: Some(changes) }).await
+}
+
+async fn changed(core: &Core, change: UpdateWorkspace) -> Result<Workspace> {
+    let workspace = core.store.change(change).await?;
+    // The log says so too, but whoever changed it may be back before that is heard.
+    core.memory.forget(workspace.id);
+    Ok(workspace)
 }
 
 /// One's own workspace, and for an operator any.
