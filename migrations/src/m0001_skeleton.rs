@@ -47,7 +47,12 @@ enum Users {
     Subject,
     Name,
     Role,
+    Status,
+    AvatarUrl,
+    StatusText,
     IsOperator,
+    NameIsOwn,
+    RoleIsOwn,
     CreatedAt,
 }
 
@@ -187,7 +192,12 @@ impl MigrationTrait for Migration {
                     .col(text(Users::Subject))
                     .col(text(Users::Name))
                     .col(text(Users::Role))
+                    .col(text(Users::Status))
+                    .col(text_null(Users::AvatarUrl))
+                    .col(text_null(Users::StatusText))
                     .col(boolean(Users::IsOperator))
+                    .col(boolean(Users::NameIsOwn))
+                    .col(boolean(Users::RoleIsOwn))
                     .col(big_integer(Users::CreatedAt))
                     .foreign_key(
                         ForeignKey::create()
@@ -206,6 +216,16 @@ impl MigrationTrait for Migration {
                     .col(Users::Issuer)
                     .col(Users::Subject)
                     .unique()
+                    .to_owned(),
+            )
+            .await?;
+        manager
+            .create_index(
+                Index::create()
+                    .name("users_by_workspace")
+                    .table(Users::Table)
+                    .col(Users::WorkspaceId)
+                    .col(Users::Id)
                     .to_owned(),
             )
             .await?;
