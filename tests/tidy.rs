@@ -37,9 +37,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("bus", &[]),
     ("identity", &[]),
     ("config", &["store", "bus", "identity"]),
-    ("actions", &["store", "bus"]),
+    ("actions", &["store", "bus", "identity"]),
     ("graphql", &["actions", "config"]),
-    ("http", &["graphql", "actions", "identity", "config"]),
+    ("http", &["graphql", "actions", "config"]),
     ("jobs", &["actions"]),
     ("hub", &["jobs", "actions", "bus", "config", "graphql", "http", "identity", "store"]),
     ("cli", &["bus", "config", "graphql", "hub", "identity", "store"]),
@@ -54,6 +54,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("hyper", &["http"]),
     ("jsonwebtoken", &["identity", "config"]),
     ("clap", &["cli"]),
+    ("argon2", &["actions"]),
     ("cronexpr", &["jobs"]),
 ];
 

@@ -1,14 +1,22 @@
 //! What a viewer can do. The only code that knows the order of steps; everything outside calls in here, and everything
 //! inside asks the store, the bus and the rules.
 
+pub mod accounts;
 pub mod audit;
+pub mod bots;
 pub mod conversations;
+pub mod doors;
 pub mod events;
 pub mod feed;
+pub mod invitations;
+pub mod issuers;
 pub mod jobs;
 pub mod memory;
 pub mod messages;
+pub mod passwords;
 pub mod receipts;
+mod secrets;
+pub mod sessions;
 pub mod setup;
 pub mod typing;
 pub mod users;
@@ -19,9 +27,11 @@ use std::{net::IpAddr, sync::Arc};
 
 use tokio::sync::Notify;
 
-use jackfield_domain::{By, ConversationId, Policy, UserId, WorkspaceId, WorkspaceRole, users::User};
+use jackfield_domain::{
+    By, ConversationId, Policy, Rejection, SessionId, UserId, WorkspaceId, WorkspaceRole, bots::Scopes, users::User,
+};
 
-use crate::{Error, Result, bus::Bus, clock::Clock, store::Store};
+use crate::{Error, Result, bus::Bus, clock::Clock, identity::Identity, store::Store};
 
 /// What every action stands on.
 pub struct Core {
@@ -32,15 +42,20 @@ pub struct Core {
     pub policy: Policy,
     pub memory: Arc<memory::Memory>,
     pub feeds: feed::Feeds,
+    pub identity: Identity,
+    pub passwords: passwords::Passwords,
     pub typing: typing::Table,
     /// Somebody has put something into the queue of jobs.
     pub jobs: Notify,
 }
 
-/// Somebody who has shown who they are. There is one way to become one: [`viewers::enter`].
+/// Somebody who has shown who they are. There is one way to become one: [`viewers::admit`].
 #[derive(Debug, Clone)]
 pub struct Viewer {
     user: Arc<User>,
+    /// What they came in with, and what it is good for.
+    bearer: doors::Bearer,
+    scopes: Scopes,
     /// From where they speak this time.
     address: Option<IpAddr>,
 }
@@ -54,8 +69,23 @@ impl Viewer {
         self.user.workspace
     }
 
+    /// By whose power the viewer acts: a bot's own, or that of an admin where its token says so.
     pub fn role(&self) -> WorkspaceRole {
-        self.user.role
+        if self.scopes.admin { WorkspaceRole::Admin } else { self.user.role }
+    }
+
+    /// May the viewer ask or follow something, or do something, with what they came in with? Everything that is executed
+    /// in somebody's name asks this first.
+    pub fn permit(&self, changes_something: bool) -> Result<(), Rejection> {
+        self.scopes.permit(changes_something)
+    }
+
+    /// The session that the viewer came in with, if it was one.
+    pub fn session(&self) -> Option<SessionId> {
+        match self.bearer {
+            doors::Bearer::Session(session) => Some(session),
+            _ => None,
+        }
     }
 
     pub fn is_operator(&self) -> bool {
@@ -68,7 +98,7 @@ impl Viewer {
 
     /// The same, speaking from this address.
     pub fn at(&self, address: Option<IpAddr>) -> Self {
-        Viewer { user: self.user.clone(), address }
+        Viewer { address, ..self.clone() }
     }
 
     /// Who does what is about to be done, when, and from where.

@@ -7,19 +7,15 @@ mod sources;
 use std::{collections::HashMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 use ipnet::IpNet;
-use jackfield_domain::{Policy, text};
-use jsonwebtoken::{Algorithm, DecodingKey};
-use reqwest::Url;
+use jackfield_domain::Policy;
 use serde::{Deserialize, Serialize};
 
 pub use covered::cover;
 pub use sources::{Flag, load};
 
-use crate::{
-    bus::Link,
-    identity::{Issuer, Jwks, Keys, OWN},
-    store::Place,
-};
+use crate::{bus::Link, identity::Issuer, store::Place};
+
+pub use crate::identity::IssuerSettings as IssuerConfig;
 
 /// Everything that is wrong with a configuration is said in one sentence that names the key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -116,24 +112,6 @@ pub struct Sockets {
 #[serde(default, deny_unknown_fields)]
 pub struct IdentityConfig {
     pub issuers: Vec<IssuerConfig>,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct IssuerConfig {
-    pub issuer: String,
-    pub audience: String,
-    pub algorithms: Vec<Algorithm>,
-    /// Slugs, or `*` for every workspace.
-    pub workspaces: Vec<String>,
-    /// For HS256.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub secret: Option<String>,
-    /// For the others: PEM.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub public_key: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub jwks_url: Option<String>,
 }
 
 impl Default for Config {
@@ -237,7 +215,10 @@ impl Config {
 
     pub fn issuers(&self) -> Result<Vec<Issuer>> {
         let mut names = std::collections::HashSet::new();
-        let issuers: Vec<Issuer> = self.identity.issuers.iter().map(IssuerConfig::build).collect::<Result<_>>()?;
+        let build = |settings: &IssuerConfig| {
+            settings.build().map_err(|what| wrong(format!("identity.issuers, {}: {what}", settings.issuer)))
+        };
+        let issuers: Vec<Issuer> = self.identity.issuers.iter().map(build).collect::<Result<_>>()?;
         match issuers.iter().find(|issuer| !names.insert(&issuer.name)) {
             Some(twice) => Err(wrong(format!("identity.issuers names {} twice", twice.name))),
             None => Ok(issuers),
@@ -273,64 +254,6 @@ impl GraphQl {
         serde_json::from_str(&text)
             .map(Some)
             .map_err(|error| wrong(format!("{}: must be an object from hash to document: {error}", path.display())))
-    }
-}
-
-impl IssuerConfig {
-    fn build(&self) -> Result<Issuer> {
-        let fault = |what: &str| wrong(format!("identity.issuers, {}: {what}", self.issuer));
-        if self.issuer == OWN {
-            return Err(fault("this name is the hub's own"));
-        }
-        if !text::is_visible(&self.issuer) || !text::is_visible(&self.audience) {
-            return Err(fault("issuer and audience must not be empty"));
-        }
-        if self.algorithms.is_empty() || self.workspaces.is_empty() {
-            return Err(fault("algorithms and workspaces must not be empty"));
-        }
-        let shared = self.algorithms.iter().filter(|algorithm| **algorithm == Algorithm::HS256).count();
-        let known = [Algorithm::HS256, Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA];
-        if self.algorithms.iter().any(|algorithm| !known.contains(algorithm)) {
-            return Err(fault("algorithms may be HS256, RS256, ES256 and EdDSA"));
-        }
-        let keys = match (&self.secret, &self.public_key, &self.jwks_url) {
-            (Some(secret), None, None) if shared == self.algorithms.len() => {
-                if secret.chars().count() < 32 {
-                    return Err(fault("secret must have at least 32 characters"));
-                }
-                Keys::One(Box::new(DecodingKey::from_secret(secret.as_bytes())))
-            }
-            // A public key taken for a secret would let everybody sign.
-            (None, _, _) if shared > 0 => return Err(fault("HS256 needs secret, and nothing else")),
-            (Some(_), ..) => return Err(fault("secret goes with HS256 alone")),
-            (None, Some(pem), None) => {
-                let [algorithm] = self.algorithms[..] else {
-                    return Err(fault("a public_key has one algorithm"));
-                };
-                let key = match algorithm {
-                    Algorithm::RS256 => DecodingKey::from_rsa_pem(pem.as_bytes()),
-                    Algorithm::ES256 => DecodingKey::from_ec_pem(pem.as_bytes()),
-                    _ => DecodingKey::from_ed_pem(pem.as_bytes()),
-                };
-                Keys::One(Box::new(key.map_err(|error| fault(&format!("public_key: {error}")))?))
-            }
-            (None, None, Some(url)) => {
-                let of_the_web =
-                    Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "https" | "http") && url.has_host());
-                if !of_the_web {
-                    return Err(fault("jwks_url must be an address that begins with https:// or http://"));
-                }
-                Keys::Published(Jwks::new(url.clone()))
-            }
-            _ => return Err(fault("give exactly one of secret, public_key and jwks_url")),
-        };
-        Ok(Issuer {
-            name: self.issuer.clone(),
-            audience: self.audience.clone(),
-            algorithms: self.algorithms.clone(),
-            workspaces: (!self.workspaces.iter().any(|slug| slug == "*")).then(|| self.workspaces.clone()),
-            keys,
-        })
     }
 }
 

@@ -2,12 +2,16 @@
 //!
 //! Nothing here decides who may see what: every field asks `actions`, in the name of a `Reader`.
 
+mod accounts;
 mod answers;
 mod audit;
+mod bots;
 mod conversations;
 pub mod documents;
 mod errors;
 mod events;
+mod invitations;
+mod issuers;
 mod jobs;
 pub mod live;
 mod loaders;
@@ -18,6 +22,7 @@ mod policies;
 mod receipts;
 mod scalars;
 mod scope;
+mod sessions;
 mod signals;
 mod users;
 mod workspaces;
@@ -32,6 +37,10 @@ pub use async_graphql::parser::types::OperationType;
 pub struct Query(
     nodes::NodeQuery,
     users::UserQuery,
+    sessions::SessionQuery,
+    invitations::InvitationQuery,
+    issuers::IssuerQuery,
+    bots::BotQuery,
     conversations::ConversationQuery,
     messages::MessageQuery,
     receipts::UnreadQuery,
@@ -44,6 +53,12 @@ pub struct Query(
 /// Everything that can be done.
 #[derive(MergedObject, Default)]
 pub struct Mutation(
+    accounts::AccountMutation,
+    sessions::SessionMutation,
+    users::UserMutation,
+    invitations::InvitationMutation,
+    issuers::IssuerMutation,
+    bots::BotMutation,
     workspaces::WorkspaceMutation,
     conversations::ConversationMutation,
     messages::MessageMutation,

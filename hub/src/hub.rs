@@ -15,7 +15,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     Error, Result,
-    actions::{Core, feed, setup, typing},
+    actions::{Core, feed, issuers, passwords, setup, typing},
     bus::Bus,
     clock::Clock,
     config::Config,
@@ -63,9 +63,12 @@ impl Hub {
         let bus = Bus::connect(&link)?;
         Store::migrate(&place).await?;
         let (store, commits) = Store::open(&place).await?;
+        let key = setup::signing_key(&store, &clock).await?;
         let core = Arc::new(Core {
             store,
             bus,
+            identity: Identity::new(clock.clone(), key, issuers),
+            passwords: passwords::Passwords::default(),
             clock,
             policy: config.policy.clone(),
             memory: Arc::default(),
@@ -76,12 +79,14 @@ impl Hub {
         let mut tasks = JoinSet::new();
         tasks.spawn(feed::run(core.clone(), commits));
         tasks.spawn(typing::run(core.clone()));
+        issuers::refresh(&core).await?;
+        tasks.spawn(issuers::run(core.clone()));
 
-        let key = setup::signing_key(&core).await?;
+        tokio::task::spawn_blocking(passwords::prepare);
+
         let code = setup::first_start(&core).await?;
-        let identity = Identity::new(core.clock.clone(), key, issuers);
         let gate = Arc::new(Gate {
-            entrance: Entrance::new(core.clone(), identity),
+            entrance: Entrance::new(core.clone()),
             documents,
             live: Arc::new(Live::new(schema.clone(), core.clone(), config.sockets.max_waiting)),
             schema,

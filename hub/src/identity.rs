@@ -4,16 +4,23 @@
 //! that the person becomes a viewer is the business of `actions::viewers`.
 
 mod jwks;
+mod settings;
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, RwLock},
+    time::Duration,
+};
 
-use jackfield_domain::{Timestamp, WorkspaceRole, text, users::Person};
+use jackfield_domain::{SessionId, Timestamp, WorkspaceRole, text, users::Person};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, TokenData, Validation};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result, clock::Clock};
 
+pub use jsonwebtoken::Algorithm as SigningAlgorithm;
 pub use jwks::Jwks;
+pub use settings::IssuerSettings;
 
 /// The issuer, and the audience, of the tokens that the hub signs itself.
 pub const OWN: &str = "jackfield";
@@ -44,14 +51,25 @@ pub enum Keys {
 #[derive(Debug, Clone)]
 pub struct Vouched {
     pub workspace: String,
-    pub person: Person,
+    pub whom: Whom,
     pub expires_at: Timestamp,
+}
+
+/// Whom a token speaks of.
+#[derive(Debug, Clone)]
+pub enum Whom {
+    /// Somebody as their issuer describes them.
+    Person(Person),
+    /// Whoever a session of the hub's own belongs to.
+    Session(SessionId),
 }
 
 pub struct Identity {
     clock: Clock,
     own_key: Vec<u8>,
-    issuers: HashMap<String, Issuer>,
+    configured: HashMap<String, Arc<Issuer>>,
+    /// Those that operators manage, with what was said of them.
+    managed: RwLock<HashMap<String, (IssuerSettings, Arc<Issuer>)>>,
 }
 
 /// The claims that are looked at; a token may hold any others.
@@ -67,6 +85,21 @@ struct Claims {
     roles: Option<Vec<String>>,
     #[serde(default)]
     operator: bool,
+    /// Looked at in our own tokens only.
+    #[serde(default)]
+    sid: Option<SessionId>,
+}
+
+/// The claims of a token of our own that stands for a session: who that is, the store says.
+#[derive(Serialize)]
+struct SessionClaims<'a> {
+    iss: &'a str,
+    aud: &'a str,
+    sub: &'a str,
+    sid: SessionId,
+    iat: i64,
+    exp: i64,
+    workspace: &'a str,
 }
 
 /// The claims of a token of our own.
@@ -91,8 +124,41 @@ struct IssuerOnly {
 
 impl Identity {
     pub fn new(clock: Clock, own_key: Vec<u8>, issuers: Vec<Issuer>) -> Self {
-        let issuers = issuers.into_iter().map(|issuer| (issuer.name.clone(), issuer)).collect();
-        Identity { clock, own_key, issuers }
+        let configured = issuers.into_iter().map(|issuer| (issuer.name.clone(), Arc::new(issuer))).collect();
+        Identity { clock, own_key, configured, managed: RwLock::default() }
+    }
+
+    /// Is this issuer named in the configuration, which stands before what operators say?
+    pub fn is_configured(&self, issuer: &str) -> bool {
+        self.configured.contains_key(issuer)
+    }
+
+    /// Trusts these, and no others, beside those in the configuration; answers whom it trusted and trusts no more, or
+    /// not as before. An issuer that did not change keeps the keys that were fetched.
+    pub fn trust(&self, settings: Vec<IssuerSettings>) -> Vec<String> {
+        let mut managed = self.managed.write().expect("nothing panics while it holds this lock");
+        let mut before = std::mem::take(&mut *managed);
+        for settings in settings {
+            let same = before.get(&settings.issuer).is_some_and(|(known, _)| *known == settings);
+            if same && let Some(known) = before.remove(&settings.issuer) {
+                managed.insert(settings.issuer.clone(), known);
+                continue;
+            }
+            match settings.build() {
+                Ok(issuer) => drop(managed.insert(settings.issuer.clone(), (settings, Arc::new(issuer)))),
+                // It was looked at before it was kept; an older program may have thought otherwise.
+                Err(error) => tracing::warn!(issuer = settings.issuer, error, "an issuer cannot be trusted"),
+            }
+        }
+        before.into_keys().collect()
+    }
+
+    fn issuer(&self, name: &str) -> Option<Arc<Issuer>> {
+        if let Some(issuer) = self.configured.get(name) {
+            return Some(issuer.clone());
+        }
+        let managed = self.managed.read().expect("nothing panics while it holds this lock");
+        managed.get(name).map(|(_, issuer)| issuer.clone())
     }
 
     /// Whom a token speaks of, if it is to be believed.
@@ -108,7 +174,7 @@ impl Identity {
             let key = DecodingKey::from_secret(&self.own_key);
             (self.checked(token, &key, Algorithm::HS256, OWN, OWN, Duration::ZERO)?, None, Duration::ZERO)
         } else {
-            let issuer = self.issuers.get(&iss).ok_or_else(|| refused("the token's issuer is not trusted here"))?;
+            let issuer = self.issuer(&iss).ok_or_else(|| refused("the token's issuer is not trusted here"))?;
             if !issuer.algorithms.contains(&header.alg) {
                 return Err(refused("the token is signed in a way that its issuer is not trusted with"));
             }
@@ -121,7 +187,7 @@ impl Identity {
             };
             (claims, Some(issuer), LEEWAY)
         };
-        self.vouched(claims, issuer, leeway)
+        self.vouched(claims, issuer.as_deref(), leeway)
     }
 
     fn checked(
@@ -166,6 +232,9 @@ impl Identity {
         if !is_name(&workspace) {
             return Err(refused("the token is for a workspace that is not here"));
         }
+        if let (None, Some(session)) = (issuer, claims.sid) {
+            return Ok(Vouched { workspace, whom: Whom::Session(session), expires_at: moment(claims.exp) });
+        }
         if !is_name(&claims.sub) {
             return Err(refused("the token's subject must be from 1 to 255 characters"));
         }
@@ -183,7 +252,7 @@ impl Identity {
         };
         Ok(Vouched {
             workspace,
-            person: Person {
+            whom: Whom::Person(Person {
                 issuer: claims.iss,
                 subject: claims.sub,
                 name,
@@ -192,15 +261,25 @@ impl Identity {
                 is_operator: issuer.is_none() && claims.operator,
                 // A clock that is ahead must not make the tokens of the next minutes void.
                 vouched_at: claims.iat.map_or(Timestamp::default(), moment).min(self.clock.now()),
-            },
+            }),
             // As late as it would still be let in.
             expires_at: moment(claims.exp) + leeway,
         })
     }
 
-    /// A token by which the hub itself vouches for a person.
-    pub fn sign(&self, workspace: &str, person: &Person, ttl: Duration) -> Result<String> {
-        sign(&self.own_key, self.clock.now(), workspace, person, ttl)
+    /// A token that stands for a session, and when it is good no more.
+    pub fn sign_session(
+        &self,
+        workspace: &str,
+        subject: &str,
+        session: SessionId,
+        ttl: Duration,
+    ) -> Result<(String, Timestamp)> {
+        let now = self.clock.now();
+        let exp = (now + ttl).0.div_euclid(1_000);
+        let iat = now.0.div_euclid(1_000);
+        let claims = SessionClaims { iss: OWN, aud: OWN, sub: subject, sid: session, iat, exp, workspace };
+        Ok((encoded(&self.own_key, &claims)?, Timestamp(exp * 1_000)))
     }
 }
 
@@ -217,7 +296,11 @@ pub fn sign(key: &[u8], now: Timestamp, workspace: &str, person: &Person, ttl: D
         roles: person.role.map(|role| [role.as_str()]),
         operator: person.role.is_some() && person.is_operator,
     };
-    jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &EncodingKey::from_secret(key))
+    encoded(key, &claims)
+}
+
+fn encoded(key: &[u8], claims: &impl Serialize) -> Result<String> {
+    jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &EncodingKey::from_secret(key))
         .map_err(Error::internal)
 }
 

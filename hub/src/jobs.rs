@@ -38,7 +38,11 @@ const PAUSE: Duration = Duration::from_secs(1);
 const LIMIT: Duration = Duration::from_secs(10 * 60);
 
 /// What the hub does by itself, and when, as cron writes it.
-const SCHEDULES: &[(JobKind, &str)] = &[(JobKind::LogTrim, "7 * * * * UTC"), (JobKind::JobSweep, "37 3 * * * UTC")];
+const SCHEDULES: &[(JobKind, &str)] = &[
+    (JobKind::LogTrim, "7 * * * * UTC"),
+    (JobKind::AccessSweep, "23 * * * * UTC"),
+    (JobKind::JobSweep, "37 3 * * * UTC"),
+];
 
 /// Does what is due until the hub goes away; what was begun by then is counted by `running`.
 pub async fn run(core: Arc<Core>, draining: CancellationToken, running: TaskTracker) {

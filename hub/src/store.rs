@@ -3,19 +3,26 @@
 //! Reads go straight to a pool of readers. Every write goes through the one [`writer`] of this node, which numbers the
 //! events of a workspace densely and commits many messages as one transaction. No type of SeaORM leaves this module.
 
+mod accounts;
 mod audit;
+mod bots;
 mod conversations;
 mod error;
+mod invitations;
+mod issuers;
 mod jobs;
 mod log;
 mod members;
 mod messages;
+mod people;
 pub mod plans;
 mod reads;
 mod receipts;
 mod secrets;
+mod sessions;
 mod setup;
 mod users;
+mod words;
 mod workspaces;
 mod writer;
 
@@ -33,7 +40,13 @@ use sea_orm::{
 use sea_orm_migration::MigratorTrait;
 use tokio::sync::mpsc;
 
+pub use accounts::{
+    Account, BeginSignIn, ChangePassword, CreateAccount, CreatePasswordReset, OWN_ISSUER, ResetPassword, SweepAccess,
+};
+pub use bots::{CreateBot, CreateBotToken, RevokeBotToken};
 pub use conversations::CreateConversation;
+pub use invitations::{CreateInvitation, RevokeInvitation};
+pub use issuers::{CreateIssuer, DeleteIssuer, KeptIssuer};
 pub use jobs::{ClaimJobs, EndJob, Ending, EnqueueJobs, RenewLease, RetryJob, SweepJobs};
 pub use log::TrimLog;
 pub use members::AddMembers;
@@ -41,8 +54,10 @@ pub use messages::{
     deletions::{DeleteMessage, HideMessage},
     edits::EditMessage,
 };
+pub use people::{FoundKey, UpdateProfile, UpdateRole, UpdateStatus};
 pub use receipts::{AdvanceReceipts, Marked, Standing};
 pub use secrets::{ConsumeSignInLink, CreateSignInLink, EnsureSecret};
+pub use sessions::{CreateSession, EndSession, EndSessions, NewSession, RotateSession, Rotated};
 pub use setup::FirstStart;
 pub use users::ProvisionUser;
 pub use workspaces::{CreateWorkspace, UpdateWorkspace};

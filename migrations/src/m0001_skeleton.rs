@@ -47,8 +47,13 @@ enum Users {
     Subject,
     Name,
     Role,
+    Status,
+    AvatarUrl,
+    StatusText,
     IsOperator,
     VouchedAt,
+    NameIsOwn,
+    RoleIsOwn,
     CreatedAt,
 }
 
@@ -189,8 +194,13 @@ impl MigrationTrait for Migration {
                     .col(text(Users::Subject))
                     .col(text(Users::Name))
                     .col(text(Users::Role))
+                    .col(text(Users::Status))
+                    .col(text_null(Users::AvatarUrl))
+                    .col(text_null(Users::StatusText))
                     .col(boolean(Users::IsOperator))
                     .col(big_integer(Users::VouchedAt))
+                    .col(boolean(Users::NameIsOwn))
+                    .col(boolean(Users::RoleIsOwn))
                     .col(big_integer(Users::CreatedAt))
                     .foreign_key(
                         ForeignKey::create()
@@ -209,6 +219,16 @@ impl MigrationTrait for Migration {
                     .col(Users::Issuer)
                     .col(Users::Subject)
                     .unique()
+                    .to_owned(),
+            )
+            .await?;
+        manager
+            .create_index(
+                Index::create()
+                    .name("users_by_workspace")
+                    .table(Users::Table)
+                    .col(Users::WorkspaceId)
+                    .col(Users::Id)
                     .to_owned(),
             )
             .await?;

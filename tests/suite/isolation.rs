@@ -16,6 +16,7 @@ use crate::{
     stories,
     support::{
         Person, Setup, Socket, World,
+        account::does,
         person::{refusal, text},
         stream::Stream,
         within,
@@ -101,7 +102,16 @@ stories! {
             }
         }
 
+        let beginning_of_dora = json!({ "after": beginning(&cast.dora.cursor().await) });
+        let mut of_dora = Follower::open(&cast.dora.at(world, 1), &query, beginning_of_dora.clone()).await;
+        let mut of_bot = Follower::open(&cast.bot.at(world, 1), &query, beginning_of_dora).await;
+
         // Everything that there is an event of happens once more while they listen.
+        let (session, token) = (json!({ "sessionId": cast.things["session"] }), json!({ "tokenId": cast.things["botToken"] }));
+        does(&cast.dora, "sessionRevoke", session, "sessionId").await;
+        does(cast.rightful(Rightful::Owner), "botTokenRevoke", token, "").await;
+        of_dora.until(|event| event["sessionId"] == cast.things["session"] && event["__typename"] == json!("SessionEnded")).await;
+        of_bot.until(|event| event["tokenId"] == cast.things["botToken"]).await;
         let cleo = world.person_of("harbour", "Cleopatra", "member").await;
         world.person_with("Bartholomew", json!({ "workspace": "harbour", "name": "Bart" })).await;
         let new = cast.ann.group("Quay at dawn", &[&cast.bob]).await;
@@ -133,6 +143,8 @@ stories! {
             let heard = Value::from(std::mem::take(&mut follower.told));
             check_secrets(outsider, &heard.to_string(), &follower.input);
             check_secrets_of(&[&new, "Quay at dawn"], &heard.to_string(), &follower.input);
+            let of_one = ["session", "botToken"].map(|name| text(&cast.things[name]));
+            check_secrets_of(&of_one.each_ref().map(String::as_str), &heard.to_string(), &follower.input);
             if outsider.who == Asker::Elsewhere {
                 check_secrets_of(&[&cleo.id, "Cleopatra"], &heard.to_string(), &follower.input);
             }
@@ -145,6 +157,8 @@ stories! {
 
         // Who takes part sees all of it, whatever kinds of events there are.
         of_ann.resync(&cast.ann.at(world, 1), &query).await;
+        let of_one_alone = |event: &Value| event.get("sessionId").is_some() || event.get("tokenId").is_some();
+        of_ann.told.extend(of_dora.told.into_iter().chain(of_bot.told).filter(of_one_alone));
         schema.check_told(EVENTS, &of_ann.told);
     }
 
@@ -375,7 +389,7 @@ impl Answer {
         if sees != Sees::TheSame {
             check_secrets(outsider, &self.body.to_string(), &json!(way.document));
         }
-        if matches!(sees, Sees::SignIn | Sees::Nothing | Sees::NotAllowed) {
+        if matches!(sees, Sees::SignIn | Sees::Nothing | Sees::NotAllowed | Sees::Unproven) {
             assert_eq!(self.redacted(), of_invented.redacted(), "what is there and what never was differ for {said}");
         }
         match sees {
@@ -393,6 +407,10 @@ impl Answer {
                 }
             }
             Sees::NotAllowed => assert_eq!(self.codes(), ["NOT_ALLOWED"], "{said}"),
+            Sees::Unproven => {
+                assert!(is_empty(self.thing(way)), "{said}");
+                assert_eq!(self.codes(), ["WRONG_CREDENTIALS"], "{said}");
+            }
             Sees::Own => {
                 assert!(!self.thing(way).is_null(), "{said}");
                 assert_eq!(self.codes(), [""; 0], "{said}");

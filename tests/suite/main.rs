@@ -2,6 +2,8 @@
 
 mod support;
 
+mod accounts;
+mod bots;
 mod changes;
 mod conversations;
 mod documents;
@@ -9,13 +11,16 @@ mod events;
 mod faults;
 mod identity;
 mod isolation;
+mod issuers;
 mod jobs;
 mod messages;
 mod operation;
 mod partings;
+mod people;
 mod program;
 mod property;
 mod receipts;
+mod sessions;
 mod signals;
 mod sockets;
 mod starting;
@@ -28,6 +33,8 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let stories = [
+        accounts::stories(),
+        bots::stories(),
         changes::stories(),
         conversations::stories(),
         documents::stories(),
@@ -35,13 +42,16 @@ fn main() -> ExitCode {
         faults::stories(),
         identity::stories(),
         isolation::stories(),
+        issuers::stories(),
         jobs::stories(),
         messages::stories(),
         operation::stories(),
         partings::stories(),
+        people::stories(),
         program::stories(),
         property::stories(),
         receipts::stories(),
+        sessions::stories(),
         signals::stories(),
         sockets::stories(),
         starting::stories(),

@@ -15,7 +15,7 @@ use crate::{stories, support::Backend};
 /// Each of these has its own story to tell; more are tried with `JACKFIELD_TEST_SEED`.
 const SEEDS: [u64; 4] = [1, 2, 3, 4];
 /// How many times something is done, each time several things at once.
-const STEPS: usize = 60;
+const STEPS: usize = 80;
 
 stories! {
     /// F: L-03, M-02, M-03

@@ -1,5 +1,6 @@
 //! What the stories are told with: a hub on real back ends, people who use it, and the ways in which they reach it.
 
+pub mod account;
 pub mod backends;
 pub mod person;
 pub mod process;

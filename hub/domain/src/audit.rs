@@ -31,6 +31,28 @@ words! {
         JobRetried = "job_retried",
         /// Somebody else's message was deleted for everyone.
         MessageDeleted = "message_deleted",
+        /// People were invited.
+        InvitationCreated = "invitation_created",
+        /// An invitation was taken back.
+        InvitationRevoked = "invitation_revoked",
+        /// Somebody was given another role in the workspace.
+        UserRoleUpdated = "user_role_updated",
+        /// Somebody was deactivated.
+        UserDeactivated = "user_deactivated",
+        /// Somebody who was deactivated was let in again.
+        UserReactivated = "user_reactivated",
+        /// A code for a new password was made, to be handed to somebody.
+        PasswordResetRequested = "password_reset_requested",
+        /// A bot was made.
+        BotCreated = "bot_created",
+        /// A token of a bot was made.
+        BotTokenCreated = "bot_token_created",
+        /// A token of a bot was revoked.
+        BotTokenRevoked = "bot_token_revoked",
+        /// Somebody outside is trusted to vouch for people.
+        IssuerCreated = "issuer_created",
+        /// Somebody outside is trusted no more.
+        IssuerDeleted = "issuer_deleted",
     }
 }
 

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ConversationId, MessageId, Timestamp, UserId, WorkspaceId, messages::Message, receipts::ReceiptKind, roles::words,
+    BotTokenId, ConversationId, MessageId, SessionId, Timestamp, UserId, WorkspaceId, messages::Message,
+    receipts::ReceiptKind, roles::words,
 };
 
 /// The number of an event in its workspace's log: 1, 2, 3 … without a gap.
@@ -33,11 +34,33 @@ pub struct Event {
 pub enum Fact {
     WorkspaceCreated,
     WorkspaceUpdated,
+    /// As good as an update for clients; whoever holds a door open must know more.
+    WorkspaceClosed,
     UserJoined {
         user: UserId,
     },
     UserUpdated {
         user: UserId,
+    },
+    /// As good as an update for clients; whoever holds a door open must know more.
+    UserDeactivated {
+        user: UserId,
+    },
+    /// An update that is nobody else's business.
+    PreferencesUpdated {
+        user: UserId,
+    },
+    SessionStarted {
+        user: UserId,
+        session: SessionId,
+    },
+    SessionEnded {
+        user: UserId,
+        session: SessionId,
+    },
+    BotTokenRevoked {
+        user: UserId,
+        token: BotTokenId,
     },
     ConversationCreated {
         conversation: ConversationId,
@@ -88,8 +111,14 @@ words! {
         WorkspaceUpdated = "workspace_updated",
         /// Somebody was seen in the workspace for the first time.
         UserJoined = "user_joined",
-        /// Somebody's name or role changed.
+        /// Somebody's name, role, status or profile changed.
         UserUpdated = "user_updated",
+        /// The viewer signed in somewhere.
+        SessionStarted = "session_started",
+        /// The viewer was signed out somewhere.
+        SessionEnded = "session_ended",
+        /// A token of the viewer, who is a bot, was revoked.
+        BotTokenRevoked = "bot_token_revoked",
         /// A conversation was made.
         ConversationCreated = "conversation_created",
         /// People were added to a conversation.
@@ -122,9 +151,14 @@ impl Fact {
     pub fn kind(&self) -> EventKind {
         match self {
             Fact::WorkspaceCreated => EventKind::WorkspaceCreated,
-            Fact::WorkspaceUpdated => EventKind::WorkspaceUpdated,
+            Fact::WorkspaceUpdated | Fact::WorkspaceClosed => EventKind::WorkspaceUpdated,
             Fact::UserJoined { .. } => EventKind::UserJoined,
-            Fact::UserUpdated { .. } => EventKind::UserUpdated,
+            Fact::UserUpdated { .. } | Fact::UserDeactivated { .. } | Fact::PreferencesUpdated { .. } => {
+                EventKind::UserUpdated
+            }
+            Fact::SessionStarted { .. } => EventKind::SessionStarted,
+            Fact::SessionEnded { .. } => EventKind::SessionEnded,
+            Fact::BotTokenRevoked { .. } => EventKind::BotTokenRevoked,
             Fact::ConversationCreated { .. } => EventKind::ConversationCreated,
             Fact::ConversationMembersAdded { .. } => EventKind::ConversationMembersAdded,
             Fact::MessageSent { .. } => EventKind::MessageSent,
@@ -137,25 +171,39 @@ impl Fact {
 
     pub fn audience(&self) -> Audience {
         match self {
-            Fact::WorkspaceCreated | Fact::WorkspaceUpdated | Fact::UserJoined { .. } | Fact::UserUpdated { .. } => {
-                Audience::Workspace
-            }
+            Fact::WorkspaceCreated
+            | Fact::WorkspaceUpdated
+            | Fact::WorkspaceClosed
+            | Fact::UserJoined { .. }
+            | Fact::UserUpdated { .. }
+            | Fact::UserDeactivated { .. } => Audience::Workspace,
+            Fact::PreferencesUpdated { user }
+            | Fact::SessionStarted { user, .. }
+            | Fact::SessionEnded { user, .. }
+            | Fact::BotTokenRevoked { user, .. }
+            | Fact::MessageHidden { user, .. } => Audience::User(*user),
             Fact::ConversationCreated { conversation, .. }
             | Fact::ConversationMembersAdded { conversation, .. }
             | Fact::MessageSent { conversation, .. }
             | Fact::MessageEdited { conversation, .. }
             | Fact::MessageDeleted { conversation, .. }
             | Fact::ReceiptsAdvanced { conversation, .. } => Audience::Conversation(*conversation),
-            Fact::MessageHidden { user, .. } => Audience::User(*user),
         }
     }
 
     /// The conversation that it is about, for those who follow only some.
     pub fn conversation(&self) -> Option<ConversationId> {
         match self {
-            Fact::WorkspaceCreated | Fact::WorkspaceUpdated | Fact::UserJoined { .. } | Fact::UserUpdated { .. } => {
-                None
-            }
+            Fact::WorkspaceCreated
+            | Fact::WorkspaceUpdated
+            | Fact::WorkspaceClosed
+            | Fact::UserJoined { .. }
+            | Fact::UserUpdated { .. }
+            | Fact::UserDeactivated { .. }
+            | Fact::PreferencesUpdated { .. }
+            | Fact::SessionStarted { .. }
+            | Fact::SessionEnded { .. }
+            | Fact::BotTokenRevoked { .. } => None,
             Fact::ConversationCreated { conversation, .. }
             | Fact::ConversationMembersAdded { conversation, .. }
             | Fact::MessageSent { conversation, .. }
@@ -172,6 +220,14 @@ impl Fact {
             Fact::MessageEdited { message, .. }
             | Fact::MessageDeleted { message, .. }
             | Fact::MessageHidden { message, .. } => Some(*message),
+            _ => None,
+        }
+    }
+
+    /// Who is not any more what was known of them.
+    pub fn changed_user(&self) -> Option<UserId> {
+        match self {
+            Fact::UserUpdated { user } | Fact::UserDeactivated { user } => Some(*user),
             _ => None,
         }
     }

@@ -63,6 +63,14 @@ ids! {
     WorkspaceId = "wsp";
     /// A person or bot, of exactly one workspace.
     UserId = "usr";
+    /// Somebody's being signed in on one device.
+    SessionId = "ses";
+    /// A token of a bot.
+    BotTokenId = "btk";
+    /// A link that lets people in.
+    InvitationId = "inv";
+    /// Somebody outside who vouches for people.
+    IssuerId = "iss";
     /// A conversation of one workspace.
     ConversationId = "conv";
     /// A message of one conversation.

@@ -9,6 +9,8 @@ words! {
     JobKind {
         /// Take from the logs what is older than the policies keep.
         LogTrim = "log_trim",
+        /// Take away sessions, invitations and tries to sign in that count for nothing any more.
+        AccessSweep = "access_sweep",
         /// Take away what is left of jobs that were done.
         JobSweep = "job_sweep",
     }

@@ -3,10 +3,13 @@
 //! Everything here is a pure function of its arguments: no clock is read, no id is made, nothing is awaited. What
 //! may happen is decided here; how and when it happens is decided by those who call.
 
+pub mod accounts;
 pub mod audit;
+pub mod bots;
 pub mod conversations;
 pub mod events;
 pub mod ids;
+pub mod invitations;
 pub mod jobs;
 pub mod markdown;
 pub mod messages;
@@ -16,6 +19,7 @@ pub mod policy;
 pub mod receipts;
 pub mod rejection;
 pub mod roles;
+pub mod sessions;
 pub mod signals;
 pub mod text;
 pub mod time;
@@ -24,7 +28,7 @@ pub mod workspaces;
 
 pub use audit::{AuditAction, AuditEntry, By};
 pub use events::{Event, Fact, Position};
-pub use ids::{ConversationId, JobId, MessageId, UserId, WorkspaceId};
+pub use ids::{BotTokenId, ConversationId, InvitationId, IssuerId, JobId, MessageId, SessionId, UserId, WorkspaceId};
 pub use policy::{Policy, PolicyChanges};
 pub use rejection::{ErrorCode, Rejection};
 pub use roles::{ConversationRole, WorkspaceRole};

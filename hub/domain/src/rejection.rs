@@ -1,6 +1,6 @@
 //! What a rule says when it says no: one variant a rule, with the numbers a client needs to say it well.
 
-use crate::roles::words;
+use crate::{Timestamp, roles::words};
 
 words! {
     /// The one list of codes of the whole API; clients must be ready for more.
@@ -13,10 +13,16 @@ words! {
         Missing = "MISSING",
         /// The text is longer than it may be.
         TooLong = "TOO_LONG",
+        /// The text is shorter than it must be.
+        TooShort = "TOO_SHORT",
         /// There are more than there may be.
         LimitReached = "LIMIT_REACHED",
         /// The value is not of the form it must have.
         Invalid = "INVALID",
+        /// What was given to show who one is, is not good.
+        WrongCredentials = "WRONG_CREDENTIALS",
+        /// It was tried too often; try again later.
+        TooManyAttempts = "TOO_MANY_ATTEMPTS",
         /// The idempotency key was used before, for something else.
         IdempotencyKeyReused = "IDEMPOTENCY_KEY_REUSED",
         /// Somebody has that name already.
@@ -47,12 +53,16 @@ pub enum Rejection {
     TooLong { field: &'static str, length: usize, max: usize },
     #[error("{field} has {length} bytes, at most {max} are allowed")]
     TooLarge { field: &'static str, length: usize, max: usize },
+    #[error("{field} has {length} characters, at least {min} are needed")]
+    TooShort { field: &'static str, length: usize, min: usize },
     #[error("{field} holds a control character")]
     ControlCharacter { field: &'static str },
     #[error("{field} must be {expected}")]
     Invalid { field: &'static str, expected: &'static str },
     #[error("{field} is {value}; it must be from {low} to {high}")]
     OutOfBounds { field: &'static str, value: u64, low: u64, high: u64 },
+    #[error("there are at most {max} {what}")]
+    TooMany { what: &'static str, max: usize },
     #[error("a group has at most {max} members, this would make {count}")]
     GroupFull { count: usize, max: usize },
     #[error("a direct conversation is between you and exactly one other person")]
@@ -77,6 +87,18 @@ pub enum Rejection {
     IdempotencyKeyReused,
     #[error("the name «{name}» is taken")]
     SlugTaken { name: String },
+    #[error("the login «{login}» is taken")]
+    LoginTaken { login: String },
+    #[error("there is an issuer «{name}» already")]
+    IssuerTaken { name: String },
+    #[error("nobody can be trusted so: {why}")]
+    NoIssuer { why: String },
+    #[error("{what} is not good")]
+    WrongCredentials { what: &'static str },
+    #[error("this was tried too often; try again at {retry_at}")]
+    TooManyAttempts { retry_at: Timestamp },
+    #[error("a workspace keeps at least one owner")]
+    LastOwner,
 }
 
 impl Rejection {
@@ -84,11 +106,13 @@ impl Rejection {
     pub fn code(&self) -> ErrorCode {
         match self {
             Rejection::NotFound { .. } => ErrorCode::NotFound,
-            Rejection::NotAllowed { .. } | Rejection::SystemMessage => ErrorCode::NotAllowed,
+            Rejection::NotAllowed { .. } | Rejection::SystemMessage | Rejection::LastOwner => ErrorCode::NotAllowed,
             Rejection::Missing { .. } => ErrorCode::Missing,
             Rejection::TooLong { .. } | Rejection::TooLarge { .. } => ErrorCode::TooLong,
-            Rejection::GroupFull { .. } => ErrorCode::LimitReached,
+            Rejection::TooShort { .. } => ErrorCode::TooShort,
+            Rejection::TooMany { .. } | Rejection::GroupFull { .. } => ErrorCode::LimitReached,
             Rejection::ControlCharacter { .. }
+            | Rejection::NoIssuer { .. }
             | Rejection::Invalid { .. }
             | Rejection::OutOfBounds { .. }
             | Rejection::DirectNeedsTwo
@@ -99,7 +123,11 @@ impl Rejection {
             Rejection::MessagesAreKept => ErrorCode::ForbiddenByPolicy,
             Rejection::NoFilesYet { .. } => ErrorCode::NotAvailable,
             Rejection::IdempotencyKeyReused => ErrorCode::IdempotencyKeyReused,
-            Rejection::SlugTaken { .. } => ErrorCode::Taken,
+            Rejection::SlugTaken { .. } | Rejection::LoginTaken { .. } | Rejection::IssuerTaken { .. } => {
+                ErrorCode::Taken
+            }
+            Rejection::WrongCredentials { .. } => ErrorCode::WrongCredentials,
+            Rejection::TooManyAttempts { .. } => ErrorCode::TooManyAttempts,
         }
     }
 
@@ -110,6 +138,7 @@ impl Rejection {
             | Rejection::Missing { field }
             | Rejection::TooLong { field, .. }
             | Rejection::TooLarge { field, .. }
+            | Rejection::TooShort { field, .. }
             | Rejection::ControlCharacter { field }
             | Rejection::Invalid { field, .. }
             | Rejection::OutOfBounds { field, .. } => Some(field),
@@ -122,7 +151,22 @@ impl Rejection {
             Rejection::NoFilesYet { .. } | Rejection::SystemMessage => Some("type"),
             Rejection::IdempotencyKeyReused => Some("clientMessageId"),
             Rejection::SlugTaken { .. } => Some("slug"),
-            Rejection::NotAllowed { .. } => None,
+            Rejection::LoginTaken { .. } => Some("login"),
+            Rejection::IssuerTaken { .. } => Some("issuer"),
+            Rejection::NotAllowed { .. }
+            | Rejection::TooMany { .. }
+            | Rejection::WrongCredentials { .. }
+            | Rejection::TooManyAttempts { .. }
+            | Rejection::NoIssuer { .. }
+            | Rejection::LastOwner => None,
+        }
+    }
+
+    /// When the same may be tried again, where waiting is all that it needs.
+    pub fn retry_at(&self) -> Option<Timestamp> {
+        match self {
+            Rejection::TooManyAttempts { retry_at } => Some(*retry_at),
+            _ => None,
         }
     }
 }

@@ -98,6 +98,11 @@ impl Feed {
         *self.head.borrow()
     }
 
+    /// For as long as this is kept, the log is followed.
+    pub fn follow(&self) -> watch::Receiver<Position> {
+        self.head.subscribe()
+    }
+
     pub fn signals(&self) -> broadcast::Receiver<Arc<Signal>> {
         self.signals.subscribe()
     }
@@ -178,7 +183,7 @@ async fn keep_up(core: Weak<Core>, feed: Weak<Feed>) {
                     if first > this.head().next() {
                         let mut kept = this.kept.write().expect("nothing panics while it holds this lock");
                         kept.clear();
-                        this.memory.forget(this.workspace);
+                        this.memory.lost(this.workspace);
                         this.head.send_replace(Position(first.0 - 1));
                     }
                     this.append(events.into_iter().map(|event| Arc::new(Entry { event, message: None })).collect());
@@ -280,7 +285,7 @@ async fn compare(core: &Core) -> Result<()> {
             let looked_at = *feed.looked_at.lock().expect("nothing panics while it holds this lock");
             let used = feed.head.receiver_count() > 0 || looked_at.elapsed() < IDLE;
             if !used {
-                core.memory.forget(*workspace);
+                core.memory.lost(*workspace);
                 core.bus.unwatch(*workspace);
             }
             used

@@ -10,7 +10,7 @@ use jackfield_domain::{
 };
 use uuid::Uuid;
 
-use super::{Core, Viewer, events};
+use super::{Core, Viewer, accounts, events};
 pub use crate::store::Ending;
 use crate::{
     Result,
@@ -28,6 +28,7 @@ pub async fn perform(core: &Arc<Core>, job: &Job) -> Result<()> {
             0 => {}
             trimmed => tracing::info!(trimmed, "old events were taken from the log"),
         },
+        JobKind::AccessSweep => drop(accounts::sweep(core).await?),
         JobKind::JobSweep => {
             let before = core.clock.now().before(KEPT);
             while core.store.change(SweepJobs { before, limit: SWEEP }).await? > 0 {}

@@ -10,7 +10,7 @@ use std::{
 
 use jackfield_domain::{Event, Fact, Policy, Rejection, WorkspaceId, workspaces::Workspace};
 
-use super::{Core, feed};
+use super::{Core, doors::Doors, feed};
 use crate::Result;
 
 /// More workspaces than this are not remembered at once.
@@ -19,6 +19,7 @@ const WORKSPACES: usize = 10_000;
 #[derive(Default)]
 pub struct Memory {
     kept: Mutex<Kept>,
+    pub doors: Arc<Doors>,
 }
 
 #[derive(Default)]
@@ -38,12 +39,19 @@ pub struct Known {
 impl Memory {
     /// Takes notice of what happened.
     pub fn learn(&self, event: &Event) {
-        if event.fact == Fact::WorkspaceUpdated {
+        if matches!(event.fact, Fact::WorkspaceUpdated | Fact::WorkspaceClosed) {
             self.forget(event.workspace);
         }
+        self.doors.learn(event);
     }
 
-    /// The log of this workspace is not followed, or not without a hole.
+    /// The log of this workspace was not followed without a hole.
+    pub fn lost(&self, workspace: WorkspaceId) {
+        self.forget(workspace);
+        self.doors.lost(workspace);
+    }
+
+    /// The log of this workspace is followed no more, or something about it has changed.
     pub fn forget(&self, workspace: WorkspaceId) {
         let mut kept = self.lock();
         kept.forgotten += 1;

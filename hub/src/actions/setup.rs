@@ -1,6 +1,6 @@
 //! The first start: what must be there before anybody can come in, and the link by which the first one does.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use jackfield_domain::{
     UserId, WorkspaceId, WorkspaceRole,
@@ -9,16 +9,20 @@ use jackfield_domain::{
 };
 use sha2::{Digest, Sha256};
 
-use super::Core;
+use super::{Core, memory, sessions};
 use crate::{
     Error, Result,
-    store::{ConsumeSignInLink, CreateSignInLink, CreateWorkspace, EnsureSecret, FirstStart, ProvisionUser},
+    clock::Clock,
+    store::{
+        ConsumeSignInLink, CreateSession, CreateSignInLink, CreateWorkspace, EnsureSecret, FirstStart, OWN_ISSUER,
+        ProvisionUser, Store,
+    },
 };
 
 /// How long the link of the first start is good.
 const LINK_TTL: Duration = Duration::from_secs(24 * 60 * 60);
-/// The issuer of the tokens that the hub signs itself.
-pub const OWN_ISSUER: &str = "jackfield";
+/// How long the token of a sign-in link is good; there is nobody to refresh it.
+const LINK_SESSION: Duration = Duration::from_secs(12 * 60 * 60);
 /// The name under which the key of those tokens is kept.
 pub const SIGNING_KEY: &str = "signing";
 pub const FIRST_WORKSPACE: &str = "default";
@@ -31,9 +35,9 @@ pub fn random_bytes() -> Result<[u8; 32]> {
 }
 
 /// The key that all nodes sign and verify with; made once.
-pub async fn signing_key(core: &Core) -> Result<Vec<u8>> {
+pub async fn signing_key(store: &Store, clock: &Clock) -> Result<Vec<u8>> {
     let value = random_bytes()?.to_vec();
-    core.store.change(EnsureSecret { name: SIGNING_KEY, value, at: core.clock.now() }).await
+    store.change(EnsureSecret { name: SIGNING_KEY, value, at: clock.now() }).await
 }
 
 /// On an empty store: the workspace `default`, its owner who is also the operator, and the code of a link that signs
@@ -69,22 +73,18 @@ pub async fn first_start(core: &Arc<Core>) -> Result<Option<String>> {
     }
 }
 
-/// Uses a link up: answers the person it signs in and the slug of their workspace.
-pub async fn follow_link(core: &Core, code: &str) -> Result<Option<(Person, String)>> {
+/// Uses a link up: signs its user in, and answers a token for it. Like every session this one can be revoked.
+pub async fn follow_link(core: &Arc<Core>, code: &str, address: Option<IpAddr>) -> Result<Option<String>> {
     let (id, at) = (core.clock.new_id(), core.clock.now());
     let found = core.store.change(ConsumeSignInLink { id, code_hash: hash(code), at }).await?;
     let Some((user, subject)) = found else { return Ok(None) };
-    let Some(workspace) = core.store.workspace(user.workspace).await? else { return Ok(None) };
-    let person = Person {
-        issuer: OWN_ISSUER.to_owned(),
-        subject,
-        name: user.name,
-        // Signing in says who somebody is. What they are may change while they are signed in.
-        role: None,
-        is_operator: false,
-        vouched_at: at,
-    };
-    Ok(Some((person, workspace.slug)))
+    let Ok(known) = memory::workspace(core, user.workspace).await else { return Ok(None) };
+    let (device, now) = (Some("sign-in link".to_owned()), core.clock.now());
+    let (new, _) = sessions::begin(core, user.workspace, user.id, device, address, now, &known.policy)?;
+    let session = new.session.id;
+    core.store.change(CreateSession { new, failures_key: None }).await?;
+    let (token, _) = core.identity.sign_session(&known.workspace.slug, &subject, session, LINK_SESSION)?;
+    Ok(Some(token))
 }
 
 fn hash(code: &str) -> [u8; 32] {

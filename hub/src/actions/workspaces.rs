@@ -92,6 +92,6 @@ fn reach(viewer: &Viewer, id: Option<WorkspaceId>) -> Result<WorkspaceId> {
     }
 }
 
-fn must_be_operator(viewer: &Viewer) -> Result<()> {
+pub fn must_be_operator(viewer: &Viewer) -> Result<()> {
     if viewer.is_operator() { Ok(()) } else { Err(Rejection::NotAllowed { who: "an operator of the hub" }.into()) }
 }

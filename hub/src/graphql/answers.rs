@@ -1,8 +1,8 @@
 //! An answer as it leaves this room: what it is, and how it is written.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 
-use async_graphql::{Name, Response, ServerError, Value};
+use async_graphql::{Name, Response, ServerError, Value, parser::types::OperationType};
 use metrics::counter;
 use serde::Serialize;
 
@@ -28,10 +28,16 @@ pub async fn execute(
     schema: &Schema,
     core: &Arc<Core>,
     reader: Reader,
+    address: Option<IpAddr>,
     prepared: &Prepared,
     request_id: &str,
 ) -> Answer {
-    let scope = Scope::new(core.clone(), reader, prepared.max_answer_bytes);
+    if let Reader::Viewer(viewer) = &reader
+        && let Err(rejection) = viewer.permit(prepared.operation == OperationType::Mutation)
+    {
+        return Answer(errors::top_level(&rejection.into(), request_id));
+    }
+    let scope = Scope::new(core.clone(), reader, prepared.max_answer_bytes).from(address);
     let request = prepared.request().data(scope.clone());
     let execution = schema.executor(prepared).execute(request);
     let response = match tokio::time::timeout(EXECUTION_LIMIT, execution).await {

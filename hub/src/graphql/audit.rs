@@ -21,6 +21,28 @@ pub enum AuditAction {
     JobRetried,
     /// Somebody else's message was deleted for everyone.
     MessageDeleted,
+    /// People were invited.
+    InvitationCreated,
+    /// An invitation was taken back.
+    InvitationRevoked,
+    /// Somebody was given another role in the workspace.
+    UserRoleUpdated,
+    /// Somebody was deactivated.
+    UserDeactivated,
+    /// Somebody who was deactivated was let in again.
+    UserReactivated,
+    /// A code for a new password was made, to be handed to somebody.
+    PasswordResetRequested,
+    /// A bot was made.
+    BotCreated,
+    /// A token of a bot was made.
+    BotTokenCreated,
+    /// A token of a bot was revoked.
+    BotTokenRevoked,
+    /// Somebody outside is trusted to vouch for people.
+    IssuerCreated,
+    /// Somebody outside is trusted no more.
+    IssuerDeleted,
 }
 
 /// A name and a value.

@@ -3,6 +3,7 @@
 use async_graphql::{Enum, ErrorExtensionValues, Response, ServerError, SimpleObject, Value};
 use jackfield_domain::{ErrorCode as Code, Rejection};
 
+use super::scalars::DateTime;
 use crate::{Error, Result};
 
 /// Why a mutation was refused. More codes may be added: treat one that you do not know as a refusal.
@@ -17,10 +18,16 @@ pub enum ErrorCode {
     Missing,
     /// The text is longer than it may be.
     TooLong,
+    /// The text is shorter than it must be.
+    TooShort,
     /// There are more than there may be.
     LimitReached,
     /// The value is not of the form it must have.
     Invalid,
+    /// What was given to show who one is, is not good.
+    WrongCredentials,
+    /// It was tried too often; try again at `retryAt`.
+    TooManyAttempts,
     /// The idempotency key was used before, for something else.
     IdempotencyKeyReused,
     /// Somebody has that name already.
@@ -38,7 +45,7 @@ pub enum ErrorCode {
 }
 
 /// What a rule said no to. Nothing was changed.
-#[derive(SimpleObject, Clone)]
+#[derive(SimpleObject)]
 pub struct UserError {
     /// For programs.
     code: ErrorCode,
@@ -46,6 +53,8 @@ pub struct UserError {
     message: String,
     /// The part of the input that is to blame, from the argument on.
     path: Option<Vec<String>>,
+    /// When the same may be tried again, where waiting is all that it needs.
+    retry_at: Option<DateTime>,
 }
 
 impl From<Rejection> for UserError {
@@ -53,7 +62,8 @@ impl From<Rejection> for UserError {
         let path = rejection
             .field()
             .map(|field| std::iter::once("input").map(str::to_owned).chain(field.split('.').map(camel_case)).collect());
-        UserError { code: rejection.code().into(), message: rejection.to_string(), path }
+        let retry_at = rejection.retry_at().map(DateTime);
+        UserError { code: rejection.code().into(), message: rejection.to_string(), path, retry_at }
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, Enum, ID, InputObject, Interface, Object, Result, Subscription};
 use futures_util::Stream;
 use jackfield_domain::{
-    ConversationId, Fact, Position, UserId, WorkspaceId,
+    BotTokenId, ConversationId, Fact, Position, SessionId, UserId, WorkspaceId,
     events::{self as words, Entry},
 };
 
@@ -33,8 +33,14 @@ pub enum EventKind {
     WorkspaceUpdated,
     /// Somebody was seen in the workspace for the first time.
     UserJoined,
-    /// Somebody's name or role changed.
+    /// Somebody's name, role, status or profile changed.
     UserUpdated,
+    /// The viewer signed in somewhere.
+    SessionStarted,
+    /// The viewer was signed out somewhere.
+    SessionEnded,
+    /// A token of the viewer, who is a bot, was revoked.
+    BotTokenRevoked,
     /// A conversation was made.
     ConversationCreated,
     /// People were added to a conversation.
@@ -63,6 +69,9 @@ pub enum Event {
     WorkspaceUpdated(WorkspaceUpdated),
     UserJoined(UserJoined),
     UserUpdated(UserUpdated),
+    SessionStarted(SessionStarted),
+    SessionEnded(SessionEnded),
+    BotTokenRevoked(BotTokenRevoked),
     ConversationCreated(ConversationCreated),
     ConversationMembersAdded(ConversationMembersAdded),
     MessageSent(MessageSent),
@@ -170,7 +179,7 @@ impl UserJoined {
 
 pub struct UserUpdated(Logged, UserId);
 
-/// Somebody's name or role changed.
+/// Somebody's name, role, status or profile changed.
 #[Object]
 impl UserUpdated {
     /// Where this event stands; hand it back to go on behind it.
@@ -186,6 +195,69 @@ impl UserUpdated {
     /// The user as they are now.
     async fn user(&self, ctx: &Context<'_>) -> Result<Option<User>> {
         self.0.user(ctx, Some(self.1)).await
+    }
+}
+
+pub struct SessionStarted(Logged, SessionId);
+
+/// The viewer signed in somewhere.
+#[Object]
+impl SessionStarted {
+    /// Where this event stands; hand it back to go on behind it.
+    pub async fn cursor(&self) -> EventCursor {
+        self.0.cursor()
+    }
+
+    /// When it happened.
+    async fn at(&self) -> DateTime {
+        self.0.at()
+    }
+
+    /// The new session; ask for `sessions` to see them all.
+    async fn session_id(&self) -> ID {
+        self.1.to_string().into()
+    }
+}
+
+pub struct SessionEnded(Logged, SessionId);
+
+/// The viewer was signed out somewhere, or was away for too long.
+#[Object]
+impl SessionEnded {
+    /// Where this event stands; hand it back to go on behind it.
+    pub async fn cursor(&self) -> EventCursor {
+        self.0.cursor()
+    }
+
+    /// When it happened.
+    async fn at(&self) -> DateTime {
+        self.0.at()
+    }
+
+    /// The session that is no more.
+    async fn session_id(&self) -> ID {
+        self.1.to_string().into()
+    }
+}
+
+pub struct BotTokenRevoked(Logged, BotTokenId);
+
+/// A token of the viewer, who is a bot, was revoked.
+#[Object]
+impl BotTokenRevoked {
+    /// Where this event stands; hand it back to go on behind it.
+    pub async fn cursor(&self) -> EventCursor {
+        self.0.cursor()
+    }
+
+    /// When it happened.
+    async fn at(&self) -> DateTime {
+        self.0.at()
+    }
+
+    /// The token that is good for nothing any more.
+    async fn token_id(&self) -> ID {
+        self.1.to_string().into()
     }
 }
 
@@ -280,9 +352,14 @@ impl Event {
                 let logged = Logged { entry: entry.clone() };
                 match &entry.event.fact {
                     Fact::WorkspaceCreated => WorkspaceCreated(logged).into(),
-                    Fact::WorkspaceUpdated => WorkspaceUpdated(logged).into(),
+                    Fact::WorkspaceUpdated | Fact::WorkspaceClosed => WorkspaceUpdated(logged).into(),
                     Fact::UserJoined { user } => UserJoined(logged, *user).into(),
-                    Fact::UserUpdated { user } => UserUpdated(logged, *user).into(),
+                    Fact::UserUpdated { user } | Fact::UserDeactivated { user } | Fact::PreferencesUpdated { user } => {
+                        UserUpdated(logged, *user).into()
+                    }
+                    Fact::SessionStarted { session, .. } => SessionStarted(logged, *session).into(),
+                    Fact::SessionEnded { session, .. } => SessionEnded(logged, *session).into(),
+                    Fact::BotTokenRevoked { token, .. } => BotTokenRevoked(logged, *token).into(),
                     Fact::ConversationCreated { conversation, .. } => ConversationCreated(logged, *conversation).into(),
                     Fact::ConversationMembersAdded { conversation, members } => {
                         ConversationMembersAdded(logged, *conversation, members.clone()).into()

@@ -120,6 +120,7 @@ impl Live {
         request_id: String,
     ) -> Result<BoxStream<'static, Payload>, Answer> {
         let refused = |message: String| Answer::refused("BAD_REQUEST", message, &request_id);
+        viewer.permit(false).map_err(|rejection| Answer::fault(&rejection.into(), &request_id))?;
         let reader = Reader::Viewer(viewer.clone());
         // Everything that can be wrong with the document is found here, before anybody waits for anything.
         let own = Renderer::start(&self.schema, &self.core, &prepared, reader)

@@ -3,9 +3,12 @@
 use async_graphql::{ID, InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jackfield_domain::{
-    ConversationId, Position, Rejection, Timestamp, UserId, WorkspaceId, conversations::ActivityKey,
+    BotTokenId, ConversationId, InvitationId, IssuerId, Position, Rejection, SessionId, Timestamp, UserId, WorkspaceId,
+    conversations::ActivityKey,
 };
 use uuid::Uuid;
+
+use crate::actions::users::Found;
 
 pub struct DateTime(pub Timestamp);
 
@@ -108,6 +111,42 @@ impl Cursor for UserId {
 
     fn read(text: &str) -> Option<Self> {
         Uuid::from_slice(&opened_as(b'u', text)?).ok().map(UserId)
+    }
+}
+
+/// Those lists that are in the order of their ids.
+macro_rules! cursors_of_ids {
+    ($($id:ident = $kind:literal;)*) => {
+        $(impl Cursor for $id {
+            fn write(&self) -> String {
+                sealed($kind, self.0.as_bytes())
+            }
+
+            fn read(text: &str) -> Option<Self> {
+                Uuid::from_slice(&opened_as($kind, text)?).ok().map($id)
+            }
+        })*
+    };
+}
+
+cursors_of_ids! {
+    WorkspaceId = b'w';
+    SessionId = b'S';
+    BotTokenId = b't';
+    InvitationId = b'i';
+    IssuerId = b'I';
+}
+
+/// Somebody who was found, at the word that they were found by.
+impl Cursor for Found {
+    fn write(&self) -> String {
+        sealed(b'f', &[self.user.0.as_bytes().as_slice(), &self.word].concat())
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let bytes = opened_as(b'f', text)?;
+        let (user, word) = bytes.split_at_checked(16)?;
+        Some(Found { word: word.to_vec(), user: UserId(Uuid::from_slice(user).ok()?) })
     }
 }
 

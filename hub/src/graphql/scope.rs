@@ -1,8 +1,11 @@
 //! What a resolver stands in: the core, the reader in whose name it reads, and the loaders of this moment.
 
-use std::sync::{
-    Arc, RwLock,
-    atomic::{AtomicBool, AtomicUsize, Ordering},
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc, RwLock,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
 };
 
 use async_graphql::Context;
@@ -18,6 +21,8 @@ use crate::{
 #[derive(Clone)]
 pub struct Scope {
     pub core: Arc<Core>,
+    /// From where the request came.
+    address: Option<IpAddr>,
     moment: Arc<RwLock<Arc<Moment>>>,
     words: Arc<Words>,
 }
@@ -41,7 +46,11 @@ impl Scope {
     pub fn new(core: Arc<Core>, reader: Reader, max_answer_bytes: usize) -> Self {
         let moment = Moment::new(&core, reader);
         let words = Words { written: AtomicUsize::new(0), limit: max_answer_bytes };
-        Scope { core, moment: Arc::new(RwLock::new(moment)), words: Arc::new(words) }
+        Scope { core, address: None, moment: Arc::new(RwLock::new(moment)), words: Arc::new(words) }
+    }
+
+    pub fn from(self, address: Option<IpAddr>) -> Self {
+        Scope { address, ..self }
     }
 
     pub fn moment(&self) -> Arc<Moment> {
@@ -95,6 +104,7 @@ impl Moment {
 pub trait Scoped {
     fn core(&self) -> &Arc<Core>;
     fn moment(&self) -> Arc<Moment>;
+    fn address(&self) -> Option<IpAddr>;
     fn viewer(&self) -> Result<Viewer>;
 
     /// Whether these words still fit into the answer. Where they don't, what is returned instead is thrown away.
@@ -108,6 +118,10 @@ impl Scoped for Context<'_> {
 
     fn moment(&self) -> Arc<Moment> {
         self.data_unchecked::<Scope>().moment()
+    }
+
+    fn address(&self) -> Option<IpAddr> {
+        self.data_unchecked::<Scope>().address
     }
 
     fn viewer(&self) -> Result<Viewer> {

@@ -13,9 +13,10 @@ use sha2::{Digest, Sha256};
 use super::request::Client;
 use crate::{
     Error, Result,
-    actions::{Core, Viewer, viewers},
-    identity::Identity,
+    actions::{Core, viewers},
 };
+
+pub use viewers::Admitted;
 
 /// How long a token that was verified is believed without another look at the store.
 const BELIEVED: Duration = Duration::from_secs(1);
@@ -23,7 +24,6 @@ const BELIEVED: Duration = Duration::from_secs(1);
 const REMEMBERED: usize = 10_000;
 
 pub struct Entrance {
-    pub identity: Identity,
     core: Arc<Core>,
     /// By the token's hash, so that no token lies in memory longer than its request.
     recent: Mutex<HashMap<[u8; 32], Seen>>,
@@ -35,39 +35,31 @@ struct Seen {
     at: Timestamp,
 }
 
-/// Somebody who may come in, and for how long.
-#[derive(Clone)]
-pub struct Admitted {
-    pub viewer: Viewer,
-    pub expires_at: Timestamp,
-}
-
 impl Entrance {
-    pub fn new(core: Arc<Core>, identity: Identity) -> Self {
-        Entrance { identity, core, recent: Mutex::default() }
+    pub fn new(core: Arc<Core>) -> Self {
+        Entrance { core, recent: Mutex::default() }
     }
 
     /// Lets the bearer of a token in, if it is good.
     pub async fn admit(&self, token: &str, Client(address): Client) -> Result<Admitted> {
-        let Admitted { viewer, expires_at } = self.believe(token).await?;
-        Ok(Admitted { viewer: viewer.at(address), expires_at })
+        let admitted = self.believe(token).await?;
+        Ok(Admitted { viewer: admitted.viewer.at(address), ..admitted })
     }
 
     async fn believe(&self, token: &str) -> Result<Admitted> {
         let hash: [u8; 32] = Sha256::digest(token.as_bytes()).into();
-        let now = self.core.clock.now();
-        let seen = self.lock().get(&hash).filter(|seen| now.since(seen.at) < BELIEVED).cloned();
+        let (now, turn) = (self.core.clock.now(), self.core.memory.doors.turn());
+        let good = |seen: &Seen| seen.admitted.turn.ended == turn.ended && now.since(seen.at) < BELIEVED;
+        let seen = self.lock().get(&hash).filter(|seen| good(seen)).cloned();
         if let Some(Seen { admitted, .. }) = seen
             && admitted.expires_at > now
         {
             return Ok(admitted);
         }
-        let vouched = self.identity.verify(token).await?;
-        let viewer = viewers::enter(&self.core, &vouched.workspace, vouched.person).await?;
-        let admitted = Admitted { viewer, expires_at: vouched.expires_at };
+        let admitted = viewers::admit(&self.core, token).await?;
         let mut recent = self.lock();
         if recent.len() >= REMEMBERED {
-            recent.retain(|_, seen| now.since(seen.at) < BELIEVED);
+            recent.retain(|_, seen| good(seen));
         }
         if recent.len() < REMEMBERED {
             recent.insert(hash, Seen { admitted: admitted.clone(), at: now });

@@ -212,6 +212,7 @@ fn queried(query: &str) -> Result<Asked, String> {
 struct Exchange {
     gate: Arc<Gate>,
     request_id: String,
+    client: Client,
     accepts: Accepts,
     admitted: Option<Admitted>,
 }
@@ -224,7 +225,8 @@ impl Exchange {
         headers: &HeaderMap,
     ) -> Result<Self, Box<Response>> {
         let accepts = Accepts::of(headers);
-        let mut exchange = Exchange { gate, request_id, accepts: accepts.unwrap_or(Accepts::Json), admitted: None };
+        let like = accepts.unwrap_or(Accepts::Json);
+        let mut exchange = Exchange { gate, request_id, client, accepts: like, admitted: None };
         if accepts.is_none() {
             let message = "Accept must take application/graphql-response+json, application/json or text/event-stream";
             return Err(Box::new(exchange.refuse(StatusCode::NOT_ACCEPTABLE, message)));
@@ -255,13 +257,13 @@ impl Exchange {
             return response;
         }
         if self.accepts == Accepts::Stream {
-            return sse::stream(self.gate, self.admitted, prepared, self.request_id).await;
+            return sse::stream(self.gate, self.admitted, self.client, prepared, self.request_id).await;
         }
         if prepared.operation == OperationType::Subscription {
             let message = "a subscription needs a WebSocket, or Accept: text/event-stream";
             return self.refuse(StatusCode::NOT_ACCEPTABLE, message);
         }
-        let answer = execute(&self.gate, self.admitted.as_ref(), &prepared, &self.request_id).await;
+        let answer = execute(&self.gate, self.admitted.as_ref(), self.client, &prepared, &self.request_id).await;
         let status = if answer.is_refusal() { self.status_of_request_error() } else { StatusCode::OK };
         self.reply(status, &answer)
     }
@@ -303,7 +305,13 @@ impl Exchange {
 }
 
 /// Executes a query or mutation for whoever was admitted.
-pub async fn execute(gate: &Gate, admitted: Option<&Admitted>, prepared: &Prepared, request_id: &str) -> Answer {
+pub async fn execute(
+    gate: &Gate,
+    admitted: Option<&Admitted>,
+    client: Client,
+    prepared: &Prepared,
+    request_id: &str,
+) -> Answer {
     let reader = admitted.map_or(Reader::Nobody, |admitted| Reader::Viewer(admitted.viewer.clone()));
-    graphql::execute(&gate.schema, &gate.core, reader, prepared, request_id).await
+    graphql::execute(&gate.schema, &gate.core, reader, client.0, prepared, request_id).await
 }

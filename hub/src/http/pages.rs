@@ -4,18 +4,15 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::{Extension, Path, Query, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{Html, IntoResponse, Redirect, Response},
 };
 use serde::Deserialize;
 use serde_json::json;
 
-use super::Gate;
+use super::{Gate, request::Client};
 use crate::actions::setup;
-
-/// How long the session of a sign-in link lasts.
-const SESSION_TTL: Duration = Duration::from_secs(12 * 60 * 60);
 
 pub async fn index(State(gate): State<Arc<Gate>>) -> Response {
     if gate.config.graphql.graphiql {
@@ -52,9 +49,13 @@ pub struct Code {
 }
 
 /// Uses a sign-in link up. The token goes into the fragment, which a browser sends to nobody.
-pub async fn sign_in(State(gate): State<Arc<Gate>>, Query(Code { code }): Query<Code>) -> Response {
-    let token = match setup::follow_link(&gate.core, &code).await {
-        Ok(Some((person, workspace))) => gate.entrance.identity.sign(&workspace, &person, SESSION_TTL),
+pub async fn sign_in(
+    State(gate): State<Arc<Gate>>,
+    Extension(client): Extension<Client>,
+    Query(Code { code }): Query<Code>,
+) -> Response {
+    let token = match setup::follow_link(&gate.core, &code, client.0).await {
+        Ok(Some(token)) => Ok(token),
         Ok(None) => {
             let page = "<!doctype html><title>Jackfield</title><p>This link was used before, or is too old.";
             return (StatusCode::GONE, private(), Html(page)).into_response();

@@ -37,6 +37,7 @@ use super::{
 };
 use crate::{
     Error,
+    actions::{doors::Pass, viewers},
     graphql::{Answer, OperationType, documents::Prepared, live::Payload},
 };
 
@@ -171,6 +172,7 @@ struct Connection {
     client: Client,
     sink: SplitSink<WebSocket, Message>,
     admitted: Option<Admitted>,
+    pass: Option<Pass>,
     operations: SelectAll<BoxStream<'static, Saying>>,
     running: HashMap<String, Running>,
     heard_at: Instant,
@@ -189,6 +191,7 @@ impl Connection {
             client,
             sink,
             admitted: None,
+            pass: None,
             operations: SelectAll::new(),
             running: HashMap::new(),
             heard_at: Instant::now(),
@@ -206,8 +209,11 @@ impl Connection {
         let expires_at = self.admitted.as_ref().map_or(Timestamp(i64::MAX), |admitted| admitted.expires_at);
         let expired = clock.wait_until(expires_at);
         tokio::pin!(expired);
+        let Some(pass) = self.pass.take() else { return Close::because(4401, "Unauthorized").into() };
         loop {
             let step = tokio::select! {
+                why = pass.ended() => Err(Close::because(4403, format!("Forbidden: {why}")).into()),
+                () = pass.unsure() => self.look_again(&pass).await,
                 message = incoming.next() => self.hear(message).await,
                 Some(saying) = self.operations.next(), if !self.operations.is_empty() => self.say(saying).await,
                 _ = beat.tick() => self.beat().await,
@@ -273,8 +279,13 @@ impl Connection {
         let Some(token) = token else {
             return Err(Close::because(4403, "Forbidden: connection_init must bring a token").into());
         };
-        match self.gate.entrance.admit(token, self.client).await {
-            Ok(admitted) => self.admitted = Some(admitted),
+        let entered = async {
+            let mut admitted = self.gate.entrance.admit(token, self.client).await?;
+            let pass = viewers::open(&self.gate.core, &mut admitted).await?;
+            Ok((admitted, pass))
+        };
+        match entered.await {
+            Ok((admitted, pass)) => (self.admitted, self.pass) = (Some(admitted), Some(pass)),
             Err(Error::Unauthenticated(why)) => return Err(Close::because(4403, format!("Forbidden: {why}")).into()),
             Err(error) => {
                 tracing::warn!(%error, "a socket could not be let in");
@@ -283,6 +294,21 @@ impl Connection {
             }
         }
         self.write(json!({ "type": "connection_ack" }).to_string()).await
+    }
+
+    /// Something about the viewer may have changed: from here on they do things as who they are now.
+    async fn look_again(&mut self, pass: &Pass) -> Result<(), End> {
+        let Some(admitted) = &mut self.admitted else { return Ok(()) };
+        pass.look();
+        match viewers::again(&self.gate.core, &admitted.viewer).await {
+            Ok(viewer) => admitted.viewer = viewer,
+            Err(Error::Unauthenticated(why)) => return Err(Close::because(4403, format!("Forbidden: {why}")).into()),
+            Err(error) => {
+                tracing::warn!(%error, "somebody at a socket could not be looked at again");
+                return Err(Close::because(1013, "try again later").into());
+            }
+        }
+        Ok(())
     }
 
     async fn hear(&mut self, message: Option<Result<Message, axum::Error>>) -> Result<(), End> {
@@ -329,7 +355,7 @@ impl Connection {
             }
         };
         let follows = prepared.operation == OperationType::Subscription;
-        let operation = operation(self.gate.clone(), admitted, id.clone(), prepared, request_id);
+        let operation = operation(self.gate.clone(), admitted, self.client, id.clone(), prepared, request_id);
         let (operation, handle) = abortable(operation);
         self.running.insert(id, Running { handle, follows });
         self.operations.push(operation.boxed());
@@ -382,6 +408,7 @@ impl Connection {
 fn operation(
     gate: Arc<Gate>,
     admitted: Admitted,
+    client: Client,
     id: String,
     prepared: Prepared,
     request_id: String,
@@ -398,7 +425,7 @@ fn operation(
             };
         }
         // The token may have expired since the socket was opened, but then the socket is closed, too.
-        let answer = execute(&gate, Some(&admitted), &prepared, &request_id).await;
+        let answer = execute(&gate, Some(&admitted), client, &prepared, &request_id).await;
         if answer.is_refusal() {
             return refused(id, &answer);
         }

@@ -13,9 +13,10 @@ use futures_util::{
 };
 use metrics::gauge;
 
-use super::{Gate, entrance::Admitted, graphql::execute};
+use super::{Gate, entrance::Admitted, graphql::execute, request::Client};
 use crate::{
     Error,
+    actions::{doors::Pass, viewers},
     graphql::{Answer, OperationType, documents::Prepared, live::Payload},
 };
 
@@ -23,23 +24,32 @@ use crate::{
 const BEAT: Duration = Duration::from_secs(12);
 
 /// Answers with a stream, whatever the operation is.
-pub async fn stream(gate: Arc<Gate>, admitted: Option<Admitted>, prepared: Prepared, request_id: String) -> Response {
+pub async fn stream(
+    gate: Arc<Gate>,
+    admitted: Option<Admitted>,
+    client: Client,
+    prepared: Prepared,
+    request_id: String,
+) -> Response {
     let results = if prepared.operation == OperationType::Subscription {
         match admitted {
             None => {
                 let error = Error::Unauthenticated("sign in first: this needs a token".to_owned());
                 one(&Answer::fault(&error, &request_id))
             }
-            Some(admitted) => {
-                let opened = gate.live.subscribe(admitted.viewer.clone(), prepared, request_id.clone()).await;
-                match opened {
-                    Err(answer) => one(&answer),
-                    Ok(payloads) => while_welcome(&gate, &admitted, payloads, request_id).boxed(),
+            Some(mut admitted) => match viewers::open(&gate.core, &mut admitted).await {
+                Err(error) => one(&Answer::fault(&error, &request_id)),
+                Ok(pass) => {
+                    let opened = gate.live.subscribe(admitted.viewer.clone(), prepared, request_id.clone()).await;
+                    match opened {
+                        Err(answer) => one(&answer),
+                        Ok(payloads) => while_welcome(&gate, &admitted, pass, payloads, request_id).boxed(),
+                    }
                 }
-            }
+            },
         }
     } else {
-        one(&execute(&gate, admitted.as_ref(), &prepared, &request_id).await)
+        one(&execute(&gate, admitted.as_ref(), client, &prepared, &request_id).await)
     };
     respond(results)
 }
@@ -63,18 +73,22 @@ fn one(answer: &Answer) -> BoxStream<'static, Bytes> {
     stream::iter([next(&answer.json()), complete()]).boxed()
 }
 
-/// The answers until the token expires or the hub goes away; then the stream ends, and the client comes back.
+/// The answers until the token expires or is revoked, or the hub goes away; then the stream ends, and the client comes back.
 fn while_welcome(
     gate: &Gate,
     admitted: &Admitted,
+    pass: Pass,
     payloads: BoxStream<'static, Payload>,
     request_id: String,
 ) -> impl Stream<Item = Bytes> + Send + use<> {
     let open = Open::new();
     let (clock, expires_at) = (gate.core.clock.clone(), admitted.expires_at);
     let expired = async move {
-        clock.wait_until(expires_at).await;
-        let error = Error::Unauthenticated("the token has expired".to_owned());
+        let why = tokio::select! {
+            () = clock.wait_until(expires_at) => "the token has expired",
+            why = pass.ended() => why,
+        };
+        let error = Error::Unauthenticated(why.to_owned());
         next(&Answer::fault(&error, &request_id).json())
     };
     let draining = gate.draining.clone();

@@ -2,7 +2,7 @@
 //! walks of an index, and for whoever wonders why something is slow.
 
 use jackfield_domain::{
-    ConversationId, MessageId, Position, Timestamp, UserId, WorkspaceId,
+    BotTokenId, ConversationId, InvitationId, MessageId, Position, SessionId, Timestamp, UserId, WorkspaceId,
     conversations::ActivityKey,
     messages::{ContentType, Message, MessageKind},
     pages::{Direction, Page},
@@ -11,7 +11,10 @@ use jackfield_domain::{
 use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, QueryTrait, Select, Statement, TransactionTrait};
 use uuid::Uuid;
 
-use super::{Store, audit, conversations, jobs, log, members, messages, receipts, users, writer};
+use super::{
+    FoundKey, Store, accounts, audit, bots, conversations, invitations, jobs, log, members, messages, people, receipts,
+    sessions, users, writer,
+};
 use crate::Result;
 
 /// A query, and the lines of its plan.
@@ -52,7 +55,18 @@ fn hot(backend: DbBackend) -> Vec<(&'static str, Statement)> {
     fn of<E: EntityTrait>(select: &Select<E>, backend: DbBackend) -> Statement {
         select.build(backend)
     }
+    fn build(select: &impl QueryTrait, backend: DbBackend) -> Statement {
+        select.build(backend)
+    }
+    fn ids<C>(from: C) -> Page<C> {
+        Page { direction: Direction::Forward, size: 50, from: Some(from) }
+    }
     let id = Uuid::from_u128(7);
+    let wanted = ["ann".to_owned(), "b".to_owned()];
+    let found = |direction| {
+        let from = FoundKey { word: b"anna".to_vec(), user: UserId(id) };
+        Page { direction, size: 50, from: Some(from) }
+    };
     let (workspace, user, conversation) = (WorkspaceId(id), UserId(id), ConversationId(id));
     let page = |direction, from| Page { direction, size: 50, from };
     let joined = Page { direction: Direction::Forward, size: 50, from: Some(user) };
@@ -94,6 +108,19 @@ fn hot(backend: DbBackend) -> Vec<(&'static str, Statement)> {
         ("conversations for a reader", of(&conversations::readable(user, &[conversation]), backend)),
         ("a conversation's members", of(&members::walk(conversation, &joined), backend)),
         ("the bearer of a token", of(&users::by_subject(workspace, "issuer", "subject"), backend)),
+        ("a session and whose it is", build(&sessions::with_user(SessionId(id)), backend)),
+        ("one's sessions", of(&sessions::walk(user, &ids(SessionId(id))), backend)),
+        ("a login", of(&accounts::by_login(workspace, "login"), backend)),
+        ("the bearer of a bot's token", build(&bots::by_hash([7; 32]), backend)),
+        ("a bot's tokens", of(&bots::walk(user, &ids(BotTokenId(id))), backend)),
+        ("the bots of a workspace", of(&bots::walk_bots(workspace, &joined), backend)),
+        ("invitations", of(&invitations::walk(workspace, None, &ids(InvitationId(id))), backend)),
+        ("everybody in a workspace", of(&people::walk(workspace, &joined), backend)),
+        ("people by their names", of(&people::found(workspace, &wanted, &found(Direction::Forward)), backend)),
+        (
+            "people by their names, backwards",
+            of(&people::found(workspace, &wanted, &found(Direction::Backward)), backend),
+        ),
         ("the next events", of(&log::after_position(workspace, Position(7)), backend)),
         ("missed events", of(&log::concerning(workspace, user, Position(7), Position(9)), backend)),
         ("the record", of(&audit::walk(workspace, &line), backend)),

@@ -3,11 +3,11 @@
 use async_trait::async_trait;
 use jackfield_domain::{
     Fact, Timestamp, UserId, WorkspaceId, WorkspaceRole,
-    users::{Person, User},
+    users::{Person, User, UserStatus},
 };
 use sea_orm::{ActiveValue::Set, entity::prelude::*};
 
-use super::{Change, Store, Work};
+use super::{Change, Store, Work, words};
 use crate::{Error, Result};
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -20,8 +20,15 @@ pub struct Model {
     pub subject: String,
     pub name: String,
     pub role: String,
+    pub status: String,
+    pub avatar_url: Option<String>,
+    pub status_text: Option<String>,
     pub is_operator: bool,
     pub vouched_at: i64,
+    /// Chosen here: no token changes it.
+    pub name_is_own: bool,
+    /// Given here: no token changes it.
+    pub role_is_own: bool,
     pub created_at: i64,
 }
 
@@ -39,8 +46,13 @@ impl TryFrom<Model> for User {
             workspace: WorkspaceId(row.workspace_id),
             name: row.name,
             role: WorkspaceRole::from_word(&row.role).ok_or_else(|| Error::internal("unknown role in users"))?,
+            status: UserStatus::from_word(&row.status).ok_or_else(|| Error::internal("unknown status in users"))?,
+            avatar_url: row.avatar_url,
+            status_text: row.status_text,
             is_operator: row.is_operator,
             vouched_at: Timestamp(row.vouched_at),
+            name_is_own: row.name_is_own,
+            role_is_own: row.role_is_own,
             created_at: Timestamp(row.created_at),
         })
     }
@@ -62,6 +74,11 @@ pub fn by_subject(workspace: WorkspaceId, issuer: &str, subject: &str) -> Select
         .filter(Column::WorkspaceId.eq(workspace.0))
         .filter(Column::Issuer.eq(issuer))
         .filter(Column::Subject.eq(subject))
+}
+
+/// A user, if they are of this workspace.
+pub fn of(workspace: WorkspaceId, user: UserId) -> Select<Entity> {
+    Entity::find_by_id(user.0).filter(Column::WorkspaceId.eq(workspace.0))
 }
 
 /// Makes the user that a token speaks of, or brings name and role up to what the token says.
@@ -90,37 +107,22 @@ impl Change for ProvisionUser {
                 workspace: self.workspace,
                 name: person.name.clone(),
                 role: person.role.unwrap_or(WorkspaceRole::Member),
+                status: UserStatus::Active,
+                avatar_url: None,
+                status_text: None,
                 is_operator: person.role.is_some() && person.is_operator,
                 vouched_at: person.vouched_at,
+                name_is_own: false,
+                role_is_own: false,
                 created_at: self.at,
             };
-            let row = ActiveModel {
-                id: Set(user.id.0),
-                workspace_id: Set(user.workspace.0),
-                issuer: Set(person.issuer.clone()),
-                subject: Set(person.subject.clone()),
-                name: Set(user.name.clone()),
-                role: Set(user.role.as_str().to_owned()),
-                is_operator: Set(user.is_operator),
-                vouched_at: Set(user.vouched_at.0),
-                created_at: Set(user.created_at.0),
-            };
-            Entity::insert(row).exec_without_returning(&work.transaction).await?;
-            work.record(Some(user.id), self.at, Fact::UserJoined { user: user.id });
+            insert(work, &user, &person.issuer, &person.subject).await?;
             return Ok(user);
         };
         let before = User::try_from(row)?;
         let user = before.vouched_for(person);
         if user != before {
-            let changed = ActiveModel {
-                id: Set(user.id.0),
-                name: Set(user.name.clone()),
-                role: Set(user.role.as_str().to_owned()),
-                is_operator: Set(user.is_operator),
-                vouched_at: Set(user.vouched_at.0),
-                ..Default::default()
-            };
-            Entity::update(changed).exec(&work.transaction).await?;
+            rewrite(work, &before, &user).await?;
         }
         // That somebody was vouched for once more is nobody's news.
         if (User { vouched_at: user.vouched_at, ..before }) != user {
@@ -128,4 +130,51 @@ impl Change for ProvisionUser {
         }
         Ok(user)
     }
+}
+
+/// Puts a new user in, who can be found from now on.
+pub async fn insert(work: &mut Work, user: &User, issuer: &str, subject: &str) -> Result<()> {
+    let row = ActiveModel {
+        id: Set(user.id.0),
+        workspace_id: Set(user.workspace.0),
+        issuer: Set(issuer.to_owned()),
+        subject: Set(subject.to_owned()),
+        name: Set(user.name.clone()),
+        role: Set(user.role.as_str().to_owned()),
+        status: Set(user.status.as_str().to_owned()),
+        avatar_url: Set(user.avatar_url.clone()),
+        status_text: Set(user.status_text.clone()),
+        is_operator: Set(user.is_operator),
+        name_is_own: Set(user.name_is_own),
+        role_is_own: Set(user.role_is_own),
+        vouched_at: Set(user.vouched_at.0),
+        created_at: Set(user.created_at.0),
+    };
+    Entity::insert(row).exec_without_returning(&work.transaction).await?;
+    words::rewrite(work, user.workspace, user.id, Some(&user.name)).await?;
+    work.record(Some(user.id), user.created_at, Fact::UserJoined { user: user.id });
+    Ok(())
+}
+
+/// Writes what can change of a user, and keeps the words by which they are found in step.
+pub async fn rewrite(work: &Work, before: &User, user: &User) -> Result<()> {
+    let changed = ActiveModel {
+        id: Set(user.id.0),
+        name: Set(user.name.clone()),
+        role: Set(user.role.as_str().to_owned()),
+        status: Set(user.status.as_str().to_owned()),
+        avatar_url: Set(user.avatar_url.clone()),
+        status_text: Set(user.status_text.clone()),
+        is_operator: Set(user.is_operator),
+        name_is_own: Set(user.name_is_own),
+        role_is_own: Set(user.role_is_own),
+        vouched_at: Set(user.vouched_at.0),
+        ..Default::default()
+    };
+    Entity::update(changed).exec(&work.transaction).await?;
+    if before.name != user.name || before.status != user.status {
+        let name = user.is_active().then_some(user.name.as_str());
+        words::rewrite(work, user.workspace, user.id, name).await?;
+    }
+    Ok(())
 }

@@ -49,7 +49,7 @@ impl TryFrom<Model> for Workspace {
 
 impl Store {
     pub async fn workspace(&self, id: WorkspaceId) -> Result<Option<Workspace>> {
-        Entity::find_by_id(id.0).one(&self.reads).await?.map(Workspace::try_from).transpose()
+        existing(id).one(&self.reads).await?.map(Workspace::try_from).transpose()
     }
 
     pub async fn workspace_by_slug(&self, slug: &str) -> Result<Option<Workspace>> {
@@ -68,6 +68,10 @@ impl Store {
     pub async fn is_empty(&self) -> Result<bool> {
         Ok(Entity::find().one(&self.reads).await?.is_none())
     }
+}
+
+pub fn existing(id: WorkspaceId) -> Select<Entity> {
+    Entity::find_by_id(id.0)
 }
 
 /// Makes a workspace and begins its log.
@@ -145,7 +149,7 @@ impl Change for UpdateWorkspace {
     }
 
     async fn apply(&self, work: &mut Work) -> Result<Workspace> {
-        let found = Entity::find_by_id(self.id.0).one(&work.transaction).await?;
+        let found = existing(self.id).one(&work.transaction).await?;
         let before = found.ok_or(Rejection::NotFound { what: "workspace", field: "workspaceId" })?;
         let mut row = before.clone();
         if let Some(name) = &self.name {
@@ -176,6 +180,9 @@ impl Change for UpdateWorkspace {
         let By { at, user, workspace, .. } = self.by;
         // An operator from elsewhere is nobody here.
         work.record(Some(user).filter(|_| workspace == self.id), at, Fact::WorkspaceUpdated);
+        if before.status != row.status && self.status == Some(WorkspaceStatus::Suspended) {
+            work.record(None, at, Fact::WorkspaceClosed);
+        }
         let action =
             if before.policy == row.policy { AuditAction::WorkspaceUpdated } else { AuditAction::PolicyUpdated };
         let columns = [

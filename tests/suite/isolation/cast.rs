@@ -4,7 +4,11 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::table::Rightful;
-use crate::support::{Person, Setup, World, person::text};
+use crate::support::{
+    Person, Setup, World,
+    account::{PASSWORD, bearer, does, sign_up},
+    person::text,
+};
 
 /// The kinds of people whom a conversation is not for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +40,10 @@ pub struct Cast {
     pub ann: Person,
     pub bob: Person,
     pub operator: Person,
+    /// Signed in with a password.
+    pub dora: Person,
+    /// A bot of theirs.
+    pub bot: Person,
     /// The values of the table's variables.
     pub things: Value,
     pub outsiders: Vec<Outsider>,
@@ -131,7 +139,28 @@ impl Cast {
                 things["auditCursor"] = found["auditLog"]["pageInfo"]["startCursor"].clone();
             }
         }
+        let owner = outsiders.iter().find(|outsider| outsider.who == Asker::Admin).expect("an owner").person.clone();
+        let (dora, bot) = people_of_the_hub(&world, &owner, &mut things).await;
+        for outsider in
+            outsiders.iter_mut().filter(|outsider| matches!(outsider.who, Asker::Anonymous | Asker::Elsewhere))
+        {
+            outsider.secrets.extend([dora.id.clone(), bot.id.clone(), "Theodora".to_owned(), "Beacon".to_owned()]);
+        }
+        for person in [&ann, &bob, &dora, &bot].into_iter().chain(outsiders.iter().map(|outsider| &outsider.person)) {
+            if !person.token.is_empty() {
+                let profile = json!({ "avatarUrl": "https://pictures.example/one.png", "statusText": "about" });
+                does(person, "userUpdate", profile, "").await;
+            }
+        }
         let operator = world.operator().await;
+        let input = json!({
+            "issuer": "https://some.example", "audience": "jackfield", "algorithms": ["RS256"], "workspaces": ["*"],
+            "jwksUrl": "https://some.example/keys",
+        });
+        let made = does(&operator, "issuerCreate", input, "issuer { id }").await;
+        things["issuer"] = made["issuer"]["id"].clone();
+        let found = operator.ask("{ issuers(first: 1) { pageInfo { startCursor } } }", json!({})).await;
+        things["issuerCursor"] = found["issuers"]["pageInfo"]["startCursor"].clone();
         // Jobs that have a future and a past, and one that was given up.
         world.db_execute("UPDATE jobs SET finished_at = 1, last_error = 'a stormy day'").await;
         world.db_execute("UPDATE jobs SET state = 'dead' WHERE kind = 'job_sweep'").await;
@@ -142,7 +171,7 @@ impl Cast {
         let dead = dead.expect("a job that was given up");
         things["job"] = dead["node"]["id"].clone();
         things["jobCursor"] = dead["cursor"].clone();
-        Cast { world, ann, bob, operator, things, outsiders }
+        Cast { world, ann, bob, operator, dora, bot, things, outsiders }
     }
 
     pub fn conversation(&self) -> String {
@@ -160,6 +189,7 @@ impl Cast {
                 let owner = self.outsiders.iter().find(|outsider| outsider.who == Asker::Admin);
                 &owner.expect("the workspace has an owner").person
             }
+            Rightful::SignedIn => &self.dora,
             Rightful::Operator => &self.operator,
         }
     }
@@ -168,6 +198,19 @@ impl Cast {
     pub fn things_for(&self, outsider: &Outsider) -> Value {
         let mut things = self.things.clone();
         things["own"] = json!(outsider.own);
+        // They have nothing to show for it.
+        things["login"] = json!(format!("no-login-of-{:?}", outsider.who));
+        for (name, value) in
+            [("refreshToken", "jfr_not-theirs"), ("resetCode", "jfp_not-theirs"), ("invitationCode", "jfi_not-theirs")]
+        {
+            things[name] = json!(value);
+        }
+        // Who may take something away has one of their own to do it with.
+        if outsider.who == Asker::Admin {
+            for (name, spare) in [("botToken", "spareToken"), ("invitation", "spareInvitation")] {
+                things[name] = self.things[spare].clone();
+            }
+        }
         things
     }
 
@@ -181,6 +224,51 @@ impl Cast {
     }
 }
 
+/// Somebody who signs in here, and a bot; with all that lets them in.
+async fn people_of_the_hub(world: &World, owner: &Person, things: &mut Value) -> (Person, Person) {
+    does(owner, "workspaceUpdate", json!({ "signUp": "INVITED" }), "").await;
+    for name in ["invitation", "spareInvitation"] {
+        let made = does(owner, "invitationCreate", json!({ "uses": 5 }), "code invitation { id }").await;
+        things["invitationCode"] = made["code"].clone();
+        things[name] = made["invitation"]["id"].clone();
+    }
+    let input = json!({ "workspace": "harbour", "name": "Theodora", "device": "a spyglass", "invitationCode": things["invitationCode"] });
+    let made = sign_up(world, "theodora-the-keeper", input).await;
+    let dora = bearer(world, &made).await;
+    let input = json!({ "workspace": "harbour", "login": "theodora-the-keeper", "password": PASSWORD });
+    for name in ["session", "refreshed"] {
+        let made = does(&dora, "sessionCreate", input.clone(), "credentials { refreshToken session { id } }").await;
+        things["refreshToken"] = made["credentials"]["refreshToken"].clone();
+        things[name] = made["credentials"]["session"]["id"].clone();
+    }
+    things["login"] = json!("theodora-the-keeper");
+    things["password"] = json!(PASSWORD);
+    things["account"] = json!(dora.id);
+    let code = does(owner, "passwordResetRequest", json!({ "userId": dora.id }), "code").await;
+    things["resetCode"] = code["code"].clone();
+
+    let made = does(owner, "botCreate", json!({ "name": "Beacon" }), "bot { id }").await;
+    things["bot"] = made["bot"]["id"].clone();
+    let mut bot = owner.clone();
+    let expires_at = (world.clock.now() + std::time::Duration::from_hours(24)).to_string();
+    for name in ["botToken", "spareToken", "usedToken"] {
+        let input =
+            json!({ "botId": things["bot"], "name": name, "scopes": ["READ", "WRITE"], "expiresAt": expires_at });
+        let made = does(owner, "botTokenCreate", input, "secret token { id }").await;
+        things[name] = made["token"]["id"].clone();
+        bot = Person::enter(world, "Beacon", &text(&made["secret"])).await;
+    }
+    let found = dora.ask("{ sessions(first: 1) { pageInfo { startCursor } } }", json!({})).await;
+    things["sessionCursor"] = found["sessions"]["pageInfo"]["startCursor"].clone();
+    let query = "query($bot: ID!) { invitations(first: 1) { pageInfo { startCursor } } bots(first: 1) { pageInfo { startCursor } }
+        botTokens(botId: $bot, first: 1) { pageInfo { startCursor } } }";
+    let found = owner.ask(query, json!({ "bot": things["bot"] })).await;
+    for (name, list) in [("invitationCursor", "invitations"), ("botCursor", "bots"), ("tokenCursor", "botTokens")] {
+        things[name] = found[list]["pageInfo"]["startCursor"].clone();
+    }
+    (dora, bot)
+}
+
 /// The same things, but none of them has ever been there.
 pub fn invented(things: &Value) -> Value {
     let mut invented = things.clone();
@@ -188,7 +276,13 @@ pub fn invented(things: &Value) -> Value {
         ("conversation", "conv_"),
         ("message", "msg_"),
         ("user", "usr_"),
+        ("account", "usr_"),
+        ("bot", "usr_"),
+        ("botToken", "btk_"),
+        ("session", "ses_"),
+        ("invitation", "inv_"),
         ("workspace", "wsp_"),
+        ("issuer", "iss_"),
         ("job", "job_"),
         ("slug", "slug-"),
     ] {

@@ -8,10 +8,18 @@ use super::cast::Asker;
 
 /// Every field of every type, as it is asked for. The rightful one sees something in each of them.
 pub const FIELDS: &[(&str, &[&str])] = &[
+    ("AccountSignUpPayload", &["credentials { session { isCurrent } }", "errors { code }"]),
     ("AuditDetail", &["name", "value"]),
     ("AuditEntry", &["action", "actor { id name }", "address", "at", "details { name value }", "target"]),
     ("AuditEntryConnection", &["edges { cursor node { action } }", "nodes { action }", "pageInfo { endCursor }"]),
     ("AuditEntryEdge", &["cursor", "node { action }"]),
+    ("BotCreatePayload", &["bot { id name }", "errors { code }"]),
+    ("BotToken", &["bot { id name }", "createdAt", "creator { id name }", "expiresAt", "id", "name", "scopes"]),
+    ("BotTokenConnection", &["edges { cursor node { id name } }", "nodes { id name }", "pageInfo { endCursor }"]),
+    ("BotTokenEdge", &["cursor", "node { id name }"]),
+    ("BotTokenCreatePayload", &["errors { code }", "secret", "token { id }"]),
+    ("BotTokenRevokePayload", &["errors { code }", "token { name }"]),
+    ("BotTokenRevoked", &["at", "cursor", "tokenId"]),
     ("CaughtUp", &["cursor"]),
     (
         "Conversation",
@@ -49,12 +57,20 @@ pub const FIELDS: &[(&str, &[&str])] = &[
         "ConversationMembersAdded",
         &["actor { id name }", "at", "conversation { id title viewerRole }", "cursor", "users { id name }"],
     ),
+    ("Credentials", &["accessToken", "accessTokenExpiresAt", "refreshToken", "session { isCurrent }"]),
     ("Event", &["cursor"]),
+    ("IssuerCreatePayload", &["errors { code }", "issuer { issuer }"]),
+    ("IssuerDeletePayload", &["errors { code }", "issuerId"]),
     ("Job", &["attempts", "createdAt", "dueAt", "finishedAt", "id", "kind", "lastError", "state"]),
     ("JobConnection", &["edges { cursor node { kind } }", "nodes { id }", "pageInfo { endCursor }"]),
     ("JobEdge", &["cursor", "node { id }"]),
     ("JobRetryPayload", &["errors { code }", "job { id state }"]),
     ("Location", &["label", "latitude", "longitude"]),
+    ("Invitation", &["createdAt", "creator { id name }", "expiresAt", "id", "role", "usesLeft"]),
+    ("InvitationConnection", &["edges { cursor node { id role } }", "nodes { id role }", "pageInfo { endCursor }"]),
+    ("InvitationEdge", &["cursor", "node { id role }"]),
+    ("InvitationCreatePayload", &["code", "errors { code }", "invitation { role }"]),
+    ("InvitationRevokePayload", &["errors { code }", "invitation { role }"]),
     (
         "Message",
         &[
@@ -106,9 +122,24 @@ pub const FIELDS: &[(&str, &[&str])] = &[
     ("MessagesMarkReadPayload", &["errors { code }", "markedCount"]),
     ("Node", &["id"]),
     ("PageInfo", &["endCursor", "hasNextPage", "hasPreviousPage", "startCursor"]),
+    ("PasswordChangePayload", &["errors { code }", "user { id name }"]),
+    ("PasswordResetPayload", &["errors { code }", "login"]),
+    ("PasswordResetRequestPayload", &["code", "errors { code }", "expiresAt", "user { id name }"]),
     ("ReceiptsAdvanced", &["at", "conversation { id title }", "cursor", "kind", "upTo", "user { id name }"]),
     ("ResyncRequired", &["cursor"]),
+    ("Session", &["address", "createdAt", "device", "expiresAt", "id", "isCurrent", "lastUsedAt"]),
+    ("SessionConnection", &["edges { cursor node { id device } }", "nodes { id device }", "pageInfo { endCursor }"]),
+    ("SessionEdge", &["cursor", "node { id device }"]),
+    ("SessionCreatePayload", &["credentials { session { isCurrent } }", "errors { code }"]),
+    ("SessionEnded", &["at", "cursor", "sessionId"]),
+    ("SessionRefreshPayload", &["credentials { session { isCurrent } }", "errors { code }"]),
+    ("SessionRevokeAllPayload", &["count", "errors { code }"]),
+    ("SessionRevokePayload", &["errors { code }", "sessionId"]),
+    ("SessionStarted", &["at", "cursor", "sessionId"]),
     ("Signal", &["at"]),
+    ("TrustedIssuer", &["algorithms", "audience", "createdAt", "id", "issuer", "jwksUrl", "workspaces"]),
+    ("TrustedIssuerConnection", &["edges { cursor node { issuer } }", "nodes { issuer }", "pageInfo { endCursor }"]),
+    ("TrustedIssuerEdge", &["cursor", "node { issuer }"]),
     ("TypingStartPayload", &["errors { code }", "expiresAt"]),
     ("TypingStarted", &["at", "conversation { id title }", "expiresAt", "user { id name }"]),
     ("TypingStopPayload", &["errors { code }"]),
@@ -118,11 +149,17 @@ pub const FIELDS: &[(&str, &[&str])] = &[
         "UnreadCounts",
         &["conversationCount", "conversations(first: 10) { count conversation { id title } }", "isComplete", "total"],
     ),
-    ("User", &["createdAt", "id", "name", "role"]),
-    ("UserError", &["code", "message", "path"]),
+    ("User", &["avatarUrl", "createdAt", "id", "name", "role", "status", "statusText"]),
+    ("UserConnection", &["edges { cursor node { id name } }", "nodes { id name }", "pageInfo { endCursor }"]),
+    ("UserEdge", &["cursor", "node { id name }"]),
+    ("UserDeactivatePayload", &["errors { code }", "user { id name }"]),
+    ("UserError", &["code", "message", "path", "retryAt"]),
     ("UserJoined", &["at", "cursor", "user { id name }"]),
+    ("UserReactivatePayload", &["errors { code }", "user { id name }"]),
+    ("UserRoleUpdatePayload", &["errors { code }", "user { id name }"]),
+    ("UserUpdatePayload", &["errors { code }", "user { id name }"]),
     ("UserUpdated", &["at", "cursor", "user { id name }"]),
-    ("Viewer", &["isOperator", "user { id name }", "workspace { id slug name }"]),
+    ("Viewer", &["isOperator", "preferences", "user { id name }", "workspace { id slug name }"]),
     ("Workspace", &["createdAt", "id", "name", "policy { bodyMaxCharacters }", "signUp", "slug", "status"]),
     ("WorkspaceCreatePayload", &["errors { code }", "workspace { id slug }"]),
     ("WorkspaceCreated", &["at", "cursor"]),
@@ -154,7 +191,8 @@ pub const FIELDS: &[(&str, &[&str])] = &[
 
 /// Fields that have nothing to tell of what the table leads to, each of which has a story elsewhere that shows what it does
 /// tell: `changes` for these.
-pub const SILENT: &[(&str, &str)] = &[("Message", "deletedAt"), ("Message", "deletedBy"), ("Message", "editedAt")];
+pub const SILENT: &[(&str, &str)] =
+    &[("UserError", "retryAt"), ("Message", "deletedAt"), ("Message", "deletedBy"), ("Message", "editedAt")];
 
 /// What one of those whom a thing is not for makes of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -165,6 +203,8 @@ pub enum Sees {
     Nothing,
     /// `NOT_ALLOWED`, whatever the input names.
     NotAllowed,
+    /// `WRONG_CREDENTIALS`: they have nothing to show for it.
+    Unproven,
     /// Something of their own, and nothing that is not for them.
     Own,
     /// What the rightful one sees: it is for them as well.
@@ -212,11 +252,28 @@ const OF_OPERATORS: Seen =
 const OF_RUNNERS: Seen =
     Seen { anonymous: Sees::SignIn, stranger: Sees::NotAllowed, admin: Sees::TheSame, elsewhere: Sees::Own };
 
+/// The same, where others have nothing like it.
+const OF_RUNNERS_ALONE: Seen = Seen { elsewhere: Sees::Nothing, ..OF_RUNNERS };
+/// The same, where each gets something new.
+const NEW_TO_RUNNERS: Seen = Seen { admin: Sees::Own, ..OF_RUNNERS };
+/// The same, where it is about somebody or something that is theirs.
+const NEW_TO_RUNNERS_ALONE: Seen = Seen { admin: Sees::Own, ..OF_RUNNERS_ALONE };
+/// A list that everybody in the workspace sees, as others see theirs.
+const AMONG_ALL: Seen = Seen { stranger: Sees::TheSame, admin: Sees::TheSame, ..EVERYBODYS_OWN };
+/// For who has what lets one in, signed in or not.
+const FOR_WHO_HAS_IT: Seen =
+    Seen { anonymous: Sees::Unproven, stranger: Sees::Unproven, admin: Sees::Unproven, elsewhere: Sees::Unproven };
+/// The same, of what must be named to be there.
+const FOR_WHO_NAMES_IT: Seen =
+    Seen { anonymous: Sees::Nothing, stranger: Sees::Nothing, admin: Sees::Nothing, elsewhere: Sees::Nothing };
+
 /// For whom a way is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rightful {
     Member,
     Owner,
+    /// Signed in with a password.
+    SignedIn,
     Operator,
 }
 
@@ -248,6 +305,10 @@ impl Way {
 
     const fn for_owners(self) -> Self {
         Way { rightful: Rightful::Owner, ..self }
+    }
+
+    const fn for_who_signed_in(self) -> Self {
+        Way { rightful: Rightful::SignedIn, ..self }
     }
 
     const fn for_operators(self) -> Self {
@@ -405,6 +466,54 @@ pub const WAYS: &[Way] = &[
     way("Query.workspace", "Workspace", "/workspace", OF_THE_WORKSPACE, "query($workspace: ID!) { workspace(id: $workspace) { @ } }")
         .naming(&["Query.workspace.id"]),
     way("Query.workspace", "WorkspacePolicy", "/workspace/policy", EVERYBODYS_OWN, "{ workspace { policy { @ } } }"),
+    way("Query.session", "Session", "/session", OF_THE_CONVERSATION, "{ session { @ } }").for_who_signed_in(),
+    way("Query.sessions", "SessionConnection", "/sessions", EVERYBODYS_OWN, "{ sessions(first: 10) { @ } }").for_who_signed_in(),
+    way("Query.sessions", "SessionEdge", "/sessions/edges/0", OF_THE_CONVERSATION, "{ sessions(first: 10) { edges { @ } } }").for_who_signed_in(),
+    way("Query.sessions", "", "/sessions", EVERYBODYS_OWN,
+        "query($sessionCursor: String) { sessions(first: 10, after: $sessionCursor) { nodes { id } } }")
+        .naming(&["Query.sessions.after"]).for_who_signed_in(),
+    way("Query.sessions", "", "/sessions", EVERYBODYS_OWN,
+        "query($sessionCursor: String) { sessions(last: 10, before: $sessionCursor) { nodes { id } } }")
+        .naming(&["Query.sessions.before"]).for_who_signed_in(),
+    way("Query.user", "User", "/user", OF_THE_WORKSPACE, "query($user: ID!) { user(id: $user) { @ } }").naming(&["Query.user.id"]),
+    way("Query.users", "UserConnection", "/users", AMONG_ALL, "{ users(first: 100) { @ } }"),
+    way("Query.users", "UserEdge", "/users/edges/0", AMONG_ALL, "{ users(first: 100) { edges { @ } } }"),
+    way("Query.users", "UserEdge", "/users/edges/0", OF_THE_WORKSPACE, r#"{ users(search: "bart", first: 10) { edges { @ } } }"#),
+    way("Query.users", "", "/users", AMONG_ALL,
+        "query($memberCursor: String) { users(first: 10, after: $memberCursor) { nodes { id name } } }")
+        .naming(&["Query.users.after"]),
+    way("Query.users", "", "/users", AMONG_ALL,
+        "query($memberCursor: String) { users(last: 10, before: $memberCursor) { nodes { id name } } }")
+        .naming(&["Query.users.before"]),
+    way("Query.invitations", "InvitationConnection", "/invitations", OF_RUNNERS, "{ invitations(first: 10) { @ } }").for_owners(),
+    way("Query.invitations", "InvitationEdge", "/invitations/edges/0", OF_RUNNERS_ALONE, "{ invitations(first: 10) { edges { @ } } }").for_owners(),
+    way("Query.invitations", "Invitation", "/invitations/nodes/0", OF_RUNNERS_ALONE, "{ invitations(first: 10) { nodes { @ } } }").for_owners(),
+    way("Query.invitations", "", "/invitations", OF_RUNNERS,
+        "query($invitationCursor: String) { invitations(first: 10, after: $invitationCursor) { nodes { id } } }")
+        .naming(&["Query.invitations.after"]).for_owners(),
+    way("Query.invitations", "", "/invitations", OF_RUNNERS,
+        "query($invitationCursor: String) { invitations(last: 10, before: $invitationCursor) { nodes { id } } }")
+        .naming(&["Query.invitations.before"]).for_owners(),
+    way("Query.bots", "UserConnection", "/bots", OF_RUNNERS, "{ bots(first: 10) { @ } }").for_owners(),
+    way("Query.bots", "", "/bots", OF_RUNNERS,
+        "query($botCursor: String) { bots(first: 10, after: $botCursor) { nodes { id } } }")
+        .naming(&["Query.bots.after"]).for_owners(),
+    way("Query.bots", "", "/bots", OF_RUNNERS,
+        "query($botCursor: String) { bots(last: 10, before: $botCursor) { nodes { id } } }")
+        .naming(&["Query.bots.before"]).for_owners(),
+    way("Query.botTokens", "BotTokenConnection", "/botTokens", OF_RUNNERS_ALONE,
+        "query($bot: ID!) { botTokens(botId: $bot, first: 10) { @ } }")
+        .naming(&["Query.botTokens.botId"]).for_owners(),
+    way("Query.botTokens", "BotTokenEdge", "/botTokens/edges/0", OF_RUNNERS_ALONE,
+        "query($bot: ID!) { botTokens(botId: $bot, first: 10) { edges { @ } } }").for_owners(),
+    way("Query.botTokens", "BotToken", "/botTokens/nodes/0", OF_RUNNERS_ALONE,
+        "query($bot: ID!) { botTokens(botId: $bot, first: 10) { nodes { @ } } }").for_owners(),
+    way("Query.botTokens", "", "/botTokens", OF_RUNNERS_ALONE,
+        "query($bot: ID!, $tokenCursor: String) { botTokens(botId: $bot, first: 10, after: $tokenCursor) { nodes { id } } }")
+        .naming(&["Query.botTokens.after"]).for_owners(),
+    way("Query.botTokens", "", "/botTokens", OF_RUNNERS_ALONE,
+        "query($bot: ID!, $tokenCursor: String) { botTokens(botId: $bot, last: 10, before: $tokenCursor) { nodes { id } } }")
+        .naming(&["Query.botTokens.before"]).for_owners(),
     way("Query.auditLog", "AuditEntryConnection", "/auditLog", OF_RUNNERS, "{ auditLog(first: 10) { @ } }").for_owners(),
     way("Query.auditLog", "AuditEntryEdge", "/auditLog/edges/0", OF_RUNNERS, "{ auditLog(first: 10) { edges { @ } } }").for_owners(),
     way("Query.auditLog", "AuditEntry", "/auditLog/nodes/0", OF_RUNNERS, "{ auditLog(last: 10) { nodes { @ } } }").for_owners(),
@@ -419,6 +528,21 @@ pub const WAYS: &[Way] = &[
         "query($auditCursor: String) { auditLog(last: 10, before: $auditCursor) { nodes { action } } }")
         .naming(&["Query.auditLog.before"]).for_owners(),
 
+    way("Query.issuers", "TrustedIssuerConnection", "/issuers", OF_OPERATORS, "{ issuers(first: 10) { @ } }").for_operators(),
+    way("Query.issuers", "TrustedIssuerEdge", "/issuers/edges/0", OF_OPERATORS, "{ issuers(first: 10) { edges { @ } } }").for_operators(),
+    way("Query.issuers", "TrustedIssuer", "/issuers/nodes/0", OF_OPERATORS, "{ issuers(last: 10) { nodes { @ } } }").for_operators(),
+    way("Query.issuers", "", "/issuers", OF_OPERATORS,
+        "query($issuerCursor: String) { issuers(first: 10, after: $issuerCursor) { nodes { id } } }")
+        .naming(&["Query.issuers.after"]).for_operators(),
+    way("Query.issuers", "", "/issuers", OF_OPERATORS,
+        "query($issuerCursor: String) { issuers(last: 10, before: $issuerCursor) { nodes { id } } }")
+        .naming(&["Query.issuers.before"]).for_operators(),
+    way("Mutation.issuerCreate", "IssuerCreatePayload", "/issuerCreate", OF_OPERATORS,
+        r#"mutation { issuerCreate(input: { issuer: "https://more.example", audience: "jackfield", algorithms: [RS256], workspaces: ["*"], jwksUrl: "https://more.example/keys" }) { @ } }"#)
+        .for_operators(),
+    way("Mutation.issuerDelete", "IssuerDeletePayload", "/issuerDelete", OF_OPERATORS,
+        "mutation($issuer: ID!) { issuerDelete(input: { issuerId: $issuer }) { @ } }")
+        .naming(&["IssuerDeleteInput.issuerId"]).for_operators(),
     way("Query.jobs", "JobConnection", "/jobs", OF_OPERATORS, "{ jobs(ofHub: true, first: 10) { @ } }").for_operators(),
     way("Query.jobs", "JobEdge", "/jobs/edges/0", OF_OPERATORS, "{ jobs(ofHub: true, first: 10) { edges { @ } } }").for_operators(),
     way("Query.jobs", "Job", "/jobs/nodes/0", OF_OPERATORS, "{ jobs(ofHub: true, last: 10) { nodes { @ } } }").for_operators(),
@@ -430,6 +554,51 @@ pub const WAYS: &[Way] = &[
         "query($jobCursor: String) { jobs(ofHub: true, last: 10, before: $jobCursor) { nodes { id } } }")
         .naming(&["Query.jobs.before"]).for_operators(),
     way("Query.jobs", "", "/jobs", OF_RUNNERS, "{ jobs(first: 10) { nodes { id } } }").for_owners(),
+    way("Mutation.sessionCreate", "SessionCreatePayload", "/sessionCreate", FOR_WHO_HAS_IT,
+        r#"mutation($login: String!, $password: String!) { sessionCreate(input: { workspace: "harbour", login: $login, password: $password }) { @ } }"#),
+    way("Mutation.sessionCreate", "Credentials", "/sessionCreate/credentials", FOR_WHO_HAS_IT,
+        r#"mutation($login: String!, $password: String!) { sessionCreate(input: { workspace: "harbour", login: $login, password: $password }) { credentials { @ } errors { code } } }"#),
+    way("Mutation.sessionRefresh", "SessionRefreshPayload", "/sessionRefresh", FOR_WHO_HAS_IT,
+        "mutation($refreshToken: String!) { sessionRefresh(input: { refreshToken: $refreshToken }) { @ } }"),
+    way("Mutation.accountSignUp", "AccountSignUpPayload", "/accountSignUp", FOR_WHO_NAMES_IT,
+        r#"mutation($invitationCode: String!, $password: String!) { accountSignUp(input: { workspace: "harbour", login: "newcomer", name: "New", password: $password, invitationCode: $invitationCode }) { @ } }"#),
+    way("Mutation.sessionRevoke", "SessionRevokePayload", "/sessionRevoke", OF_THE_CONVERSATION,
+        "mutation($session: ID!) { sessionRevoke(input: { sessionId: $session }) { @ } }")
+        .naming(&["SessionRevokeInput.sessionId"]).for_who_signed_in(),
+    way("Mutation.sessionRevokeAll", "SessionRevokeAllPayload", "/sessionRevokeAll", EVERYBODYS_OWN,
+        "mutation { sessionRevokeAll(input: { keepCurrent: true }) { @ } }").for_who_signed_in(),
+    way("Mutation.passwordChange", "PasswordChangePayload", "/passwordChange", OF_THE_CONVERSATION,
+        "mutation($password: String!) { passwordChange(input: { oldPassword: $password, newPassword: $password }) { @ } }")
+        .for_who_signed_in(),
+    way("Mutation.userUpdate", "UserUpdatePayload", "/userUpdate", EVERYBODYS_OWN,
+        r#"mutation { userUpdate(input: { statusText: "away" }) { @ } }"#),
+    way("Mutation.invitationCreate", "InvitationCreatePayload", "/invitationCreate", NEW_TO_RUNNERS,
+        "mutation { invitationCreate(input: {}) { @ } }").for_owners(),
+    way("Mutation.invitationRevoke", "InvitationRevokePayload", "/invitationRevoke", NEW_TO_RUNNERS_ALONE,
+        "mutation($invitation: ID!) { invitationRevoke(input: { invitationId: $invitation }) { @ } }")
+        .naming(&["InvitationRevokeInput.invitationId"]).for_owners(),
+    way("Mutation.botCreate", "BotCreatePayload", "/botCreate", NEW_TO_RUNNERS,
+        r#"mutation { botCreate(input: { name: "Robbie" }) { @ } }"#).for_owners(),
+    way("Mutation.botTokenCreate", "BotTokenCreatePayload", "/botTokenCreate", NEW_TO_RUNNERS_ALONE,
+        r#"mutation($bot: ID!) { botTokenCreate(input: { botId: $bot, name: "More", scopes: [READ] }) { @ } }"#)
+        .naming(&["BotTokenCreateInput.botId"]).for_owners(),
+    way("Mutation.botTokenRevoke", "BotTokenRevokePayload", "/botTokenRevoke", NEW_TO_RUNNERS_ALONE,
+        "mutation($botToken: ID!) { botTokenRevoke(input: { tokenId: $botToken }) { @ } }")
+        .naming(&["BotTokenRevokeInput.tokenId"]).for_owners(),
+    way("Mutation.userRoleUpdate", "UserRoleUpdatePayload", "/userRoleUpdate", OF_RUNNERS_ALONE,
+        "mutation($user: ID!) { userRoleUpdate(input: { userId: $user, role: MEMBER }) { @ } }")
+        .naming(&["UserRoleUpdateInput.userId"]).for_owners(),
+    way("Mutation.passwordReset", "PasswordResetPayload", "/passwordReset", FOR_WHO_HAS_IT,
+        "mutation($resetCode: String!, $password: String!) { passwordReset(input: { code: $resetCode, newPassword: $password }) { @ } }"),
+    way("Mutation.passwordResetRequest", "PasswordResetRequestPayload", "/passwordResetRequest", NEW_TO_RUNNERS_ALONE,
+        "mutation($account: ID!) { passwordResetRequest(input: { userId: $account }) { @ } }")
+        .naming(&["PasswordResetRequestInput.userId"]).for_owners(),
+    way("Mutation.userDeactivate", "UserDeactivatePayload", "/userDeactivate", OF_RUNNERS_ALONE,
+        "mutation($account: ID!) { userDeactivate(input: { userId: $account }) { @ } }")
+        .naming(&["UserDeactivateInput.userId"]).for_owners(),
+    way("Mutation.userReactivate", "UserReactivatePayload", "/userReactivate", OF_RUNNERS_ALONE,
+        "mutation($account: ID!) { userReactivate(input: { userId: $account }) { @ } }")
+        .naming(&["UserReactivateInput.userId"]).for_owners(),
 
     way("Mutation.conversationCreate", "UserError", "/conversationCreate/errors/0", NOBODYS,
         "mutation($user: ID!) { conversationCreate(input: { type: GROUP, memberIds: [$user] }) { errors { @ } } }"),

@@ -15,7 +15,7 @@ use super::{
     model::{Client, Move, State, list},
     random::Random,
 };
-use crate::support::{Backend, Person, Setup, World, person::text};
+use crate::support::{Backend, Person, Setup, World, account::does, person::text};
 
 /// More people than this would only dilute what happens between them.
 const PEOPLE: usize = 9;
@@ -41,6 +41,10 @@ pub struct Driver {
     /// How many messages were marked as delivered or read.
     marked: u64,
     count: usize,
+    /// Runs the workspace, and has no client.
+    keeper: Person,
+    /// Is let in and shut out, and has no client either.
+    ghost: Person,
 }
 
 /// What the driver remembers of a conversation, so that most of what it does makes sense.
@@ -64,12 +68,38 @@ struct Sent {
 enum Outcome {
     Joined(Person),
     Renamed(usize, Person),
-    Created { draft: Draft, payload: Value },
-    Added { room: usize, members: BTreeSet<usize>, payload: Value },
-    Said { sender: usize, key: Option<String>, conversation: String, body: String, payload: Value },
-    Edited { message: String, body: String, payload: Value },
-    Deleted { actor: usize, message: String, for_everyone: bool, payload: Value },
-    Marked { payload: Value },
+    /// Nothing that the driver has to remember.
+    Done,
+    Created {
+        draft: Draft,
+        payload: Value,
+    },
+    Added {
+        room: usize,
+        members: BTreeSet<usize>,
+        payload: Value,
+    },
+    Said {
+        sender: usize,
+        key: Option<String>,
+        conversation: String,
+        body: String,
+        payload: Value,
+    },
+    Edited {
+        message: String,
+        body: String,
+        payload: Value,
+    },
+    Deleted {
+        actor: usize,
+        message: String,
+        for_everyone: bool,
+        payload: Value,
+    },
+    Marked {
+        payload: Value,
+    },
 }
 
 struct Draft {
@@ -86,10 +116,14 @@ impl Driver {
         for name in ["ann", "bob"] {
             clients.push(Client::new(world.person(name).await));
         }
+        let keeper = world.person_with("keeper", json!({ "roles": ["owner"] })).await;
+        let ghost = world.person("ghost").await;
         Driver {
             world,
             random,
             clients,
+            keeper,
+            ghost,
             rooms: Vec::new(),
             directs: HashMap::new(),
             sent: BTreeMap::new(),
@@ -153,20 +187,34 @@ impl Driver {
         let people = self.clients.len();
         let actor = self.random.below(people);
         let doing = match self.random.below(100) {
-            0..4 if people < PEOPLE => Doing::Join { name: format!("person {count}") },
-            0..6 => Doing::Rename { name: format!("name {count}"), role: ROLES[self.random.below(ROLES.len())] },
-            6..11 => {
+            0..3 if people < PEOPLE => Doing::Join { name: format!("person {count}") },
+            3..5 => Doing::Describe { words: format!("words {count}") },
+            5..6 => {
+                let whom = if self.random.chance(50) { &self.ghost } else { &self.clients[actor].person };
+                let (keeper, whom) = (self.keeper.clone(), whom.id.clone());
+                let role = ROLES[self.random.below(ROLES.len())];
+                Doing::Promote { keeper, whom, role }
+            }
+            6..8 => Doing::Shut {
+                keeper: self.keeper.clone(),
+                whom: self.ghost.id.clone(),
+                how: if self.random.chance(50) { "userDeactivate" } else { "userReactivate" },
+            },
+            0..3 | 8..10 => {
+                Doing::Rename { name: format!("name {count}"), role: ROLES[self.random.below(ROLES.len())] }
+            }
+            10..14 => {
                 let members = self.some_people();
                 // One without a title is refused.
                 let title = if self.random.chance(90) { json!(format!("group {count}")) } else { Value::Null };
                 Doing::Create { members, title, direct: None }
             }
-            11..18 => {
+            14..20 => {
                 let members = BTreeSet::from([self.random.below(people)]);
                 let context = *self.random.pick(&["", "", "", "42"]);
                 Doing::Create { members, title: Value::Null, direct: Some(context.to_owned()) }
             }
-            18..28 if !self.rooms.is_empty() => {
+            20..28 if !self.rooms.is_empty() => {
                 let room = self.random.below(self.rooms.len());
                 let (members, stranger) = (self.some_people(), self.random.chance(10));
                 let by_owner = self.random.chance(80);
@@ -269,6 +317,7 @@ impl Driver {
     fn learn(&mut self, outcome: Outcome) {
         match outcome {
             Outcome::Joined(person) => self.clients.push(Client::new(person)),
+            Outcome::Done => {}
             Outcome::Renamed(number, person) => {
                 assert_eq!(person.id, self.clients[number].person.id, "a name makes nobody another");
                 self.clients[number].person = person;
@@ -471,6 +520,9 @@ struct Operation {
 enum Doing {
     Join { name: String },
     Rename { name: String, role: &'static str },
+    Describe { words: String },
+    Promote { keeper: Person, whom: String, role: &'static str },
+    Shut { keeper: Person, whom: String, how: &'static str },
     Create { members: BTreeSet<usize>, title: Value, direct: Option<String> },
     Add { room: usize, conversation: String, members: BTreeSet<usize>, stranger: bool },
     Say { conversation: String, body: String, key: Option<String>, reply_to: Option<String> },
@@ -500,6 +552,26 @@ impl Operation {
                 }
                 .boxed()
             }
+            Doing::Describe { words } => async move {
+                let input = json!({ "statusText": words, "preferences": { "words": words } });
+                let done = does(&person, "userUpdate", input, "").await;
+                assert_eq!(done["errors"], json!([]));
+                Outcome::Done
+            }
+            .boxed(),
+            // A bot is not promoted, and that is as good as anything else that happens.
+            Doing::Promote { keeper, whom, role } => async move {
+                let input = json!({ "userId": whom, "role": role.to_uppercase() });
+                does(&keeper.at(world, node), "userRoleUpdate", input, "").await;
+                Outcome::Done
+            }
+            .boxed(),
+            Doing::Shut { keeper, whom, how } => async move {
+                let done = does(&keeper.at(world, node), how, json!({ "userId": whom }), "").await;
+                assert_eq!(done["errors"], json!([]));
+                Outcome::Done
+            }
+            .boxed(),
             Doing::Create { members, title, direct } => {
                 let context =
                     direct.as_ref().filter(|id| !id.is_empty()).map(|id| json!({ "type": "booking", "id": id }));

@@ -49,10 +49,13 @@ pub struct Message {
 pub struct User {
     pub name: String,
     pub role: String,
+    pub status: String,
+    pub status_text: Value,
 }
 
-const USER: &str = "id name role";
-const MESSAGE: &str = "id sequence body createdAt editedAt deletedAt replyTo { id } sender { id name role }";
+const USER: &str = "id name role status statusText";
+const MESSAGE: &str =
+    "id sequence body createdAt editedAt deletedAt replyTo { id } sender { id name role status statusText }";
 
 impl State {
     /// Asks for all of it.
@@ -130,7 +133,9 @@ impl State {
 
     fn user(&mut self, user: &Value) -> String {
         let id = text(&user["id"]);
-        self.users.insert(id.clone(), User { name: text(&user["name"]), role: text(&user["role"]) });
+        let (name, role, status) = (text(&user["name"]), text(&user["role"]), text(&user["status"]));
+        let status_text = user["statusText"].clone();
+        self.users.insert(id.clone(), User { name, role, status, status_text });
         id
     }
 
@@ -151,6 +156,8 @@ impl State {
         let conversation = || text(&event["conversation"]["id"]);
         match event["__typename"].as_str().expect("a type") {
             "WorkspaceCreated" | "WorkspaceUpdated" => {}
+            // One's own list of sessions; the people here come in with tokens of others, and have none.
+            "SessionStarted" | "SessionEnded" | "BotTokenRevoked" => panic!("{me} has no sessions: {event}"),
             "UserJoined" | "UserUpdated" => {
                 self.user(&event["user"]);
             }

@@ -12,7 +12,7 @@ pub struct Person {
     pub token: String,
     /// Which node they talk to.
     pub url: String,
-    http: reqwest::Client,
+    pub http: reqwest::Client,
 }
 
 impl Person {

@@ -269,8 +269,8 @@ impl Group {
                 // Whatever it was, it may have changed what was rendered before.
                 fact => {
                     self.recent.clear();
-                    if let Fact::UserUpdated { user } = fact {
-                        self.people.remove(user);
+                    if let Some(user) = fact.changed_user() {
+                        self.people.remove(&user);
                         // The run's own moments may know them as they were.
                         moments.clear();
                     }
