@@ -15,7 +15,8 @@ use std::{
 };
 
 use async_graphql::{InputType, Response, Value};
-use futures_util::{Stream, StreamExt, stream::BoxStream};
+use asynk_strim::Yielder;
+use futures_util::{Stream, StreamExt, future::BoxFuture, stream::BoxStream};
 use jackfield_domain::{
     Fact, MessageId, Position, WorkspaceId,
     events::{Entry, EventKind},
@@ -212,7 +213,7 @@ struct Subscription {
 }
 
 impl Subscription {
-    async fn run(mut self, after: Option<EventCursor>) -> Result<BoxStream<'static, Payload>, Error> {
+    async fn run(self, after: Option<EventCursor>) -> Result<BoxStream<'static, Payload>, Error> {
         let workspace = self.viewer.workspace();
         let (mut at, mut resync) = (after.map(|cursor| cursor.position), None);
         if let Some(position) = at {
@@ -222,47 +223,17 @@ impl Subscription {
                 resync = at;
             }
         }
-        let mut joined = self.live.join(&self.viewer, &self.prepared, &self.key, at).await?;
+        let joined = self.live.join(&self.viewer, &self.prepared, &self.key, at).await?;
         // Listened first, then read: what begins in between is heard, if need be twice.
         let standing = match self.key.1 {
             Filter::Events { .. } => Vec::new(),
             Filter::Signals { .. } => typing::known(&self.live.core, &self.viewer).await?,
         };
+        let request_id = self.request_id.clone();
+        let past = Box::new(Past { subscription: self, at, resync, joined, standing });
         Ok(asynk_strim::stream_fn(move |mut yielder| async move {
-            if let Some(head) = resync {
-                yielder.yield_item(self.render(Item::ResyncRequired(workspace, head)).await).await;
-            }
-            let mut deliveries = loop {
-                let until = match joined {
-                    Joined::Member(deliveries) => break deliveries,
-                    Joined::Behind(until) => until,
-                };
-                let mut from = at.unwrap_or(until);
-                while from < until {
-                    let Some((events, walked)) = self.missed(from, until).await else {
-                        // While this was told, the log was trimmed beyond the place where it had come to.
-                        yielder.yield_item(self.render(Item::ResyncRequired(workspace, until)).await).await;
-                        break;
-                    };
-                    for run in events.chunks(RUN) {
-                        let moment = self.moment();
-                        self.prefetch(run, &moment).await;
-                        for event in run {
-                            let item = Item::Logged(Arc::new(Entry { event: event.clone(), message: None }));
-                            if self.key.1.lets_through(&item) {
-                                yielder.yield_item(self.own.render(item, &moment, Some(&self.request_id)).await).await;
-                            }
-                        }
-                    }
-                    from = walked;
-                }
-                at = Some(until);
-                joined = match self.live.join(&self.viewer, &self.prepared, &self.key, at).await {
-                    Ok(joined) => joined,
-                    Err(error) => return yielder.yield_item(self.fault(&error)).await,
-                };
-            };
-            let mut at = at.unwrap_or_default();
+            // A subscription lasts for days, and what leads up to the present is done in a moment: its room is given back.
+            let Some((mut deliveries, mut at)) = past.catch_up(&mut yielder).await else { return };
             while let Some(delivery) = deliveries.recv().await {
                 match delivery {
                     Delivery::Event(position, payload) if position > at => {
@@ -270,23 +241,11 @@ impl Subscription {
                         yielder.yield_item(payload).await;
                     }
                     // Seen already: the group stood behind what this client knows.
-                    Delivery::Event(..) => {}
+                    Delivery::Event(..) | Delivery::CaughtUp(_) => {}
                     Delivery::Signal(payload) => yielder.yield_item(payload).await,
-                    Delivery::CaughtUp(position) => {
-                        at = at.max(position);
-                        for signal in &standing {
-                            let item = Item::Signal(Arc::new(signal.clone()));
-                            if self.key.1.lets_through(&item) {
-                                yielder.yield_item(self.render(item).await).await;
-                            }
-                        }
-                        if let Filter::Events { .. } = self.key.1 {
-                            yielder.yield_item(self.render(Item::CaughtUp(workspace, at)).await).await;
-                        }
-                    }
                 }
             }
-            yielder.yield_item(self.too_slow(EventCursor { workspace, position: at })).await;
+            yielder.yield_item(too_slow(EventCursor { workspace, position: at }, &request_id)).await;
         })
         .boxed())
     }
@@ -323,14 +282,90 @@ impl Subscription {
     fn fault(&self, error: &Error) -> Payload {
         payload(&errors::top_level(error, &self.request_id))
     }
+}
 
-    fn too_slow(&self, cursor: EventCursor) -> Payload {
-        let message = "you read too slowly; come back with the cursor";
-        let mut response = errors::bad_request("TOO_SLOW", message, &self.request_id);
-        if let Some(extensions) = response.errors.first_mut().and_then(|error| error.extensions.as_mut()) {
-            extensions.set("cursor", async_graphql::ScalarType::to_value(&cursor));
-        }
-        payload(&response)
+/// What a subscription has to tell before it is in the present.
+struct Past {
+    subscription: Subscription,
+    at: Option<Position>,
+    /// The head of the log, if what was asked for does not reach back as far as the log does.
+    resync: Option<Position>,
+    joined: Joined,
+    standing: Vec<Signal>,
+}
+
+impl Past {
+    /// Tells it, and hands over what follows, with the place where it begins; none if nothing can follow.
+    fn catch_up(
+        self: Box<Self>,
+        yielder: &mut Yielder<Payload>,
+    ) -> BoxFuture<'_, Option<(mpsc::Receiver<Delivery>, Position)>> {
+        let Past { subscription: mut this, mut at, resync, mut joined, standing } = *self;
+        let workspace = this.viewer.workspace();
+        Box::pin(async move {
+            if let Some(head) = resync {
+                yielder.yield_item(this.render(Item::ResyncRequired(workspace, head)).await).await;
+            }
+            let mut deliveries = loop {
+                let until = match joined {
+                    Joined::Member(deliveries) => break deliveries,
+                    Joined::Behind(until) => until,
+                };
+                let mut from = at.unwrap_or(until);
+                while from < until {
+                    let Some((events, walked)) = this.missed(from, until).await else {
+                        // While this was told, the log was trimmed beyond the place where it had come to.
+                        yielder.yield_item(this.render(Item::ResyncRequired(workspace, until)).await).await;
+                        break;
+                    };
+                    for run in events.chunks(RUN) {
+                        let moment = this.moment();
+                        this.prefetch(run, &moment).await;
+                        for event in run {
+                            let item = Item::Logged(Arc::new(Entry { event: event.clone(), message: None }));
+                            if this.key.1.lets_through(&item) {
+                                yielder.yield_item(this.own.render(item, &moment, Some(&this.request_id)).await).await;
+                            }
+                        }
+                    }
+                    from = walked;
+                }
+                at = Some(until);
+                joined = match this.live.join(&this.viewer, &this.prepared, &this.key, at).await {
+                    Ok(joined) => joined,
+                    Err(error) => {
+                        yielder.yield_item(this.fault(&error)).await;
+                        return None;
+                    }
+                };
+            };
+            let mut at = at.unwrap_or_default();
+            while let Some(delivery) = deliveries.recv().await {
+                match delivery {
+                    Delivery::Event(position, payload) if position > at => {
+                        at = position;
+                        yielder.yield_item(payload).await;
+                    }
+                    Delivery::Event(..) => {}
+                    Delivery::Signal(payload) => yielder.yield_item(payload).await,
+                    Delivery::CaughtUp(position) => {
+                        at = at.max(position);
+                        for signal in standing {
+                            let item = Item::Signal(Arc::new(signal));
+                            if this.key.1.lets_through(&item) {
+                                yielder.yield_item(this.render(item).await).await;
+                            }
+                        }
+                        if let Filter::Events { .. } = this.key.1 {
+                            yielder.yield_item(this.render(Item::CaughtUp(workspace, at)).await).await;
+                        }
+                        break;
+                    }
+                }
+            }
+            // Sent away already, it finds nothing more here, and says so in the present.
+            Some((deliveries, at))
+        })
     }
 }
 
@@ -342,6 +377,15 @@ fn shown_message(fact: &Fact) -> Option<MessageId> {
         | Fact::MessageDeleted { message, .. } => Some(*message),
         _ => None,
     }
+}
+
+fn too_slow(cursor: EventCursor, request_id: &str) -> Payload {
+    let message = "you read too slowly; come back with the cursor";
+    let mut response = errors::bad_request("TOO_SLOW", message, request_id);
+    if let Some(extensions) = response.errors.first_mut().and_then(|error| error.extensions.as_mut()) {
+        extensions.set("cursor", async_graphql::ScalarType::to_value(&cursor));
+    }
+    payload(&response)
 }
 
 fn payload(response: &Response) -> Payload {

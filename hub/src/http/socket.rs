@@ -57,8 +57,8 @@ pub fn accept(gate: Arc<Gate>, upgrade: WebSocketUpgrade, client: Client, place:
         .protocols([PROTOCOL])
         .max_message_size(MESSAGE_BYTES)
         .max_frame_size(MESSAGE_BYTES)
-        // As much as one network packet or two hold: a buffer is kept by every socket, also by an idle one.
-        .read_buffer_size(4 * 1_024)
+        // As much as one network packet holds, and a little more: a buffer is kept by every socket, also by an idle one.
+        .read_buffer_size(2 * 1_024)
         .write_buffer_size(16 * 1_024)
         .on_upgrade(move |socket| {
             let connections = gate.connections.clone();
@@ -199,7 +199,8 @@ impl Connection {
     }
 
     async fn run(&mut self, mut incoming: SplitStream<WebSocket>) -> End {
-        match self.greet(&mut incoming).await {
+        // Boxed, like all that is large and soon done: a socket that has nothing to say is to keep no room for it.
+        match self.greet(&mut incoming).boxed().await {
             Ok(()) => {}
             Err(end) => return end,
         }
@@ -213,12 +214,12 @@ impl Connection {
         loop {
             let step = tokio::select! {
                 why = pass.ended() => Err(Close::because(4403, format!("Forbidden: {why}")).into()),
-                () = pass.unsure() => self.look_again(&pass).await,
-                message = incoming.next() => self.hear(message).await,
+                () = pass.unsure() => self.look_again(&pass).boxed().await,
+                message = incoming.next() => self.hear(message).boxed().await,
                 Some(saying) = self.operations.next(), if !self.operations.is_empty() => self.say(saying).await,
                 _ = beat.tick() => self.beat().await,
                 () = &mut expired => Err(Close::because(4403, "Forbidden: the token has expired").into()),
-                () = draining.cancelled() => return self.finish().await,
+                () = draining.cancelled() => return self.finish().boxed().await,
             };
             if let Err(end) = step {
                 return end;
@@ -416,7 +417,7 @@ fn operation(
     stream::once(async move {
         let refused = |id, answer: &Answer| stream::iter([Saying::Error(id, answer.errors_json())]).boxed();
         if prepared.operation == OperationType::Subscription {
-            return match gate.live.subscribe(admitted.viewer, prepared, request_id).await {
+            return match gate.live.subscribe(admitted.viewer, prepared, request_id).boxed().await {
                 Err(answer) => refused(id, &answer),
                 Ok(payloads) => {
                     let last = Saying::Complete(id.clone());
@@ -425,7 +426,7 @@ fn operation(
             };
         }
         // The token may have expired since the socket was opened, but then the socket is closed, too.
-        let answer = execute(&gate, Some(&admitted), client, &prepared, &request_id).await;
+        let answer = execute(&gate, Some(&admitted), client, &prepared, &request_id).boxed().await;
         if answer.is_refusal() {
             return refused(id, &answer);
         }
