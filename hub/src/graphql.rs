@@ -13,6 +13,7 @@ mod events;
 mod invitations;
 mod issuers;
 mod jobs;
+mod lean;
 pub mod live;
 mod loaders;
 mod messages;

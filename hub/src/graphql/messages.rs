@@ -3,6 +3,8 @@
 mod changes;
 mod content;
 
+use std::collections::HashSet;
+
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use jackfield_domain::{
     ConversationId, MessageId, Rejection, UserId, conversations, markdown,
@@ -14,6 +16,7 @@ use jackfield_domain::{
 use super::{
     conversations::{Conversation, page},
     errors::{UserError, refusals},
+    lean::Lean,
     pages::Connection,
     receipts::{MessageReceipt, MessageStatus},
     scalars::{DateTime, Json, id},
@@ -170,8 +173,8 @@ impl Message {
     }
 
     /// Who sent it.
-    async fn sender(&self, ctx: &Context<'_>) -> Result<Option<User>> {
-        Ok(ctx.moment().loaders.users.load(self.0.sender).await?.map(User))
+    async fn sender(&self, ctx: &Context<'_>) -> Result<Option<Lean<User>>> {
+        Ok(ctx.moment().loaders.users.load(self.0.sender).await?.map(|sender| Lean(User(sender))))
     }
 
     /// Where it was sent.
@@ -246,6 +249,13 @@ impl Message {
         };
         let viewer = ctx.viewer()?;
         let slice = actions::messages::history(ctx.core(), &viewer, conversation, start).await?;
+        let asked = ctx.look_ahead();
+        if asked.field("nodes").field("sender").exists() || asked.field("edges").field("node").field("sender").exists()
+        {
+            let senders: HashSet<_> = slice.items.iter().map(|message| message.sender).collect();
+            // Before each message asks for its own, and waits. What cannot be loaded now is missed there.
+            let _ = ctx.moment().loaders.users.prefetch(senders).await;
+        }
         Ok(Connection::of(slice, |message| message.sequence, Message))
     }
 }
