@@ -73,6 +73,11 @@ impl Bus {
         }
     }
 
+    /// There is nobody to tell anything to.
+    pub fn is_alone(&self) -> bool {
+        self.redis.is_none()
+    }
+
     /// Tells the other nodes, without waiting for them.
     pub fn tell(&self, note: Note) {
         if let Some(redis) = &self.redis {

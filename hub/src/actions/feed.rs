@@ -261,6 +261,9 @@ pub async fn run(core: Arc<Core>, mut commits: crate::store::Commits) {
 }
 
 fn spread(core: &Core, entries: Vec<Entry>) {
+    if core.bus.is_alone() {
+        return core.feeds.take(entries);
+    }
     let mut runs: Vec<Vec<_>> = Vec::new();
     for entry in &entries {
         match runs.last_mut() {

@@ -15,6 +15,7 @@ use fred::{
         config::{Server, UnresponsiveConfig},
     },
 };
+use futures_util::future::join_all;
 use jackfield_domain::WorkspaceId;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, broadcast, mpsc};
@@ -25,6 +26,10 @@ use crate::{Error, Result};
 
 /// Notes that wait for Redis; what does not fit is dropped, since the log has it.
 const OUTBOX: usize = 1_024;
+/// So many of them are sent before Redis has to answer.
+const LOT: usize = 64;
+/// So many events are told in one note.
+const MOST_EVENTS: usize = 512;
 const COMMAND_LIMIT: Duration = Duration::from_secs(2);
 /// How often it is looked whether the subscriptions still stand.
 const BEAT: Duration = Duration::from_secs(5);
@@ -177,14 +182,32 @@ async fn keep_subscribed(subscriber: Client, mut connections: broadcast::Receive
     let _ = subscriber.quit().await;
 }
 
-/// One note after the other, so that those of a workspace leave in their order. Ends with the bus.
+/// One lot after the other, so that the notes of a workspace leave in their order; what waits leaves together. Ends with
+/// the bus.
 async fn publish(publisher: Client, me: Uuid, mut queue: mpsc::Receiver<Note>) {
-    while let Some(note) = queue.recv().await {
-        if let Err(error) = tell(&publisher, me, note).await {
+    let mut waiting = Vec::new();
+    while queue.recv_many(&mut waiting, LOT).await > 0 {
+        let told = gathered(waiting.drain(..)).into_iter().map(|note| tell(&publisher, me, note));
+        for error in join_all(told).await.into_iter().filter_map(Result::err) {
             tracing::debug!(%error, "redis did not take a note; the other nodes will read the log instead");
         }
     }
     let _ = publisher.quit().await;
+}
+
+/// Makes one note of those events of a workspace that follow each other: a note costs more than what it says.
+fn gathered(notes: impl IntoIterator<Item = Note>) -> Vec<Note> {
+    let mut gathered: Vec<Note> = Vec::new();
+    for note in notes {
+        let last = gathered.iter_mut().rev().find(|known| known.workspace() == note.workspace());
+        match (last, note) {
+            (Some(Note::Logged(known)), Note::Logged(events)) if known.len() + events.len() <= MOST_EVENTS => {
+                known.extend(events);
+            }
+            (_, note) => gathered.push(note),
+        }
+    }
+    gathered
 }
 
 async fn tell(publisher: &Client, me: Uuid, note: Note) -> Result<(), fred::error::Error> {
@@ -197,10 +220,15 @@ async fn tell(publisher: &Client, me: Uuid, note: Note) -> Result<(), fred::erro
 }
 
 async fn hear(mut messages: broadcast::Receiver<Message>, me: Uuid, heard: broadcast::Sender<Arc<Note>>) {
+    // As an envelope of ours begins: it need not be read any further.
+    let own = format!(r#"{{"from":"{me}","#);
     loop {
         match messages.recv().await {
             Ok(message) => {
                 let Some(bytes) = message.value.as_bytes() else { continue };
+                if bytes.starts_with(own.as_bytes()) {
+                    continue;
+                }
                 match serde_json::from_slice::<Envelope<Note>>(bytes) {
                     Ok(envelope) if envelope.from != me => drop(heard.send(Arc::new(envelope.note))),
                     Ok(_) => {}
@@ -213,5 +241,35 @@ async fn hear(mut messages: broadcast::Receiver<Message>, me: Uuid, heard: broad
             }
             Err(broadcast::error::RecvError::Closed) => return,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jackfield_domain::{Event, Fact, Position, Timestamp};
+
+    use super::*;
+
+    fn logged(workspace: WorkspaceId, position: i64) -> Note {
+        let position = Position(position);
+        Note::Logged(vec![Event { workspace, position, at: Timestamp(0), actor: None, fact: Fact::WorkspaceUpdated }])
+    }
+
+    #[test]
+    fn events_of_a_workspace_that_wait_are_told_in_one_note_and_in_their_order() {
+        let (first, second) = (WorkspaceId(Uuid::from_u128(1)), WorkspaceId(Uuid::from_u128(2)));
+        let told = gathered([logged(first, 1), logged(second, 1), logged(first, 2)]);
+        let positions = told.iter().map(|note| match note {
+            Note::Logged(events) => events.iter().map(|event| event.position.0).collect::<Vec<_>>(),
+            Note::Signal(_) => Vec::new(),
+        });
+        assert_eq!(positions.collect::<Vec<_>>(), [vec![1, 2], vec![1]]);
+    }
+
+    #[test]
+    fn an_envelope_begins_with_the_name_of_its_sender() {
+        let me = Uuid::from_u128(7);
+        let written = serde_json::to_string(&Envelope { from: me, note: logged(WorkspaceId(me), 1) }).expect("JSON");
+        assert!(written.starts_with(&format!(r#"{{"from":"{me}","#)), "{written}");
     }
 }
