@@ -5,6 +5,7 @@ use sea_orm_migration::prelude::*;
 mod m0001_skeleton;
 mod m0002_audit;
 mod m0003_people;
+mod m0004_blocks;
 mod m0005_messages;
 mod m0006_jobs;
 
@@ -17,6 +18,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0001_skeleton::Migration),
             Box::new(m0002_audit::Migration),
             Box::new(m0003_people::Migration),
+            Box::new(m0004_blocks::Migration),
             Box::new(m0005_messages::Migration),
             Box::new(m0006_jobs::Migration),
         ]

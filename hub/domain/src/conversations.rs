@@ -16,6 +16,8 @@ words! {
         Direct = "direct",
         /// Between any number of people, up to the policy.
         Group = "group",
+        /// Between somebody who needs help and those who give it.
+        Support = "support",
     }
 }
 
@@ -24,8 +26,51 @@ words! {
     ConversationStatus {
         /// Takes messages.
         Active = "active",
-        /// Put away by hand; can be read.
+        /// Put away by hand, or resolved; can be read.
         Archived = "archived",
+        /// Put away because nobody had said anything for long; can be read.
+        AutoArchived = "auto_archived",
+        /// Between two of whom one wants nothing to do with the other; can be read.
+        Blocked = "blocked",
+    }
+}
+
+words! {
+    /// Who can find a conversation.
+    Visibility {
+        /// Those who take part.
+        Private = "private",
+        /// Everybody in the workspace, who may also join.
+        Public = "public",
+    }
+}
+
+words! {
+    /// What those who come later see of what was said before.
+    History {
+        /// All of it.
+        Full = "full",
+        /// Nothing.
+        FromJoin = "from_join",
+    }
+}
+
+words! {
+    /// What somebody wants to be told of in a conversation.
+    Notify {
+        /// Every message.
+        All = "all",
+        /// Where they are mentioned.
+        Mentions = "mentions",
+        /// Nothing.
+        Nothing = "nothing",
+    }
+}
+
+impl ConversationStatus {
+    /// Whether it was put away, by hand or by itself.
+    pub fn is_archived(self) -> bool {
+        matches!(self, ConversationStatus::Archived | ConversationStatus::AutoArchived)
     }
 }
 
@@ -70,7 +115,7 @@ impl CheckedConversation {
             }
             ConversationKind::Group if title.is_none() => return Err(Rejection::Missing { field: "title" }),
             ConversationKind::Group => room_for(1, others.len(), policy)?,
-            ConversationKind::Direct => {}
+            ConversationKind::Direct | ConversationKind::Support => {}
         }
         let description = match draft.description.as_deref() {
             Some(description) if text::is_visible(description) => Some(paragraph("description", description, 1_000)?),
@@ -115,7 +160,7 @@ impl CheckedConversation {
     pub fn direct_key(&self) -> Option<String> {
         let other = match self.kind {
             ConversationKind::Direct => *self.others.first()?,
-            ConversationKind::Group => return None,
+            ConversationKind::Group | ConversationKind::Support => return None,
         };
         let (low, high) = (self.creator.min(other), self.creator.max(other));
         let pair = format!("{}{}", low.0.simple(), high.0.simple());
@@ -136,7 +181,7 @@ pub fn room_for(present: usize, more: usize, policy: &Policy) -> Result<(), Reje
 /// May anybody be added to a conversation of this kind?
 pub fn takes_members(kind: ConversationKind) -> Result<(), Rejection> {
     match kind {
-        ConversationKind::Group => Ok(()),
+        ConversationKind::Group | ConversationKind::Support => Ok(()),
         ConversationKind::Direct => Err(Rejection::DirectIsClosedToOthers),
     }
 }
@@ -156,11 +201,18 @@ pub struct Conversation {
     pub workspace: WorkspaceId,
     pub kind: ConversationKind,
     pub status: ConversationStatus,
+    pub visibility: Visibility,
+    pub history: History,
     pub title: Option<String>,
     pub description: Option<String>,
+    pub avatar_url: Option<String>,
     pub context: Option<Context>,
     pub creator: UserId,
     pub created_at: Timestamp,
+    /// Who has taken a support conversation.
+    pub assignee: Option<UserId>,
+    /// When it was put away or resolved.
+    pub closed_at: Option<Timestamp>,
     pub member_count: usize,
     /// The sequence number of its last message, which is also how many there have been.
     pub last_sequence: i64,
@@ -174,8 +226,23 @@ pub struct Member {
     pub user: UserId,
     pub role: ConversationRole,
     pub joined_at: Timestamp,
+    /// They see what was said after this.
+    pub from_sequence: i64,
     /// How far they have come with what was said.
     pub pointers: Pointers,
+    pub settings: Settings,
+}
+
+/// What somebody has set for themselves in one conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Until when it makes no noise.
+    pub muted_until: Option<Timestamp>,
+    /// Kept at hand by the user's clients.
+    pub is_pinned: bool,
+    pub notify: Notify,
+    /// What it sounds like, in the words of the user's clients.
+    pub sound: Option<String>,
 }
 
 /// What one's list of conversations is ordered by: the last active first, then the newer.

@@ -8,7 +8,7 @@ use std::{
 
 use jackfield_domain::{
     ConversationId, Fact, MessageId, Position, UserId,
-    events::{Audience, Entry},
+    events::{Admission, Audience, Entry},
     signals::Signal,
     users::User,
 };
@@ -93,7 +93,7 @@ pub async fn join(
 /// Starts a group, which ends when its last member has left.
 pub fn start(live: Arc<Live>, feed: &Arc<Feed>, prepared: &Prepared, key: Key) -> Result<mpsc::Sender<Join>> {
     let (sender, joins) = mpsc::channel(64);
-    let nobody_yet = Reader::Audience { workspace: key.0, conversation: None };
+    let nobody_yet = Reader::Audience { workspace: key.0, conversation: None, from_sequence: 0 };
     let shared = Renderer::start(&live.schema, &live.core, prepared, nobody_yet)
         .map_err(|_| Error::internal("a subscription that was sound is not"))?;
     let signals = feed.signals();
@@ -111,6 +111,7 @@ pub fn start(live: Arc<Live>, feed: &Arc<Feed>, prepared: &Prepared, key: Key) -
         renderers: HashMap::new(),
         members: HashMap::new(),
         by_conversation: HashMap::new(),
+        late: HashMap::new(),
         by_user: HashMap::new(),
         next: 0,
     };
@@ -121,7 +122,7 @@ pub fn start(live: Arc<Live>, feed: &Arc<Feed>, prepared: &Prepared, key: Key) -
 struct Member {
     viewer: Viewer,
     sink: mpsc::Sender<Delivery>,
-    conversations: HashSet<ConversationId>,
+    conversations: HashMap<ConversationId, Admission>,
 }
 
 struct Group {
@@ -141,6 +142,8 @@ struct Group {
     renderers: HashMap<UserId, Renderer>,
     members: HashMap<u64, Member>,
     by_conversation: HashMap<ConversationId, HashSet<u64>>,
+    /// Members who see only what was said after a place. Most conversations have none, and are not in here.
+    late: HashMap<ConversationId, HashMap<u64, i64>>,
     by_user: HashMap<UserId, HashSet<u64>>,
     next: u64,
 }
@@ -200,42 +203,70 @@ impl Group {
         };
         self.next += 1;
         let id = self.next;
-        for conversation in &conversations {
-            self.by_conversation.entry(*conversation).or_default().insert(id);
-        }
         self.by_user.entry(viewer.id()).or_default().insert(id);
-        self.members.insert(id, Member { viewer, sink, conversations: conversations.into_iter().collect() });
+        self.members.insert(id, Member { viewer, sink, conversations: HashMap::new() });
+        for (conversation, admission) in conversations {
+            self.admit(id, conversation, admission);
+        }
         if reply.send(Ok(Welcome::Member)).is_err() {
             return self.leave(id);
         }
         let mut moments = Moments::new();
         for entry in missed {
             let audience = entry.event.fact.audience();
-            if self.audience(audience).contains(&id) {
+            let theirs = match audience {
+                Audience::Conversation(conversation) => self.members.get(&id).is_some_and(|member| {
+                    member.conversations.get(&conversation).is_some_and(|admission| admission.covers(&entry.event))
+                }),
+                Audience::Workspace | Audience::User(_) => self.audience(audience).contains(&id),
+            };
+            if theirs {
                 self.deliver_event(entry, &[id], &mut moments).await;
             }
         }
         self.push(id, Delivery::CaughtUp(here));
     }
 
-    fn admit(&mut self, conversation: ConversationId, users: &[UserId]) {
-        for id in users.iter().filter_map(|user| self.by_user.get(user)).flatten() {
-            if let Some(member) = self.members.get_mut(id) {
-                member.conversations.insert(conversation);
-                self.by_conversation.entry(conversation).or_default().insert(*id);
+    fn sockets_of(&self, user: UserId) -> Vec<u64> {
+        self.by_user.get(&user).into_iter().flatten().copied().collect()
+    }
+
+    fn admit(&mut self, id: u64, conversation: ConversationId, admission: Admission) {
+        let Some(member) = self.members.get_mut(&id) else { return };
+        member.conversations.insert(conversation, admission);
+        self.by_conversation.entry(conversation).or_default().insert(id);
+        if admission.from_sequence > 0 {
+            self.late.entry(conversation).or_default().insert(id, admission.from_sequence);
+        }
+    }
+
+    fn dismiss(&mut self, id: u64, conversation: ConversationId) {
+        if let Some(member) = self.members.get_mut(&id) {
+            member.conversations.remove(&conversation);
+        }
+        self.forget(id, conversation);
+    }
+
+    /// Takes somebody out of those who follow a conversation.
+    fn forget(&mut self, id: u64, conversation: ConversationId) {
+        if let Slot::Occupied(mut ids) = self.by_conversation.entry(conversation) {
+            ids.get_mut().remove(&id);
+            if ids.get().is_empty() {
+                ids.remove();
+            }
+        }
+        if let Slot::Occupied(mut ids) = self.late.entry(conversation) {
+            ids.get_mut().remove(&id);
+            if ids.get().is_empty() {
+                ids.remove();
             }
         }
     }
 
     fn leave(&mut self, id: u64) {
         let Some(member) = self.members.remove(&id) else { return };
-        for conversation in member.conversations {
-            if let Some(ids) = self.by_conversation.get_mut(&conversation) {
-                ids.remove(&id);
-                if ids.is_empty() {
-                    self.by_conversation.remove(&conversation);
-                }
-            }
+        for conversation in member.conversations.into_keys() {
+            self.forget(id, conversation);
         }
         let user = member.viewer.id();
         if let Some(ids) = self.by_user.get_mut(&user) {
@@ -260,8 +291,20 @@ impl Group {
         let mut moments = Moments::new();
         self.prefetch(&entries, &mut moments).await;
         for entry in entries {
-            if let Some((conversation, users)) = entry.event.fact.joined() {
-                self.admit(conversation, users);
+            if let Some((conversation, users, from_sequence)) = entry.event.fact.joined() {
+                let admission = Admission { position: entry.event.position, from_sequence };
+                for user in users {
+                    for id in self.sockets_of(*user) {
+                        self.admit(id, conversation, admission);
+                    }
+                }
+                // What one answer is made for has other people in it now.
+                moments.clear();
+            }
+            if let Some((conversation, user)) = entry.event.fact.left() {
+                for id in self.sockets_of(user) {
+                    self.dismiss(id, conversation);
+                }
             }
             match &entry.event.fact {
                 // Receipts come very often, take nothing away, and are told to whoever was told what came before.
@@ -276,8 +319,19 @@ impl Group {
                     }
                 }
             }
-            let ids = self.audience(entry.event.fact.audience());
+            let mut ids = self.audience(entry.event.fact.audience());
+            if let (Some(sequence), Some(late)) = (entry.event.fact.sequence(), self.late_in(&entry.event.fact)) {
+                ids.retain(|id| late.get(id).is_none_or(|from_sequence| sequence > *from_sequence));
+            }
             self.deliver_event(entry, &ids, &mut moments).await;
+        }
+    }
+
+    /// Who of those that a fact is for sees only what was said after a place.
+    fn late_in(&self, fact: &Fact) -> Option<&HashMap<u64, i64>> {
+        match fact.audience() {
+            Audience::Conversation(conversation) => self.late.get(&conversation),
+            Audience::Workspace | Audience::User(_) => None,
         }
     }
 
@@ -303,19 +357,23 @@ impl Group {
             Audience::Workspace | Audience::User(_) => None,
             Audience::Conversation(id) => Some(id),
         };
-        let reader = Reader::Audience { workspace: self.key.0, conversation };
+        let late = conversation.and_then(|conversation| self.late.get(&conversation));
+        let from_sequence = late.and_then(|late| late.values().max().copied()).unwrap_or_default();
+        let reader = Reader::Audience { workspace: self.key.0, conversation, from_sequence };
         moments.entry(audience).or_insert_with(|| Moment::new(&self.live.core, reader)).clone()
     }
 
     async fn deliver_event(&mut self, entry: Arc<Entry>, ids: &[u64], moments: &mut Moments) {
         let (position, audience, actor) = (entry.event.position, entry.event.fact.audience(), entry.event.actor);
+        let has_late = self.late_in(&entry.event.fact).is_some();
         let item = Item::Logged(entry);
         if ids.is_empty() || !self.key.1.lets_through(&item) {
             return;
         }
         // What is for one user is never rendered for more than that one.
         if !self.by_viewer && !matches!(audience, Audience::User(_)) {
-            if let Some(payload) = self.recent.get(&position).cloned() {
+            // What was rendered before may show what somebody who came later does not see.
+            if !has_late && let Some(payload) = self.recent.get(&position).cloned() {
                 return self.push_all(ids, |payload| Delivery::Event(position, payload), &payload);
             }
             let moment = self.moment(audience, moments);

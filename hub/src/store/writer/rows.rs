@@ -43,14 +43,14 @@ impl Rows {
 
         let wanted: BTreeSet<(Uuid, Uuid)> =
             outgoing.iter().map(|send| (send.message.conversation().0, send.sender.0)).collect();
-        let rows: Vec<(Uuid, Uuid, Uuid, String, i64, i64)> = rooms(wanted).into_tuple().all(transaction).await?;
-        for (user, id, workspace, status, last_sequence, last_activity_at) in rows {
+        let rows: Vec<(Uuid, Uuid, Uuid, String, bool, i64, i64)> = rooms(wanted).into_tuple().all(transaction).await?;
+        for (user, id, workspace, status, blocked, last_sequence, last_activity_at) in rows {
             let id = ConversationId(id);
             self.members.insert((id, UserId(user)));
             let room = Conversation {
                 workspace: WorkspaceId(workspace),
                 // A word that this program does not know was written by a newer one: not a room to write to.
-                status: ConversationStatus::from_word(&status).unwrap_or(ConversationStatus::Archived),
+                status: conversations::status(&status, blocked).unwrap_or(ConversationStatus::Archived),
                 last_sequence,
                 last_activity_at: Timestamp(last_activity_at),
             };
@@ -110,6 +110,7 @@ pub fn rooms(wanted: impl IntoIterator<Item = (Uuid, Uuid)>) -> Select<members::
         .column(conversations::Column::Id)
         .column(conversations::Column::WorkspaceId)
         .column(conversations::Column::Status)
+        .column(conversations::Column::Blocked)
         .column(conversations::Column::LastSequence)
         .column(conversations::Column::LastActivityAt)
 }
