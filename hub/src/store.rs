@@ -16,6 +16,7 @@ mod members;
 mod messages;
 mod people;
 pub mod plans;
+mod plugins;
 mod reads;
 mod receipts;
 mod secrets;

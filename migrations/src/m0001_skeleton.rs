@@ -129,6 +129,7 @@ enum Events {
     ConversationId,
     UserId,
     Fact,
+    Depth,
 }
 
 #[derive(DeriveIden)]
@@ -138,6 +139,7 @@ enum IdempotencyKeys {
     Key,
     Fingerprint,
     MessageId,
+    Outcome,
     CreatedAt,
 }
 
@@ -412,6 +414,7 @@ impl MigrationTrait for Migration {
                     .col(uuid_null(Events::ConversationId))
                     .col(uuid_null(Events::UserId))
                     .col(text(Events::Fact))
+                    .col(big_integer(Events::Depth).default(0))
                     .primary_key(Index::create().col(Events::WorkspaceId).col(Events::Position))
                     .to_owned(),
             ))
@@ -425,6 +428,7 @@ impl MigrationTrait for Migration {
                     .col(text(IdempotencyKeys::Key))
                     .col(binary(IdempotencyKeys::Fingerprint))
                     .col(uuid(IdempotencyKeys::MessageId))
+                    .col(text_null(IdempotencyKeys::Outcome))
                     .col(big_integer(IdempotencyKeys::CreatedAt))
                     .primary_key(Index::create().col(IdempotencyKeys::UserId).col(IdempotencyKeys::Key))
                     .to_owned(),

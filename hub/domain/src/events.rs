@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BotTokenId, ConversationId, MessageId, SessionId, Timestamp, UserId, WorkspaceId, messages::Message,
+    BotTokenId, ConversationId, HeldMessageId, MessageId, SessionId, Timestamp, UserId, WorkspaceId, messages::Message,
     receipts::ReceiptKind, roles::words,
 };
 
@@ -26,6 +26,9 @@ pub struct Event {
     pub at: Timestamp,
     /// None where the hub itself acted.
     pub actor: Option<UserId>,
+    /// 0 where a person or the hub acted; a plugin's deeds are one deeper than what they answer to.
+    #[serde(default)]
+    pub depth: u8,
     pub fact: Fact,
 }
 
@@ -117,6 +120,23 @@ pub enum Fact {
         message: MessageId,
         sequence: i64,
     },
+    /// A plugin found whom a message means; these are all of them now.
+    MentionsUpdated {
+        conversation: ConversationId,
+        message: MessageId,
+        sequence: i64,
+        users: Vec<UserId>,
+    },
+    /// A plugin wants a moderator to look at a message of this user's before it is sent.
+    MessageHeld {
+        user: UserId,
+        held: HeldMessageId,
+    },
+    /// A moderator has decided about it.
+    HeldMessageDecided {
+        user: UserId,
+        held: HeldMessageId,
+    },
     /// For one user alone.
     MessageHidden {
         user: UserId,
@@ -172,6 +192,12 @@ words! {
         MessageEdited = "message_edited",
         /// A message was deleted for everyone.
         MessageDeleted = "message_deleted",
+        /// A message mentions other people than before.
+        MentionsUpdated = "mentions_updated",
+        /// A message of the viewer's waits for a moderator.
+        MessageHeld = "message_held",
+        /// A moderator has decided about a message of the viewer's that waited.
+        HeldMessageDecided = "held_message_decided",
         /// A message was deleted for one user alone.
         MessageHidden = "message_hidden",
         /// Messages have come to somebody's devices, or were read by them.
@@ -213,6 +239,9 @@ impl Fact {
             Fact::MessageSent { .. } => EventKind::MessageSent,
             Fact::MessageEdited { .. } => EventKind::MessageEdited,
             Fact::MessageDeleted { .. } => EventKind::MessageDeleted,
+            Fact::MentionsUpdated { .. } => EventKind::MentionsUpdated,
+            Fact::MessageHeld { .. } => EventKind::MessageHeld,
+            Fact::HeldMessageDecided { .. } => EventKind::HeldMessageDecided,
             Fact::MessageHidden { .. } => EventKind::MessageHidden,
             Fact::ReceiptsAdvanced { .. } => EventKind::ReceiptsAdvanced,
         }
@@ -233,6 +262,8 @@ impl Fact {
             | Fact::ConversationLeft { user, .. }
             | Fact::ConversationSettingsUpdated { user, .. }
             | Fact::BlocksUpdated { user, .. }
+            | Fact::MessageHeld { user, .. }
+            | Fact::HeldMessageDecided { user, .. }
             | Fact::MessageHidden { user, .. } => Audience::User(*user),
             Fact::ConversationCreated { conversation, .. }
             | Fact::ConversationUpdated { conversation }
@@ -242,6 +273,7 @@ impl Fact {
             | Fact::MessageSent { conversation, .. }
             | Fact::MessageEdited { conversation, .. }
             | Fact::MessageDeleted { conversation, .. }
+            | Fact::MentionsUpdated { conversation, .. }
             | Fact::ReceiptsAdvanced { conversation, .. } => Audience::Conversation(*conversation),
         }
     }
@@ -259,7 +291,9 @@ impl Fact {
             | Fact::SessionStarted { .. }
             | Fact::SessionEnded { .. }
             | Fact::BotTokenRevoked { .. }
-            | Fact::BlocksUpdated { .. } => None,
+            | Fact::BlocksUpdated { .. }
+            | Fact::MessageHeld { .. }
+            | Fact::HeldMessageDecided { .. } => None,
             Fact::ConversationCreated { conversation, .. }
             | Fact::ConversationUpdated { conversation }
             | Fact::ConversationMembersAdded { conversation, .. }
@@ -270,6 +304,7 @@ impl Fact {
             | Fact::MessageSent { conversation, .. }
             | Fact::MessageEdited { conversation, .. }
             | Fact::MessageDeleted { conversation, .. }
+            | Fact::MentionsUpdated { conversation, .. }
             | Fact::MessageHidden { conversation, .. }
             | Fact::ReceiptsAdvanced { conversation, .. } => Some(*conversation),
         }
@@ -299,6 +334,7 @@ impl Fact {
             Fact::MessageSent { sequence, .. }
             | Fact::MessageEdited { sequence, .. }
             | Fact::MessageDeleted { sequence, .. }
+            | Fact::MentionsUpdated { sequence, .. }
             | Fact::MessageHidden { sequence, .. } => Some(*sequence),
             _ => None,
         }
@@ -366,7 +402,14 @@ mod tests {
         let (conversation, message) = (ConversationId(Uuid::nil()), MessageId(Uuid::nil()));
         let hears = |position, fact| {
             let workspace = WorkspaceId(Uuid::nil());
-            admission.covers(&Event { workspace, position: Position(position), at: Timestamp(0), actor: None, fact })
+            admission.covers(&Event {
+                workspace,
+                position: Position(position),
+                at: Timestamp(0),
+                actor: None,
+                depth: 0,
+                fact,
+            })
         };
         let edited = |sequence| Fact::MessageEdited { conversation, message, sequence };
         assert!(

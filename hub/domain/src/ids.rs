@@ -77,6 +77,10 @@ ids! {
     MessageId = "msg";
     /// A piece of work in the queue.
     JobId = "job";
+    /// A message that waits for a moderator.
+    HeldMessageId = "held";
+    /// Events that a plugin could not do with.
+    DeadLetterId = "dlt";
 }
 
 /// Whatever `node(id:)` can find.

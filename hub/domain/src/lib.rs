@@ -15,6 +15,7 @@ pub mod markdown;
 pub mod messages;
 pub mod pages;
 pub mod permissions;
+pub mod plugins;
 pub mod policy;
 pub mod receipts;
 pub mod rejection;
@@ -28,7 +29,10 @@ pub mod workspaces;
 
 pub use audit::{AuditAction, AuditEntry, By};
 pub use events::{Event, Fact, Position};
-pub use ids::{BotTokenId, ConversationId, InvitationId, IssuerId, JobId, MessageId, SessionId, UserId, WorkspaceId};
+pub use ids::{
+    BotTokenId, ConversationId, DeadLetterId, HeldMessageId, InvitationId, IssuerId, JobId, MessageId, SessionId,
+    UserId, WorkspaceId,
+};
 pub use policy::{Policy, PolicyChanges};
 pub use rejection::{ErrorCode, Rejection};
 pub use roles::{ConversationRole, WorkspaceRole};

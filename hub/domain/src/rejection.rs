@@ -1,6 +1,10 @@
 //! What a rule says when it says no: one variant a rule, with the numbers a client needs to say it well.
 
-use crate::{Timestamp, roles::words};
+use crate::{
+    HeldMessageId, Timestamp,
+    plugins::{PluginId, Refusal},
+    roles::words,
+};
 
 words! {
     /// The one list of codes of the whole API; clients must be ready for more.
@@ -35,6 +39,14 @@ words! {
         TooLate = "TOO_LATE",
         /// The policy of the workspace does not let anybody do this.
         ForbiddenByPolicy = "FORBIDDEN_BY_POLICY",
+        /// A plugin does not let this pass; its own code says why.
+        RefusedByPlugin = "REFUSED_BY_PLUGIN",
+        /// A plugin wants a moderator to look at it first.
+        Held = "HELD",
+        /// Somebody has decided about it before, and otherwise.
+        Decided = "DECIDED",
+        /// Others changed the same at the same time, again and again; try again.
+        Conflict = "CONFLICT",
         /// This is part of the API, but not there yet.
         NotAvailable = "NOT_AVAILABLE",
     }
@@ -99,6 +111,14 @@ pub enum Rejection {
     TooManyAttempts { retry_at: Timestamp },
     #[error("a workspace keeps at least one owner")]
     LastOwner,
+    #[error("{}", refusal.reason)]
+    RefusedByPlugin { plugin: PluginId, refusal: Refusal },
+    #[error("a moderator has to look at it first")]
+    Held { id: HeldMessageId },
+    #[error("that was decided before: it is {state}")]
+    Decided { state: &'static str },
+    #[error("others changed the same at the same time; try again")]
+    Conflict,
 }
 
 impl Rejection {
@@ -128,6 +148,10 @@ impl Rejection {
             }
             Rejection::WrongCredentials { .. } => ErrorCode::WrongCredentials,
             Rejection::TooManyAttempts { .. } => ErrorCode::TooManyAttempts,
+            Rejection::RefusedByPlugin { .. } => ErrorCode::RefusedByPlugin,
+            Rejection::Held { .. } => ErrorCode::Held,
+            Rejection::Conflict => ErrorCode::Conflict,
+            Rejection::Decided { .. } => ErrorCode::Decided,
         }
     }
 
@@ -158,6 +182,10 @@ impl Rejection {
             | Rejection::WrongCredentials { .. }
             | Rejection::TooManyAttempts { .. }
             | Rejection::NoIssuer { .. }
+            | Rejection::RefusedByPlugin { .. }
+            | Rejection::Held { .. }
+            | Rejection::Conflict
+            | Rejection::Decided { .. }
             | Rejection::LastOwner => None,
         }
     }

@@ -22,7 +22,14 @@ pub async fn send(core: &Arc<Core>, viewer: &Viewer, draft: MessageDraft) -> Res
     let message = CheckedMessage::check(draft, &known.policy)?;
     let conversation = message.conversation();
     let id = MessageId(core.clock.new_id());
-    let outgoing = Outgoing { id, workspace: viewer.workspace(), sender: viewer.id(), at: core.clock.now(), message };
+    let outgoing = Outgoing {
+        id,
+        workspace: viewer.workspace(),
+        sender: viewer.id(),
+        at: core.clock.now(),
+        message,
+        plugins: None,
+    };
     let sent = core.store.send(outgoing).await?;
     // Who has sent has stopped typing; whoever listens need not wait until it lapses.
     typing::lapse(core, viewer, conversation);

@@ -252,7 +252,14 @@ mod tests {
 
     fn logged(workspace: WorkspaceId, position: i64) -> Note {
         let position = Position(position);
-        Note::Logged(vec![Event { workspace, position, at: Timestamp(0), actor: None, fact: Fact::WorkspaceUpdated }])
+        Note::Logged(vec![Event {
+            workspace,
+            position,
+            at: Timestamp(0),
+            actor: None,
+            depth: 0,
+            fact: Fact::WorkspaceUpdated,
+        }])
     }
 
     #[test]

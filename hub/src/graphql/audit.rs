@@ -39,6 +39,16 @@ pub enum AuditAction {
     BotTokenCreated,
     /// A token of a bot was revoked.
     BotTokenRevoked,
+    /// A message that a plugin held was sent.
+    HeldMessageApproved,
+    /// A message that a plugin held will not be sent.
+    HeldMessageRejected,
+    /// A plugin was installed, or another version of it.
+    PluginInstalled,
+    /// A plugin was taken away.
+    PluginRemoved,
+    /// A plugin was switched on or off, or what it may do was changed.
+    PluginUpdated,
     /// Somebody outside is trusted to vouch for people.
     IssuerCreated,
     /// Somebody outside is trusted no more.

@@ -40,6 +40,14 @@ pub enum ErrorCode {
     TooLate,
     /// The policy of the workspace does not let anybody do this.
     ForbiddenByPolicy,
+    /// A plugin does not let this pass; its own code says why.
+    RefusedByPlugin,
+    /// A plugin wants a moderator to look at it first.
+    Held,
+    /// Somebody has decided about it before, and otherwise.
+    Decided,
+    /// Others changed the same at the same time, again and again; try again.
+    Conflict,
     /// This is part of the API, but not there yet.
     NotAvailable,
 }
@@ -55,6 +63,10 @@ pub struct UserError {
     path: Option<Vec<String>>,
     /// When the same may be tried again, where waiting is all that it needs.
     retry_at: Option<DateTime>,
+    /// Where a plugin refused: which one, by its id.
+    plugin: Option<String>,
+    /// Where a plugin refused: its own code, for programs that know the plugin.
+    plugin_code: Option<String>,
 }
 
 impl From<Rejection> for UserError {
@@ -63,7 +75,12 @@ impl From<Rejection> for UserError {
             .field()
             .map(|field| std::iter::once("input").map(str::to_owned).chain(field.split('.').map(camel_case)).collect());
         let retry_at = rejection.retry_at().map(DateTime);
-        UserError { code: rejection.code().into(), message: rejection.to_string(), path, retry_at }
+        let (code, message) = (rejection.code().into(), rejection.to_string());
+        let (plugin, plugin_code) = match rejection {
+            Rejection::RefusedByPlugin { plugin, refusal } => (Some(plugin.into()), Some(refusal.code)),
+            _ => (None, None),
+        };
+        UserError { code, message, path, retry_at, plugin, plugin_code }
     }
 }
 

@@ -11,12 +11,14 @@ use jackfield_domain::{
 
 mod conversations;
 mod messages;
+mod plugins;
 
 use conversations::{
     BlocksUpdated, ConversationCreated, ConversationLeft, ConversationMemberUpdated, ConversationMembersAdded,
     ConversationMembersRemoved, ConversationSettingsUpdated, ConversationUpdated,
 };
 use messages::{MessageDeleted, MessageEdited, MessageHidden, MessageSent, ReceiptsAdvanced};
+use plugins::{HeldMessageDecided, MentionsUpdated, MessageHeld};
 
 use super::{
     conversations::Conversation,
@@ -68,6 +70,12 @@ pub enum EventKind {
     MessageEdited,
     /// A message was deleted for everyone.
     MessageDeleted,
+    /// A message mentions other people than before.
+    MentionsUpdated,
+    /// A message of the viewer's waits for a moderator.
+    MessageHeld,
+    /// A moderator has decided about a message of the viewer's that waited.
+    HeldMessageDecided,
     /// A message was deleted for one user alone.
     MessageHidden,
     /// Messages have come to somebody's devices, or were read by them.
@@ -100,6 +108,9 @@ pub enum Event {
     MessageSent(MessageSent),
     MessageEdited(MessageEdited),
     MessageDeleted(MessageDeleted),
+    MentionsUpdated(MentionsUpdated),
+    MessageHeld(MessageHeld),
+    HeldMessageDecided(HeldMessageDecided),
     MessageHidden(MessageHidden),
     ReceiptsAdvanced(ReceiptsAdvanced),
     CaughtUp(CaughtUp),
@@ -357,6 +368,11 @@ impl Event {
                     Fact::MessageDeleted { conversation, message, sequence } => {
                         MessageDeleted(logged.about(*conversation, *message, *sequence)).into()
                     }
+                    Fact::MentionsUpdated { conversation, message, users, .. } => {
+                        MentionsUpdated::of(logged, *conversation, *message, users.clone()).into()
+                    }
+                    Fact::MessageHeld { held, .. } => MessageHeld(logged, *held).into(),
+                    Fact::HeldMessageDecided { held, .. } => HeldMessageDecided(logged, *held).into(),
                     Fact::MessageHidden { conversation, message, sequence, .. } => {
                         MessageHidden(logged.about(*conversation, *message, *sequence)).into()
                     }

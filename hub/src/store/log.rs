@@ -30,6 +30,7 @@ pub struct Model {
     pub conversation_id: Option<Uuid>,
     pub user_id: Option<Uuid>,
     pub fact: String,
+    pub depth: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -65,6 +66,7 @@ impl TryFrom<Model> for Event {
             position: Position(row.position),
             at: Timestamp(row.at),
             actor: row.actor_id.map(UserId),
+            depth: u8::try_from(row.depth).map_err(Error::internal)?,
             fact: serde_json::from_str(&row.fact).map_err(Error::internal)?,
         })
     }
@@ -84,6 +86,7 @@ pub fn row_of(event: &Event) -> Result<ActiveModel> {
         conversation_id: Set(conversation),
         user_id: Set(user),
         fact: Set(serde_json::to_string(&event.fact).map_err(Error::internal)?),
+        depth: Set(i64::from(event.depth)),
     })
 }
 
@@ -217,13 +220,18 @@ pub async fn has(transaction: &DatabaseTransaction, event: &Event) -> Result<boo
 }
 
 /// Appends facts behind `head`, and tells the events that they became.
-pub fn numbered(workspace: WorkspaceId, head: Position, facts: Vec<(Option<UserId>, Timestamp, Fact)>) -> Vec<Event> {
+pub fn numbered(
+    workspace: WorkspaceId,
+    head: Position,
+    depth: u8,
+    facts: Vec<(Option<UserId>, Timestamp, Fact)>,
+) -> Vec<Event> {
     let mut position = head;
     facts
         .into_iter()
         .map(|(actor, at, fact)| {
             position = position.next();
-            Event { workspace, position, at, actor, fact }
+            Event { workspace, position, at, actor, depth, fact }
         })
         .collect()
 }

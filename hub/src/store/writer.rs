@@ -12,7 +12,7 @@ mod sends;
 mod together;
 
 pub use rows::rooms;
-pub use sends::used_keys;
+pub use sends::{kept, keys, send_within, used_keys};
 
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ use jackfield_domain::{
     AuditEntry, Event, Fact, MessageId, Position, Timestamp, UserId, WorkspaceId,
     events::Entry,
     messages::{CheckedMessage, Message},
+    plugins::Verdict,
 };
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, EntityTrait, QueryTrait,
@@ -34,7 +35,7 @@ use tokio::{
 use rows::Rows;
 use sends::Batch;
 
-use super::{Store, audit, log};
+use super::{Store, audit, log, plugins::data::DataChange};
 use crate::{Error, Result};
 
 /// So many writes become one transaction at the most.
@@ -70,6 +71,8 @@ pub struct Work {
     pub(super) transaction: DatabaseTransaction,
     /// Where the log of the workspace stood when its lock was taken.
     head: Position,
+    /// How deep what is recorded stands in a row of plugins that answer to each other.
+    pub(super) depth: u8,
     facts: Vec<(Option<UserId>, Timestamp, Fact)>,
     audits: Vec<AuditEntry>,
 }
@@ -98,6 +101,29 @@ pub struct Outgoing {
     pub sender: UserId,
     pub at: Timestamp,
     pub message: CheckedMessage,
+    /// Nothing where no plugin had anything to do with it.
+    pub plugins: Option<Box<FromPlugins>>,
+}
+
+/// What plugins had to do with something that is to be committed.
+#[derive(Debug, Clone, Default)]
+pub struct FromPlugins {
+    /// Of what its sender asked for, where plugins have changed that: what must be the same when a key is used again.
+    pub fingerprint: Option<[u8; 32]>,
+    /// What they change of their own data, whatever becomes of the rest.
+    pub data: Vec<DataChange>,
+    pub verdicts: Vec<Verdict>,
+}
+
+impl Outgoing {
+    pub fn fingerprint(&self) -> [u8; 32] {
+        let asked = self.plugins.as_ref().and_then(|plugins| plugins.fingerprint);
+        asked.unwrap_or_else(|| self.message.fingerprint())
+    }
+
+    fn data(&self) -> impl Iterator<Item = &DataChange> {
+        self.plugins.iter().flat_map(|plugins| &plugins.data)
+    }
 }
 
 /// A message that is in the store.
@@ -234,6 +260,7 @@ impl Committer {
         if let Some(writes) = batch.writes()? {
             writes.execute(&transaction).await?;
         }
+        batch.write_beside(&transaction).await?;
         transaction.commit().await?;
         Ok(self.done(batch))
     }
@@ -301,14 +328,14 @@ impl Committer {
         events.clear();
 
         let head = workspace.and_then(|workspace| heads.get(&workspace)).copied().unwrap_or_default();
-        let mut work = Work { transaction, head, facts: Vec::new(), audits: Vec::new() };
+        let mut work = Work { transaction, head, depth: 0, facts: Vec::new(), audits: Vec::new() };
         change.apply(&mut work).await?;
-        let Work { transaction, facts, audits, .. } = work;
+        let Work { transaction, facts, audits, depth, .. } = work;
         audit::append(&transaction, audits).await?;
         if let Some(workspace) = workspace
             && !facts.is_empty()
         {
-            let new = log::numbered(workspace, head, facts);
+            let new = log::numbered(workspace, head, depth, facts);
             // A statement takes so many values and no more; whoever deletes a large group tells each of its members.
             for part in new.chunks(FACTS_AT_ONCE) {
                 let rows = part.iter().map(log::row_of).collect::<Result<Vec<_>>>()?;

@@ -64,6 +64,8 @@ impl Rows {
         outgoing.iter().all(|send| {
             self.heads.contains_key(&send.workspace)
                 && self.members.contains(&(send.message.conversation(), send.sender))
+                // What plugins have to do with it is not remembered.
+                && send.plugins.is_none()
         })
     }
 

@@ -7,6 +7,7 @@ use jackfield_domain::{
     ConversationId, Event, Fact, MessageId, Rejection, Timestamp, UserId, WorkspaceId,
     events::Entry,
     messages::{Message, Room, admit},
+    plugins::Kept,
 };
 use sea_orm::{
     ActiveValue::Set,
@@ -16,14 +17,20 @@ use sea_orm::{
 };
 
 use super::{
-    super::{conversations, log, members, messages},
-    Outgoing, Sent,
+    super::{
+        conversations, log, members, messages,
+        plugins::{
+            data::{Conflict, Overlay},
+            verdicts,
+        },
+    },
+    Outgoing, Sent, Work,
     rows::Rows,
     together::Together,
 };
-use crate::Result;
+use crate::{Error, Result};
 
-mod keys {
+pub mod keys {
     use sea_orm::entity::prelude::*;
 
     #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -36,6 +43,8 @@ mod keys {
         #[sea_orm(column_type = "Blob")]
         pub fingerprint: Vec<u8>,
         pub message_id: Uuid,
+        /// Nothing where it was sent; what else became of it, as JSON, otherwise.
+        pub outcome: Option<String>,
         pub created_at: i64,
     }
 
@@ -66,6 +75,9 @@ pub struct Batch {
     /// Of the few that have something beside their body.
     details: Vec<messages::details::ActiveModel>,
     keys: Vec<keys::ActiveModel>,
+    /// What plugins change of their own data.
+    data: Overlay,
+    verdicts: Vec<verdicts::ActiveModel>,
 }
 
 impl Batch {
@@ -83,7 +95,9 @@ impl Batch {
         }
         before.read_keys(transaction, outgoing).await?;
         let replied_to = replied_to(transaction, outgoing).await?;
-        Ok(Self::decided(outgoing, rows, before, &replied_to))
+        let now = outgoing.iter().map(|send| send.at).max().unwrap_or(Timestamp(0));
+        let data = Overlay::read(transaction, outgoing.iter().flat_map(|send| send.data()), now).await?;
+        Ok(Self::decided(outgoing, rows, before, &replied_to, data))
     }
 
     /// Decides by what is remembered, as if nothing had been sent before. None if somebody is to be refused: that may be
@@ -96,7 +110,7 @@ impl Batch {
     ) -> Result<Option<Self>> {
         // What a message stands in never changes, so that it may be read before the transaction begins.
         let replied_to = replied_to(database, outgoing).await?;
-        let batch = Self::decided(outgoing, rows, Before::default(), &replied_to);
+        let batch = Self::decided(outgoing, rows, Before::default(), &replied_to, Overlay::default());
         Ok(batch.outcomes.iter().all(Result::is_ok).then_some(batch))
     }
 
@@ -105,6 +119,7 @@ impl Batch {
         rows: Rows,
         mut before: Before,
         replied_to: &HashMap<MessageId, ConversationId>,
+        data: Overlay,
     ) -> Self {
         let mut batch = Batch {
             outcomes: Vec::with_capacity(outgoing.len()),
@@ -114,6 +129,8 @@ impl Batch {
             messages: Vec::new(),
             details: Vec::new(),
             keys: Vec::new(),
+            data,
+            verdicts: Vec::new(),
         };
         for send in outgoing {
             let outcome = batch.decide(send, &mut before, replied_to);
@@ -129,7 +146,7 @@ struct Before {
     /// Which of these very messages are there already, because an earlier try went through after all.
     stored: HashMap<MessageId, Message>,
     /// What was sent under each key.
-    keys: HashMap<(UserId, String), ([u8; 32], MessageId)>,
+    keys: HashMap<(UserId, String), ([u8; 32], MessageId, Option<Kept>)>,
     keyed: HashMap<MessageId, Message>,
 }
 
@@ -144,10 +161,11 @@ impl Before {
         }
         for row in used_keys(wanted).all(transaction).await? {
             let fingerprint = row.fingerprint.try_into().unwrap_or_default();
-            self.keys.insert((UserId(row.user_id), row.key), (fingerprint, MessageId(row.message_id)));
+            let kept = row.outcome.as_deref().map(serde_json::from_str).transpose().map_err(Error::internal)?;
+            self.keys.insert((UserId(row.user_id), row.key), (fingerprint, MessageId(row.message_id), kept));
         }
         if !self.keys.is_empty() {
-            self.keyed = by_id(transaction, self.keys.values().map(|(_, id)| *id)).await?;
+            self.keyed = by_id(transaction, self.keys.values().map(|(_, id, _)| *id)).await?;
         }
         Ok(())
     }
@@ -199,14 +217,21 @@ impl Batch {
             return Ok(Sent { message: message.clone(), repeated: false });
         }
         let key = send.message.client_message_id().map(|key| (send.sender, key.to_owned()));
-        let fingerprint = key.as_ref().map(|_| send.message.fingerprint()).unwrap_or_default();
-        if let Some((used_for, id)) = key.as_ref().and_then(|key| before.keys.get(key)) {
+        let fingerprint = key.as_ref().map(|_| send.fingerprint()).unwrap_or_default();
+        if let Some((used_for, id, kept)) = key.as_ref().and_then(|key| before.keys.get(key)) {
+            if let Some(kept) = kept.as_ref().filter(|_| *used_for == fingerprint) {
+                return Err(kept.clone().into());
+            }
             let original = before.keyed.get(id).filter(|_| *used_for == fingerprint);
             return original
                 .map(|message| Sent { message: message.clone(), repeated: true })
                 .ok_or(Rejection::IdempotencyKeyReused);
         }
 
+        // Whatever becomes of the message: what a plugin counts, it counts.
+        for change in send.data() {
+            self.data.apply(change, send.at).map_err(|Conflict| Rejection::Conflict)?;
+        }
         let place = send.message.conversation();
         let room = self.rows.room(send.workspace, place, send.sender);
         admit(
@@ -238,15 +263,19 @@ impl Batch {
             hidden: false,
         };
         self.append(&message);
+        for verdict in send.plugins.iter().flat_map(|plugins| &plugins.verdicts) {
+            self.verdicts.push(verdicts::row_of(send.workspace, send.id, self.verdicts.len(), verdict, send.at));
+        }
         self.details.extend(messages::details::row_of(message.id, send.message.details()));
         if let Some(key) = key {
-            before.keys.insert(key.clone(), (fingerprint, send.id));
+            before.keys.insert(key.clone(), (fingerprint, send.id, None));
             before.keyed.insert(send.id, message.clone());
             self.keys.push(keys::ActiveModel {
                 user_id: Set(key.0.0),
                 key: Set(key.1),
                 fingerprint: Set(fingerprint.to_vec()),
                 message_id: Set(send.id.0),
+                outcome: Set(None),
                 created_at: Set(send.at.0),
             });
         }
@@ -261,11 +290,22 @@ impl Batch {
             position: self.rows.next_position(message.workspace),
             at: message.created_at,
             actor: Some(message.sender),
+            depth: 0,
             fact,
         };
         self.messages.push(message.into());
         let fresh = (message.body.len() <= FRESH_BODY_BYTES).then(|| message.clone());
         self.entries.push(Entry { event, message: fresh });
+    }
+
+    /// What plugins leave with it.
+    pub async fn write_beside(&mut self, transaction: &DatabaseTransaction) -> Result<()> {
+        std::mem::take(&mut self.data).write(transaction).await?;
+        if !self.verdicts.is_empty() {
+            let verdicts = std::mem::take(&mut self.verdicts);
+            verdicts::Entity::insert_many(verdicts).exec_without_returning(transaction).await?;
+        }
+        Ok(())
     }
 
     /// What must be written for it; none if everybody was refused or had sent it before.
@@ -275,15 +315,20 @@ impl Batch {
         }
         let events = self.entries.iter().map(|entry| log::row_of(&entry.event)).collect::<Result<Vec<_>>>()?;
         let touched: BTreeSet<WorkspaceId> = self.entries.iter().map(|entry| entry.event.workspace).collect();
-        let heads = touched.into_iter().map(|workspace| (workspace, self.rows.head(workspace)));
+        let heads: Vec<_> = touched.into_iter().map(|workspace| (workspace, self.rows.head(workspace))).collect();
+        let mut writes = self.writes_beside_log();
+        writes.insert(log::Entity::insert_many(events).into_query());
+        writes.insert(log::move_heads(heads).into_query());
+        Ok(Some(writes))
+    }
 
+    /// The same, where the log is somebody else's to write.
+    fn writes_beside_log(&mut self) -> Together {
         let words: usize = self.outcomes.iter().flatten().map(|sent| sent.message.body.len()).sum();
         let beside: usize = self.details.iter().map(messages::details::bytes).sum();
         let bytes = words + beside + self.entries.len() * BYTES_BESIDE_WORDS;
         let mut writes = Together::new(self.move_conversations(), bytes);
         writes.insert(messages::Entity::insert_many(std::mem::take(&mut self.messages)).into_query());
-        writes.insert(log::Entity::insert_many(events).into_query());
-        writes.insert(log::move_heads(heads).into_query());
         if !self.details.is_empty() {
             let details = std::mem::take(&mut self.details);
             writes.insert(messages::details::Entity::insert_many(details).into_query());
@@ -302,7 +347,7 @@ impl Batch {
                 );
             }
         }
-        Ok(Some(writes))
+        writes
     }
 
     fn move_conversations(&self) -> UpdateStatement {
@@ -321,4 +366,25 @@ impl Batch {
             .and_where(Column::Id.is_in(self.moved.keys().map(|id| id.0)))
             .to_owned()
     }
+}
+
+/// Sends messages within a change, whose facts stand among its own.
+pub async fn send_within(work: &mut Work, outgoing: &[&Outgoing]) -> Result<Vec<Outcome>> {
+    let mut batch = Batch::read(&work.transaction, outgoing, Rows::default(), false).await?;
+    if !batch.entries.is_empty() {
+        batch.writes_beside_log().execute(&work.transaction).await?;
+    }
+    batch.write_beside(&work.transaction).await?;
+    for entry in std::mem::take(&mut batch.entries) {
+        work.record(entry.event.actor, entry.event.at, entry.event.fact);
+    }
+    Ok(batch.outcomes)
+}
+
+/// What became of a message under a sender's own name for it, if plugins did not let it be sent.
+pub async fn kept(database: &impl ConnectionTrait, user: UserId, key: &str) -> Result<Option<([u8; 32], Kept)>> {
+    let Some(row) = used_keys([(user.0, key)]).one(database).await? else { return Ok(None) };
+    let Some(outcome) = row.outcome else { return Ok(None) };
+    let kept = serde_json::from_str(&outcome).map_err(Error::internal)?;
+    Ok(Some((row.fingerprint.try_into().unwrap_or_default(), kept)))
 }

@@ -1,0 +1,247 @@
+//! What a hub and its workspaces have made of a plugin: which package of it is in force, where it is on, and what it may.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Capability, FailurePolicy, Hook, LimitChanges, PluginId, Refusal};
+use crate::{
+    ConversationId, HeldMessageId, MessageId, Position, Rejection, Timestamp, UserId, WorkspaceId, roles::words,
+};
+
+/// A version of a plugin, as it was uploaded. It never changes; its bytes lie beside the database, under the hash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Package {
+    /// SHA-256 of all of it, as hexadecimal digits.
+    pub hash: String,
+    pub plugin: PluginId,
+    pub version: String,
+    pub data_version: u32,
+    /// As it stands in the package: JSON, which the host can read.
+    pub manifest: String,
+    pub bytes: u64,
+    pub created_at: Timestamp,
+}
+
+words! {
+    /// Whether a plugin can be used on a hub at all.
+    HubState {
+        /// Workspaces may have it on.
+        On = "on",
+        /// Nobody has it on.
+        Off = "off",
+    }
+}
+
+/// What a plugin may do.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grants {
+    pub capabilities: BTreeSet<Capability>,
+    /// Only in these conversations, where there is such a list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversations: Option<BTreeSet<ConversationId>>,
+}
+
+impl Grants {
+    /// What is left of these where those narrow them.
+    #[must_use]
+    pub fn narrowed(&self, by: Option<&Grants>) -> Grants {
+        let Some(by) = by else { return self.clone() };
+        let both = |one: &Option<BTreeSet<ConversationId>>, other: &Option<BTreeSet<ConversationId>>| match (one, other)
+        {
+            (None, other) => other.clone(),
+            (one, None) => one.clone(),
+            (Some(one), Some(other)) => Some(one.intersection(other).copied().collect()),
+        };
+        Grants {
+            capabilities: self.capabilities.intersection(&by.capabilities).copied().collect(),
+            conversations: both(&self.conversations, &by.conversations),
+        }
+    }
+
+    pub fn allows(&self, capability: Capability, conversation: Option<ConversationId>) -> bool {
+        let here =
+            |among: &BTreeSet<ConversationId>| conversation.is_none_or(|conversation| among.contains(&conversation));
+        self.capabilities.contains(&capability) && self.conversations.as_ref().is_none_or(here)
+    }
+}
+
+/// What an admin has set for a plugin, in place of what its manifest says.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Overrides {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub priority: Option<i32>,
+    pub limits: LimitChanges,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub failure_policies: BTreeMap<Hook, FailurePolicy>,
+}
+
+/// A plugin on this hub.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Installed {
+    pub plugin: PluginId,
+    /// The hash of the package that is in force.
+    pub package: String,
+    /// The one before it, for going back.
+    pub previous: Option<String>,
+    /// One that wants to do more than was granted, and waits for somebody who grants it.
+    pub pending: Option<String>,
+    pub state: HubState,
+    /// Whether it is on in workspaces that say nothing of it.
+    pub is_default: bool,
+    pub grants: Grants,
+    pub overrides: Overrides,
+    pub installed_at: Timestamp,
+}
+
+/// What a workspace has made of a plugin, and what has become of it there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InWorkspace {
+    pub workspace: WorkspaceId,
+    pub plugin: PluginId,
+    /// None where the hub decides.
+    pub is_on: Option<bool>,
+    /// A JSON object, as text.
+    pub configuration: String,
+    pub grants: Option<Grants>,
+    pub overrides: Overrides,
+    /// Which data version its data is of; none before it was on for the first time.
+    pub data_version: Option<u32>,
+    pub bot: Option<UserId>,
+    /// How far it has come in the workspace's log.
+    pub position: Position,
+    pub storage_bytes: u64,
+    /// Why the hub has switched it off by itself.
+    pub off_reason: Option<String>,
+}
+
+/// Is a plugin on? The narrowest place that says something decides; what is off on the hub is off everywhere.
+pub fn is_on(installed: &Installed, workspace: Option<bool>, conversation: Option<bool>) -> bool {
+    installed.state == HubState::On && conversation.or(workspace).unwrap_or(installed.is_default)
+}
+
+words! {
+    /// What was decided about a message that was held.
+    HeldState {
+        /// Nobody has decided yet.
+        Waiting = "waiting",
+        /// It was sent.
+        Approved = "approved",
+        /// It was not, and will not be.
+        Rejected = "rejected",
+    }
+}
+
+/// A message that a plugin wants people to look at before it is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldMessage {
+    pub id: HeldMessageId,
+    pub workspace: WorkspaceId,
+    pub conversation: ConversationId,
+    pub sender: UserId,
+    /// What is to be sent, as text that the store does not look into.
+    pub draft: String,
+    pub plugin: PluginId,
+    pub reason: String,
+    pub state: HeldState,
+    /// The id that it has once it is sent.
+    pub message: MessageId,
+    pub created_at: Timestamp,
+    pub decided_at: Option<Timestamp>,
+    pub decided_by: Option<UserId>,
+    /// What the moderator said to the sender.
+    pub note: Option<String>,
+}
+
+words! {
+    /// What a plugin did to something.
+    VerdictKind {
+        /// It changed it.
+        Patched = "patched",
+        /// It refused it.
+        Rejected = "rejected",
+        /// It held it for a moderator.
+        Held = "held",
+        /// It failed, and its failure policy decided.
+        Failed = "failed",
+    }
+}
+
+/// What became of a message that was not sent, kept under the sender's own name for it: whoever asks again is told the
+/// same, and no plugin is asked twice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Kept {
+    Held(HeldMessageId),
+    Refused { plugin: PluginId, refusal: Refusal },
+}
+
+impl From<Kept> for Rejection {
+    fn from(kept: Kept) -> Self {
+        match kept {
+            Kept::Held(id) => Rejection::Held { id },
+            Kept::Refused { plugin, refusal } => Rejection::RefusedByPlugin { plugin, refusal },
+        }
+    }
+}
+
+/// What a plugin did to a message, for the admins who ask.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    pub plugin: PluginId,
+    pub hook: Hook,
+    pub kind: VerdictKind,
+    pub code: Option<String>,
+    pub reason: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn the_narrowest_place_decides_and_off_is_off() {
+        let installed = |state, is_default| Installed {
+            plugin: "example.one".parse().unwrap(),
+            package: String::new(),
+            previous: None,
+            pending: None,
+            state,
+            is_default,
+            grants: Grants::default(),
+            overrides: Overrides::default(),
+            installed_at: Timestamp(0),
+        };
+        let (on, asked) = (installed(HubState::On, true), installed(HubState::On, false));
+        for (installed, workspace, conversation, expected) in [
+            (&on, None, None, true),
+            (&on, Some(false), None, false),
+            (&on, Some(false), Some(true), true),
+            (&on, Some(true), Some(false), false),
+            (&asked, None, None, false),
+            (&asked, Some(true), None, true),
+        ] {
+            assert_eq!(is_on(installed, workspace, conversation), expected, "{workspace:?} {conversation:?}");
+        }
+        assert!(!is_on(&installed(HubState::Off, true), Some(true), Some(true)));
+    }
+
+    #[test]
+    fn grants_are_narrowed_and_never_widened() {
+        let place = |number| ConversationId(Uuid::from_u128(number));
+        let grants = |capabilities: &[Capability], places: Option<&[u128]>| Grants {
+            capabilities: capabilities.iter().copied().collect(),
+            conversations: places.map(|places| places.iter().copied().map(place).collect()),
+        };
+        let hub = grants(&[Capability::Kv, Capability::MessagesRead], Some(&[1, 2]));
+        let here = grants(&[Capability::MessagesRead, Capability::MessagesPost], Some(&[2, 3]));
+        assert_eq!(hub.narrowed(Some(&here)), grants(&[Capability::MessagesRead], Some(&[2])));
+        assert_eq!(hub.narrowed(None), hub);
+        assert!(hub.allows(Capability::Kv, None));
+        assert!(hub.allows(Capability::MessagesRead, Some(place(1))));
+        assert!(!hub.allows(Capability::MessagesRead, Some(place(3))));
+        assert!(!hub.allows(Capability::MessagesPost, Some(place(1))));
+    }
+}

@@ -1,0 +1,96 @@
+//! What plugins made of messages, as events.
+
+use async_graphql::{Context, ID, Object, Result};
+use jackfield_domain::{ConversationId, HeldMessageId, MessageId, UserId};
+
+use super::Logged;
+use crate::graphql::{
+    conversations::Conversation,
+    messages::Message,
+    scalars::{DateTime, EventCursor},
+    users::User,
+};
+
+pub struct MentionsUpdated {
+    logged: Logged,
+    conversation: ConversationId,
+    message: MessageId,
+    users: Vec<UserId>,
+}
+
+impl MentionsUpdated {
+    pub fn of(logged: Logged, conversation: ConversationId, message: MessageId, users: Vec<UserId>) -> Self {
+        MentionsUpdated { logged, conversation, message, users }
+    }
+}
+
+/// A message mentions other people than before: these are all of them now.
+#[Object]
+impl MentionsUpdated {
+    /// Where this event stands; hand it back to go on behind it.
+    pub async fn cursor(&self) -> EventCursor {
+        self.logged.cursor()
+    }
+
+    /// When it happened.
+    async fn at(&self) -> DateTime {
+        self.logged.at()
+    }
+
+    /// Where the message was sent.
+    async fn conversation(&self, ctx: &Context<'_>) -> Result<Option<Conversation>> {
+        self.logged.conversation(ctx, self.conversation).await
+    }
+
+    /// The message as it is now; null if it is there no more for the viewer.
+    async fn message(&self, ctx: &Context<'_>) -> Result<Option<Message>> {
+        Message::find(ctx, self.message).await
+    }
+
+    /// Whom it mentions.
+    async fn users(&self, ctx: &Context<'_>) -> Result<Vec<User>> {
+        self.logged.users(ctx, &self.users).await
+    }
+}
+
+pub struct MessageHeld(pub Logged, pub HeldMessageId);
+
+/// A message of the viewer's waits for a moderator, because a plugin wants it so.
+#[Object]
+impl MessageHeld {
+    /// Where this event stands; hand it back to go on behind it.
+    pub async fn cursor(&self) -> EventCursor {
+        self.0.cursor()
+    }
+
+    /// When it happened.
+    async fn at(&self) -> DateTime {
+        self.0.at()
+    }
+
+    /// The message that waits; ask for `heldMessage` to see it.
+    async fn held_message_id(&self) -> ID {
+        self.1.to_string().into()
+    }
+}
+
+pub struct HeldMessageDecided(pub Logged, pub HeldMessageId);
+
+/// A moderator has decided about a message of the viewer's that waited.
+#[Object]
+impl HeldMessageDecided {
+    /// Where this event stands; hand it back to go on behind it.
+    pub async fn cursor(&self) -> EventCursor {
+        self.0.cursor()
+    }
+
+    /// When it happened.
+    async fn at(&self) -> DateTime {
+        self.0.at()
+    }
+
+    /// The message that waited; ask for `heldMessage` to see what was decided.
+    async fn held_message_id(&self) -> ID {
+        self.1.to_string().into()
+    }
+}

@@ -1,0 +1,272 @@
+//! What a hook that ran after things had happened leaves behind: all of it and how far the plugin has come, or nothing.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use jackfield_domain::{
+    DeadLetterId, Fact, MessageId, Position, Rejection, Timestamp, UserId, WorkspaceId,
+    messages::Message,
+    plugins::{LogLine, MentionTarget, PluginId},
+};
+use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*};
+
+use super::{
+    super::{
+        Change, Store, Work, messages,
+        writer::{FromPlugins, Outgoing, send_within},
+    },
+    annotations, held, mentions, workspaces,
+};
+use crate::{Error, Result};
+
+pub mod logs {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "plugin_logs")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub workspace_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub plugin_id: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        pub level: String,
+        pub text: String,
+        pub at: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+pub mod letters {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "plugin_dead_letters")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        pub workspace_id: Uuid,
+        pub plugin_id: String,
+        pub position: i64,
+        pub problem: String,
+        pub attempts: i64,
+        pub created_at: i64,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// What a hook did to others than itself, ready to be written.
+#[derive(Debug, Clone, Default)]
+pub struct Effects {
+    /// Checked by the rules, and by the other plugins.
+    pub posts: Vec<Outgoing>,
+    pub annotations: Vec<(MessageId, Option<String>)>,
+    pub mentions: Vec<(MessageId, Vec<MentionTarget>)>,
+    /// Who is there now, for those mentions that mean them.
+    pub online: BTreeSet<UserId>,
+}
+
+/// Writes what a hook left, within a change. A post that is refused leaves the rest alone.
+pub async fn carry_out(
+    work: &mut Work,
+    workspace: WorkspaceId,
+    plugin: &PluginId,
+    actor: Option<UserId>,
+    effects: &Effects,
+    at: Timestamp,
+) -> Result<Vec<Rejection>> {
+    let mut refused = Vec::new();
+    let posts: Vec<&Outgoing> = effects.posts.iter().collect();
+    if !posts.is_empty() {
+        refused.extend(send_within(work, &posts).await?.into_iter().filter_map(Result::err));
+    }
+    for (message, value) in &effects.annotations {
+        if here(work, workspace, *message).await?.is_some() {
+            annotations::set(&work.transaction, plugin, *message, value.as_deref()).await?;
+        }
+    }
+    for (message, targets) in &effects.mentions {
+        let Some(message) = here(work, workspace, *message).await? else { continue };
+        if let Some(users) = mentions::set(&work.transaction, plugin, &message, targets, &effects.online).await? {
+            let (conversation, sequence) = (message.conversation, message.sequence);
+            let fact = Fact::MentionsUpdated { conversation, message: message.id, sequence, users };
+            work.record(actor, at, fact);
+        }
+    }
+    Ok(refused)
+}
+
+/// A message of this workspace that has not been deleted.
+async fn here(work: &Work, workspace: WorkspaceId, id: MessageId) -> Result<Option<Message>> {
+    let row = messages::Entity::find_by_id(id.0)
+        .filter(messages::Column::WorkspaceId.eq(workspace.0))
+        .filter(messages::Column::DeletedAt.is_null())
+        .one(&work.transaction)
+        .await?;
+    row.map(Message::try_from).transpose()
+}
+
+/// Ends a plugin's turn with events of a log.
+pub struct EndTurn {
+    pub workspace: WorkspaceId,
+    pub plugin: PluginId,
+    pub lease: Uuid,
+    pub at: Timestamp,
+    /// Done with everything up to here.
+    pub position: Position,
+    /// Nothing was left of what the plugin wanted, and the same comes again.
+    pub failures: u32,
+    /// When the next turn may begin; at once, if nothing is said.
+    pub rest_until: Option<Timestamp>,
+    pub bot: Option<UserId>,
+    pub depth: u8,
+    pub data: FromPlugins,
+    pub effects: Effects,
+    /// An event that is laid aside for the admins, and why.
+    pub laid_aside: Option<(DeadLetterId, Position, String)>,
+}
+
+#[async_trait]
+impl Change for EndTurn {
+    /// What was refused of what the plugin wanted to post; none if the turn was another node's.
+    type Outcome = Option<Vec<Rejection>>;
+
+    fn workspace(&self) -> Option<WorkspaceId> {
+        Some(self.workspace)
+    }
+
+    fn leaves_rooms(&self) -> bool {
+        // What is posted moves conversations.
+        self.effects.posts.is_empty()
+    }
+
+    async fn apply(&self, work: &mut Work) -> Result<Self::Outcome> {
+        use workspaces::Column;
+        let moved = workspaces::ActiveModel {
+            position: Set(self.position.0),
+            failures: Set(i64::from(self.failures)),
+            lease: Set(None),
+            lease_until: Set(self.rest_until.map(|until| until.0)),
+            ..Default::default()
+        };
+        let moved = workspaces::Entity::update_many()
+            .set(moved)
+            .filter(Column::WorkspaceId.eq(self.workspace.0))
+            .filter(Column::PluginId.eq(self.plugin.as_str()))
+            .filter(Column::Lease.eq(self.lease))
+            .exec(&work.transaction)
+            .await?;
+        if moved.rows_affected == 0 {
+            return Ok(None);
+        }
+        work.depth = self.depth;
+        held::commit_data(work, &self.data, self.at).await?;
+        let refused = carry_out(work, self.workspace, &self.plugin, self.bot, &self.effects, self.at).await?;
+        if let Some((id, position, problem)) = &self.laid_aside {
+            let row = letters::ActiveModel {
+                id: Set(id.0),
+                workspace_id: Set(self.workspace.0),
+                plugin_id: Set(self.plugin.to_string()),
+                position: Set(position.0),
+                problem: Set(problem.clone()),
+                attempts: Set(1),
+                created_at: Set(self.at.0),
+            };
+            letters::Entity::insert(row).exec_without_returning(&work.transaction).await?;
+        }
+        Ok(Some(refused))
+    }
+}
+
+/// Keeps what plugins have to say to the admins: the newest lines of each.
+pub struct WriteLogs {
+    pub workspace: WorkspaceId,
+    pub plugin: PluginId,
+    pub lines: Vec<(Uuid, LogLine)>,
+}
+
+/// So many lines are kept of one plugin in one workspace.
+const LINES_KEPT: u64 = 1_000;
+
+#[async_trait]
+impl Change for WriteLogs {
+    type Outcome = ();
+
+    fn workspace(&self) -> Option<WorkspaceId> {
+        None
+    }
+
+    fn leaves_rooms(&self) -> bool {
+        true
+    }
+
+    async fn apply(&self, work: &mut Work) -> Result<()> {
+        use logs::{ActiveModel, Column, Entity};
+        for part in self.lines.chunks(500) {
+            let rows = part.iter().map(|(id, line)| ActiveModel {
+                workspace_id: Set(self.workspace.0),
+                plugin_id: Set(self.plugin.to_string()),
+                id: Set(*id),
+                level: Set(line.level.as_str().to_owned()),
+                text: Set(line.text.clone()),
+                at: Set(line.at.0),
+            });
+            Entity::insert_many(rows).exec_without_returning(&work.transaction).await?;
+        }
+        let oldest_kept: Option<Uuid> = of(self.workspace, &self.plugin)
+            .order_by_desc(Column::Id)
+            .offset(LINES_KEPT)
+            .limit(1)
+            .select_only()
+            .column(Column::Id)
+            .into_tuple()
+            .one(&work.transaction)
+            .await?;
+        if let Some(id) = oldest_kept {
+            Entity::delete_many()
+                .filter(Column::WorkspaceId.eq(self.workspace.0))
+                .filter(Column::PluginId.eq(self.plugin.as_str()))
+                .filter(Column::Id.lte(id))
+                .exec(&work.transaction)
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+fn of(workspace: WorkspaceId, plugin: &PluginId) -> Select<logs::Entity> {
+    logs::Entity::find()
+        .filter(logs::Column::WorkspaceId.eq(workspace.0))
+        .filter(logs::Column::PluginId.eq(plugin.as_str()))
+}
+
+impl Store {
+    /// The newest lines that a plugin wrote, the oldest first; those behind `after` where it is given.
+    pub async fn plugin_logs(
+        &self,
+        workspace: WorkspaceId,
+        plugin: &PluginId,
+        after: Option<Uuid>,
+        limit: u64,
+    ) -> Result<Vec<(Uuid, LogLine)>> {
+        let found =
+            after.into_iter().fold(of(workspace, plugin), |found, after| found.filter(logs::Column::Id.gt(after)));
+        let mut rows = found.order_by_desc(logs::Column::Id).limit(limit).all(&self.reads).await?;
+        rows.reverse();
+        let line = |row: logs::Model| {
+            let level = jackfield_domain::plugins::LogLevel::from_word(&row.level)
+                .ok_or_else(|| Error::internal("unknown level of a line"))?;
+            Ok((row.id, LogLine { at: Timestamp(row.at), level, text: row.text }))
+        };
+        rows.into_iter().map(line).collect()
+    }
+}
