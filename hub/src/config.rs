@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub use covered::cover;
 pub use sources::{Flag, load};
 
-use crate::{bus::Link, identity::Issuer, store::Place};
+use crate::{blobs::Shelf, bus::Link, identity::Issuer, store::Place};
 
 pub use crate::identity::IssuerSettings as IssuerConfig;
 
@@ -34,6 +34,8 @@ pub struct Config {
     pub database: Option<String>,
     /// `in-process` or `redis://…`.
     pub bus: String,
+    /// `fs:FOLDER` or `s3://…`, for what is large; without it, a folder in the data folder.
+    pub blobs: Option<String>,
     /// How people reach the hub, for links; without it, the address it listens on.
     pub public_url: Option<String>,
     pub http: Http,
@@ -121,6 +123,7 @@ impl Default for Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 8420)),
             database: None,
             bus: "in-process".to_owned(),
+            blobs: None,
             public_url: None,
             http: Http::default(),
             metrics: Metrics::default(),
@@ -202,6 +205,13 @@ impl Config {
             "in-process" => Ok(Link::InProcess),
             url if url.starts_with("redis://") || url.starts_with("rediss://") => Ok(Link::Redis(url.to_owned())),
             _ => Err(wrong("bus must be in-process or begin with redis://")),
+        }
+    }
+
+    pub fn shelf(&self) -> Result<Shelf> {
+        match self.blobs.as_deref() {
+            None => Ok(Shelf::Folder(self.data.join("blobs"))),
+            Some(text) => Shelf::parse(text).map_err(|why| wrong(format!("blobs must {why}"))),
         }
     }
 

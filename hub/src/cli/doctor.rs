@@ -6,6 +6,7 @@ use rustix::fs::{Access, access};
 
 use super::say_line;
 use crate::{
+    blobs::{Blobs, Shelf},
     bus::{Bus, Link},
     config::{Config, cover},
     identity::Keys,
@@ -31,6 +32,7 @@ pub async fn examine(config: &Config) -> Result<(), String> {
     found("data folder", folder(&config.data, hub_runs));
     found("database", database(config).await);
     found("bus", bus(config).await);
+    found("blobs", blobs(config).await);
     found("address", address(config.listen, "/health", "\"status\":\"ok\"", hub_runs).await);
     if let Ok(Some(listen)) = config.metrics_listen() {
         found("metrics address", address(listen, "/metrics", "jackfield_", hub_runs).await);
@@ -136,6 +138,21 @@ async fn bus(config: &Config) -> Finding {
         }),
         Ok(Err(why)) => Err(format!("Redis cannot be used: {why}")),
         Err(_) => Err(format!("Redis does not answer within {} seconds: is its address right?", LIMIT.as_secs())),
+    }
+}
+
+async fn blobs(config: &Config) -> Finding {
+    let shelf = config.shelf().map_err(|error| error.to_string())?;
+    if let Shelf::Folder(path) = &shelf {
+        let above = path.ancestors().find(|above| above.exists()).unwrap_or(Path::new("."));
+        writable(above)?;
+        return Ok(format!("{} on this machine", path.display()));
+    }
+    let blobs = Blobs::open(&shelf).map_err(|error| format!("S3 cannot be used: {error}"))?;
+    match tokio::time::timeout(LIMIT, blobs.probe()).await {
+        Ok(Ok(())) => Ok("S3 answers".to_owned()),
+        Ok(Err(why)) => Err(format!("S3 cannot be used: {why}; correct blobs, or ask whoever runs it")),
+        Err(_) => Err(format!("S3 does not answer within {} seconds: is its address right?", LIMIT.as_secs())),
     }
 }
 

@@ -9,6 +9,7 @@ impl Config {
     pub(super) fn check(&self) -> Result<()> {
         self.place()?;
         self.link()?;
+        self.shelf()?;
         self.policy.check().map_err(|refused| wrong(format!("policy.{refused}")))?;
         self.metrics_listen()?;
         self.issuers()?;

@@ -10,6 +10,7 @@ impl Config {
         let mut shown = self.clone();
         shown.database = self.database.as_deref().map(cover);
         shown.bus = cover(&self.bus);
+        shown.blobs = self.blobs.as_deref().map(cover);
         shown.public_url = self.public_url.as_deref().map(cover);
         for issuer in &mut shown.identity.issuers {
             issuer.secret = issuer.secret.as_ref().map(|_| COVERED.to_owned());
