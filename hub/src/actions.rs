@@ -8,12 +8,14 @@ pub mod conversations;
 pub mod doors;
 pub mod events;
 pub mod feed;
+pub mod held;
 pub mod invitations;
 pub mod issuers;
 pub mod jobs;
 pub mod memory;
 pub mod messages;
 pub mod passwords;
+pub mod plugins;
 pub mod receipts;
 mod secrets;
 pub mod sessions;
@@ -45,6 +47,7 @@ pub struct Core {
     pub identity: Identity,
     pub passwords: passwords::Passwords,
     pub typing: typing::Table,
+    pub plugins: plugins::Plugins,
     /// Somebody has put something into the queue of jobs.
     pub jobs: Notify,
 }

@@ -69,6 +69,9 @@ enum Command {
     Config,
     /// Check the configuration and everything the hub stands on, and say in words what is wrong.
     Doctor,
+    /// Compile a plugin's component, from standard input to standard output. The hub runs itself so.
+    #[command(hide = true)]
+    CompilePlugin,
     /// Print completions for a shell.
     Completions {
         /// The shell to print them for.
@@ -140,6 +143,10 @@ pub fn run() -> ExitCode {
             say(graphql::sdl());
             return ExitCode::SUCCESS;
         }
+        Command::CompilePlugin => {
+            let ended = jackfield_plugin_host::child_main(std::io::stdin().lock(), std::io::stdout().lock());
+            return ExitCode::from(u8::try_from(ended).unwrap_or(1));
+        }
         _ => {}
     }
     let flags = [
@@ -163,7 +170,7 @@ pub fn run() -> ExitCode {
             Command::Token(arguments) => token(&config, arguments).await,
             Command::Doctor => doctor::examine(&config).await,
             Command::Config => show(&config),
-            Command::Schema | Command::Completions { .. } => Ok(()),
+            Command::Schema | Command::CompilePlugin | Command::Completions { .. } => Ok(()),
         }
     });
     // A name that is still being looked up keeps a thread, which is not waited for.

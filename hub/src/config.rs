@@ -45,6 +45,9 @@ pub struct Config {
     pub sockets: Sockets,
     pub identity: IdentityConfig,
     pub policy: Policy,
+    /// The program that compiles plugins, which is this one; tests run within another.
+    #[serde(skip)]
+    pub compiler: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -132,6 +135,7 @@ impl Default for Config {
             sockets: Sockets::default(),
             identity: IdentityConfig::default(),
             policy: Policy::default(),
+            compiler: None,
         }
     }
 }

@@ -10,6 +10,7 @@ mod conversations;
 pub mod documents;
 mod errors;
 mod events;
+mod held;
 mod invitations;
 mod issuers;
 mod jobs;
@@ -45,6 +46,7 @@ pub struct Query(
     conversations::ConversationQuery,
     messages::MessageQuery,
     receipts::UnreadQuery,
+    held::HeldMessageQuery,
     workspaces::WorkspaceQuery,
     audit::AuditQuery,
     jobs::JobQuery,
@@ -65,6 +67,7 @@ pub struct Mutation(
     messages::MessageMutation,
     messages::MessageChanges,
     receipts::ReceiptMutation,
+    held::HeldMessageMutation,
     signals::TypingMutation,
     jobs::JobMutation,
 );

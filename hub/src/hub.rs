@@ -9,13 +9,16 @@ use std::{
 };
 
 use jackfield_domain::{users::Person, workspaces::WorkspaceStatus};
+use jackfield_plugin_host::{Allocation, Cache, Compiler, Package, PluginHost, Reuse, Settings};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use sha2::{Digest, Sha256};
 use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     Error, Result,
-    actions::{Core, feed, issuers, passwords, setup, typing},
+    actions::{self, Core, feed, issuers, passwords, plugins::Plugins, setup, typing},
+    blobs::{Blobs, Shelf},
     bus::Bus,
     clock::Clock,
     config::Config,
@@ -23,6 +26,7 @@ use crate::{
     http::{self, Entrance, Gate},
     identity::{self, Identity},
     jobs,
+    plugin_bridge::HubBridge,
     store::{Place, Store},
 };
 
@@ -50,6 +54,7 @@ impl Hub {
         let lock = lock(&config.data)?;
         let (place, link) = (config.place().map_err(fault)?, config.link().map_err(fault)?);
         let issuers = config.issuers().map_err(fault)?;
+        let shelf = config.shelf().map_err(fault)?;
         let schema = graphql::Schema::new(config.graphql.introspection);
         let documents = Documents::new(&config.graphql, &schema.sdl()).map_err(fault)?;
         let listener = bind(config.listen).await?;
@@ -64,6 +69,7 @@ impl Hub {
         Store::migrate(&place).await?;
         let (store, commits) = Store::open(&place).await?;
         let key = setup::signing_key(&store, &clock).await?;
+        let plugins = plugins(&config, &shelf, &key)?;
         let core = Arc::new(Core {
             store,
             bus,
@@ -74,6 +80,7 @@ impl Hub {
             memory: Arc::default(),
             feeds: feed::Feeds::default(),
             typing: typing::Table::default(),
+            plugins,
             jobs: Notify::new(),
         });
         let mut tasks = JoinSet::new();
@@ -81,6 +88,10 @@ impl Hub {
         tasks.spawn(typing::run(core.clone()));
         issuers::refresh(&core).await?;
         tasks.spawn(issuers::run(core.clone()));
+
+        core.plugins.reached_by(Arc::new(HubBridge(Arc::downgrade(&core))));
+        actions::plugins::install_bundled(&core).await?;
+        tasks.spawn(actions::plugins::run(core.clone()));
 
         tokio::task::spawn_blocking(passwords::prepare);
 
@@ -97,6 +108,7 @@ impl Hub {
             config,
         });
 
+        tasks.spawn(actions::plugins::run_after_hooks(core.clone(), gate.draining.clone()));
         tasks.spawn(jobs::run(core.clone(), gate.draining.clone(), gate.connections.clone()));
         let most = gate.config.http.max_connections;
         tasks.spawn(http::serve(gate.clone(), listener, http::router(gate.clone()), most));
@@ -175,6 +187,25 @@ pub fn lock(data: &Path) -> Result<File> {
 
 async fn bind(address: SocketAddr) -> Result<TcpListener> {
     TcpListener::bind(address).await.map_err(|error| Error::internal(format!("cannot listen on {address}: {error}")))
+}
+
+/// What comes with the program.
+const BUNDLED: &[&[u8]] = &[];
+
+/// The host of the plugins, with what comes with the program.
+fn plugins(config: &Config, shelf: &Shelf, key: &[u8]) -> Result<Plugins> {
+    let program = config.compiler.clone().map_or_else(std::env::current_exe, Ok).map_err(Error::internal)?;
+    let seal: [u8; 32] = Sha256::new().chain_update(b"compiled plugins").chain_update(key).finalize().into();
+    let cache = Cache::open(&config.data.join("compiled"), seal).map_err(Error::internal)?;
+    let host = PluginHost::new(Settings {
+        allocation: Allocation::Pool,
+        reuse: Reuse::Warm,
+        compiler: Compiler::new(program, vec!["compile-plugin".into()]),
+        cache: Some(cache),
+    })
+    .map_err(Error::internal)?;
+    let bundled = BUNDLED.iter().map(|bytes| Package::read(*bytes)).collect::<Result<_, _>>();
+    Ok(Plugins::new(host, Blobs::open(shelf)?, bundled.map_err(Error::internal)?))
 }
 
 /// The counters of the process: one set, however many hubs a test starts in it.

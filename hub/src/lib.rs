@@ -11,6 +11,7 @@ pub mod http;
 pub mod hub;
 pub mod identity;
 mod jobs;
+pub mod plugin_bridge;
 pub mod store;
 
 pub use error::{Error, Result};

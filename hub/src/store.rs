@@ -45,7 +45,7 @@ pub use accounts::{
     Account, BeginSignIn, ChangePassword, CreateAccount, CreatePasswordReset, OWN_ISSUER, ResetPassword, SweepAccess,
 };
 pub use bots::{CreateBot, CreateBotToken, RevokeBotToken};
-pub use conversations::CreateConversation;
+pub use conversations::{CreateConversation, Wanted};
 pub use invitations::{CreateInvitation, RevokeInvitation};
 pub use issuers::{CreateIssuer, DeleteIssuer, KeptIssuer};
 pub use jobs::{ClaimJobs, EndJob, Ending, EnqueueJobs, RenewLease, RetryJob, SweepJobs};
@@ -56,13 +56,20 @@ pub use messages::{
     edits::EditMessage,
 };
 pub use people::{FoundKey, UpdateProfile, UpdateRole, UpdateStatus};
+pub use plugins::{
+    ChangePlugin,
+    commit::{CommitIssued, Effects, EndTurn, MakeBot, WriteLogs},
+    data::{DataChange, SweepPluginData},
+    held::{DecideHeld, KeepOutcome},
+    workspaces::{ChangeInConversation, ChangeInWorkspace, TakeTurn, Turn},
+};
 pub use receipts::{AdvanceReceipts, Marked, Standing};
 pub use secrets::{ConsumeSignInLink, CreateSignInLink, EnsureSecret};
 pub use sessions::{CreateSession, EndSession, EndSessions, NewSession, RotateSession, Rotated};
 pub use setup::FirstStart;
 pub use users::ProvisionUser;
 pub use workspaces::{CreateWorkspace, UpdateWorkspace};
-pub use writer::{Change, Outgoing, Sent, Work};
+pub use writer::{Change, FromPlugins, Outgoing, Sent, Work};
 
 use crate::{Error, Result};
 

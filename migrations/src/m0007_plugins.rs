@@ -60,6 +60,7 @@ enum PluginWorkspaces {
     LeaseUntil,
     StorageBytes,
     OffReason,
+    Listens,
 }
 
 #[derive(DeriveIden)]
@@ -222,6 +223,7 @@ impl MigrationTrait for Migration {
                     .col(big_integer_null(PluginWorkspaces::LeaseUntil))
                     .col(big_integer(PluginWorkspaces::StorageBytes))
                     .col(text_null(PluginWorkspaces::OffReason))
+                    .col(boolean(PluginWorkspaces::Listens).default(false))
                     .primary_key(Index::create().col(PluginWorkspaces::WorkspaceId).col(PluginWorkspaces::PluginId))
                     .to_owned(),
             ),

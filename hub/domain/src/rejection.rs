@@ -43,6 +43,8 @@ words! {
         RefusedByPlugin = "REFUSED_BY_PLUGIN",
         /// A plugin wants a moderator to look at it first.
         Held = "HELD",
+        /// The plugin did not manage what it was asked.
+        PluginFailed = "PLUGIN_FAILED",
         /// Somebody has decided about it before, and otherwise.
         Decided = "DECIDED",
         /// Others changed the same at the same time, again and again; try again.
@@ -115,6 +117,12 @@ pub enum Rejection {
     RefusedByPlugin { plugin: PluginId, refusal: Refusal },
     #[error("a moderator has to look at it first")]
     Held { id: HeldMessageId },
+    #[error("the package cannot be installed: {why}")]
+    BadPackage { why: String },
+    #[error("the plugin {plugin} failed: {why}")]
+    PluginFailed { plugin: PluginId, why: String },
+    #[error("the configuration is not good{}: {why}", if path.is_empty() { String::new() } else { format!(" at {path}") })]
+    BadConfiguration { path: String, why: String },
     #[error("that was decided before: it is {state}")]
     Decided { state: &'static str },
     #[error("others changed the same at the same time; try again")]
@@ -133,6 +141,8 @@ impl Rejection {
             Rejection::TooMany { .. } | Rejection::GroupFull { .. } => ErrorCode::LimitReached,
             Rejection::ControlCharacter { .. }
             | Rejection::NoIssuer { .. }
+            | Rejection::BadPackage { .. }
+            | Rejection::BadConfiguration { .. }
             | Rejection::Invalid { .. }
             | Rejection::OutOfBounds { .. }
             | Rejection::DirectNeedsTwo
@@ -152,6 +162,7 @@ impl Rejection {
             Rejection::Held { .. } => ErrorCode::Held,
             Rejection::Conflict => ErrorCode::Conflict,
             Rejection::Decided { .. } => ErrorCode::Decided,
+            Rejection::PluginFailed { .. } => ErrorCode::PluginFailed,
         }
     }
 
@@ -171,6 +182,7 @@ impl Rejection {
             Rejection::EditInClosed { .. } | Rejection::MessageDeleted | Rejection::WindowClosed { .. } => {
                 Some("messageId")
             }
+            Rejection::BadConfiguration { .. } => Some("configuration"),
             Rejection::MessagesAreKept => Some("forEveryone"),
             Rejection::NoFilesYet { .. } | Rejection::SystemMessage => Some("type"),
             Rejection::IdempotencyKeyReused => Some("clientMessageId"),
@@ -186,6 +198,8 @@ impl Rejection {
             | Rejection::Held { .. }
             | Rejection::Conflict
             | Rejection::Decided { .. }
+            | Rejection::BadPackage { .. }
+            | Rejection::PluginFailed { .. }
             | Rejection::LastOwner => None,
         }
     }

@@ -243,7 +243,10 @@ pub async fn run(core: Arc<Core>, mut commits: crate::store::Commits) {
         tokio::select! {
             committed = commits.recv() => match committed {
                 None => return,
-                Some(entries) => spread(&core, entries),
+                Some(entries) => {
+                    spread(&core, entries);
+                    core.plugins.stirred.notify_one();
+                }
             },
             note = notes.recv() => match note.as_deref() {
                 Ok(Note::Logged(events)) => {

@@ -7,30 +7,34 @@ use jackfield_domain::{
     conversations::Conversation,
     messages::{CheckedBody, CheckedMessage, Details, Message, MessageDraft, MessageEdit},
     pages::{Direction, Page, Slice},
+    plugins::Hook,
 };
 
-use super::{Core, Reader, Viewer, memory, typing, workspaces};
+pub use super::plugins::before::Sending;
+use super::{
+    Core, Reader, Viewer, memory,
+    plugins::{self, before},
+    typing, workspaces,
+};
 use crate::{
     Result,
-    store::{DeleteMessage, EditMessage, HideMessage, Outgoing, Sent},
+    store::{DeleteMessage, EditMessage, HideMessage, Outgoing},
 };
 
 /// Sends a message: the words are checked, then all the rest is decided and stored in one transaction. When this
 /// returns, the message is in the store and its event in the log.
-pub async fn send(core: &Arc<Core>, viewer: &Viewer, draft: MessageDraft) -> Result<Sent> {
+pub async fn send(core: &Arc<Core>, viewer: &Viewer, draft: MessageDraft) -> Result<Sending> {
     let known = memory::workspace(core, viewer.workspace()).await?;
-    let message = CheckedMessage::check(draft, &known.policy)?;
-    let conversation = message.conversation();
-    let id = MessageId(core.clock.new_id());
-    let outgoing = Outgoing {
-        id,
-        workspace: viewer.workspace(),
-        sender: viewer.id(),
-        at: core.clock.now(),
-        message,
-        plugins: None,
+    let (workspace, conversation) = (viewer.workspace(), draft.conversation);
+    let sent = match plugins::chain(core, workspace, Some(conversation), Hook::BeforeCreate).await? {
+        Some(chain) => before::send(core, viewer, &chain, draft, &known.policy).await?,
+        None => {
+            let message = CheckedMessage::check(draft, &known.policy)?;
+            let (id, at) = (MessageId(core.clock.new_id()), core.clock.now());
+            let outgoing = Outgoing { id, workspace, sender: viewer.id(), at, message, plugins: None };
+            Sending::Sent(core.store.send(outgoing).await?)
+        }
     };
-    let sent = core.store.send(outgoing).await?;
     // Who has sent has stopped typing; whoever listens need not wait until it lapses.
     typing::lapse(core, viewer, conversation);
     Ok(sent)

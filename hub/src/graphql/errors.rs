@@ -44,6 +44,8 @@ pub enum ErrorCode {
     RefusedByPlugin,
     /// A plugin wants a moderator to look at it first.
     Held,
+    /// The plugin did not manage what it was asked.
+    PluginFailed,
     /// Somebody has decided about it before, and otherwise.
     Decided,
     /// Others changed the same at the same time, again and again; try again.

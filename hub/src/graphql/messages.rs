@@ -16,6 +16,7 @@ use jackfield_domain::{
 use super::{
     conversations::{Conversation, page},
     errors::{UserError, refusals},
+    held::HeldMessage,
     lean::Lean,
     pages::Connection,
     receipts::{MessageReceipt, MessageStatus},
@@ -25,7 +26,10 @@ use super::{
 };
 use crate::{
     Error, actions,
-    actions::{messages::HistoryStart, receipts::Place},
+    actions::{
+        messages::{HistoryStart, Sending},
+        receipts::Place,
+    },
 };
 
 pub use changes::MessageChanges;
@@ -309,6 +313,8 @@ pub struct MessageSendInput {
 pub struct MessageSendPayload {
     /// The message, which is stored.
     message: Option<Message>,
+    /// The message as it waits for a moderator, where a plugin wants it so. It is sent once one approves it.
+    held: Option<HeldMessage>,
     /// Why there is none.
     errors: Vec<UserError>,
 }
@@ -345,10 +351,17 @@ impl MessageMutation {
             actions::messages::send(ctx.core(), &viewer, draft).await
         };
         let (sent, errors) = refusals(outcome.await)?;
-        if let Some(sent) = sent.as_ref().filter(|sent| !sent.repeated) {
-            // What was stored a moment ago has come to nobody: there is no need to look.
-            ctx.moment().loaders.reach.seed(Place::from(&sent.message), Reach::Sent);
-        }
-        Ok(Some(MessageSendPayload { message: sent.map(|sent| Message(sent.message)), errors }))
+        let (message, held) = match sent {
+            None => (None, None),
+            Some(Sending::Held(held)) => (None, Some(HeldMessage(held))),
+            Some(Sending::Sent(sent)) => {
+                if !sent.repeated {
+                    // What was stored a moment ago has come to nobody: there is no need to look.
+                    ctx.moment().loaders.reach.seed(Place::from(&sent.message), Reach::Sent);
+                }
+                (Some(Message(sent.message)), None)
+            }
+        };
+        Ok(Some(MessageSendPayload { message, held, errors }))
     }
 }

@@ -87,6 +87,17 @@ impl TryFrom<Model> for Conversation {
     }
 }
 
+/// Which conversations are wanted; none means any.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    pub kind: Option<ConversationKind>,
+    pub status: Option<ConversationStatus>,
+    pub idle_since: Option<Timestamp>,
+    pub context_kind: Option<String>,
+    pub context_id: Option<String>,
+    pub among: Option<Vec<ConversationId>>,
+}
+
 /// What two columns say together.
 pub fn status(word: &str, blocked: bool) -> Option<ConversationStatus> {
     if blocked { Some(ConversationStatus::Blocked) } else { ConversationStatus::from_word(word) }
@@ -103,6 +114,46 @@ impl Store {
     pub async fn conversations(&self, ids: &[ConversationId]) -> Result<Vec<Conversation>> {
         let rows = Entity::find().filter(Column::Id.is_in(ids.iter().map(|id| id.0))).all(&self.reads).await?;
         rows.into_iter().map(Conversation::try_from).collect()
+    }
+
+    /// Conversations of a workspace in the order in which they were made, those that the user takes part in where there is
+    /// one.
+    pub async fn find_conversations(
+        &self,
+        workspace: WorkspaceId,
+        user: Option<UserId>,
+        wanted: Wanted,
+        after: Option<ConversationId>,
+        limit: u64,
+    ) -> Result<Vec<Conversation>> {
+        let mut walk = Entity::find().filter(Column::WorkspaceId.eq(workspace.0)).order_by_asc(Column::Id).limit(limit);
+        if let Some(user) = user {
+            walk = walk.join(JoinType::InnerJoin, Relation::Members.def()).filter(members::Column::UserId.eq(user.0));
+        }
+        if let Some(kind) = wanted.kind {
+            walk = walk.filter(Column::Kind.eq(kind.as_str()));
+        }
+        match wanted.status {
+            None => {}
+            Some(ConversationStatus::Blocked) => walk = walk.filter(Column::Blocked.eq(true)),
+            Some(status) => walk = walk.filter(Column::Status.eq(status.as_str())).filter(Column::Blocked.eq(false)),
+        }
+        if let Some(idle_since) = wanted.idle_since {
+            walk = walk.filter(Column::LastActivityAt.lt(idle_since.0));
+        }
+        if let Some(kind) = wanted.context_kind {
+            walk = walk.filter(Column::ContextKind.eq(kind));
+        }
+        if let Some(id) = wanted.context_id {
+            walk = walk.filter(Column::ContextId.eq(id));
+        }
+        if let Some(among) = wanted.among {
+            walk = walk.filter(Column::Id.is_in(among.into_iter().map(|id| id.0)));
+        }
+        if let Some(after) = after {
+            walk = walk.filter(Column::Id.gt(after.0));
+        }
+        walk.all(&self.reads).await?.into_iter().map(Conversation::try_from).collect()
     }
 
     /// A page of the user's own conversations.

@@ -118,6 +118,19 @@ impl Store {
         admitted(Entity::find().filter(Column::UserId.eq(user.0)).filter(among), &self.reads).await
     }
 
+    /// Which of these users take part in a conversation.
+    pub async fn members_among(&self, conversation: ConversationId, users: &[UserId]) -> Result<Vec<UserId>> {
+        let ids: Vec<Uuid> = Entity::find()
+            .filter(Column::ConversationId.eq(conversation.0))
+            .filter(Column::UserId.is_in(users.iter().map(|id| id.0)))
+            .select_only()
+            .column(Column::UserId)
+            .into_tuple()
+            .all(&self.reads)
+            .await?;
+        Ok(ids.into_iter().map(UserId).collect())
+    }
+
     /// The members of a conversation, by id.
     pub async fn members(&self, conversation: ConversationId, page: &Page<UserId>) -> Result<Slice<Member>> {
         let rows = walk(conversation, page).all(&self.reads).await?;

@@ -15,7 +15,7 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use jackfield_domain::{
-    By, Rejection, Timestamp, WorkspaceId,
+    Rejection, Timestamp, WorkspaceId,
     plugins::{HubState, Installed, Package, PluginId},
 };
 use sea_orm::{
@@ -170,9 +170,14 @@ pub async fn turn(work: &Work) -> Result<()> {
 }
 
 /// What is to become of a plugin on the hub; decided while nobody else decides.
-#[async_trait]
 pub trait Decision: Send + Sync + 'static {
     fn decide(&self, before: Option<Installed>) -> Result<Option<Installed>, Rejection>;
+}
+
+impl<F: Fn(Option<Installed>) -> Result<Option<Installed>, Rejection> + Send + Sync + 'static> Decision for F {
+    fn decide(&self, before: Option<Installed>) -> Result<Option<Installed>, Rejection> {
+        self(before)
+    }
 }
 
 /// Installs a package, or changes what is installed, or takes it away.
@@ -182,7 +187,6 @@ pub struct ChangePlugin<D> {
     pub package: Option<Package>,
     pub decision: D,
     pub audit: Option<jackfield_domain::AuditEntry>,
-    pub by: Option<By>,
 }
 
 #[async_trait]

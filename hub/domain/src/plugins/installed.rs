@@ -114,6 +114,8 @@ pub struct InWorkspace {
     pub storage_bytes: u64,
     /// Why the hub has switched it off by itself.
     pub off_reason: Option<String>,
+    /// Whether it is to be told what happens.
+    pub listens: bool,
 }
 
 /// Is a plugin on? The narrowest place that says something decides; what is off on the hub is off everywhere.

@@ -7,12 +7,13 @@ use jackfield_domain::{
     DeadLetterId, Fact, MessageId, Position, Rejection, Timestamp, UserId, WorkspaceId,
     messages::Message,
     plugins::{LogLine, MentionTarget, PluginId},
+    users::User,
 };
 use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*};
 
 use super::{
     super::{
-        Change, Store, Work, messages,
+        Change, Store, Work, messages, users,
         writer::{FromPlugins, Outgoing, send_within},
     },
     annotations, held, mentions, workspaces,
@@ -184,6 +185,57 @@ impl Change for EndTurn {
             letters::Entity::insert(row).exec_without_returning(&work.transaction).await?;
         }
         Ok(Some(refused))
+    }
+}
+
+/// Commits what a hook left that nobody's turn in the log ends with: a command, or the plugin's own life.
+pub struct CommitIssued {
+    pub workspace: WorkspaceId,
+    pub plugin: PluginId,
+    pub bot: Option<UserId>,
+    pub at: Timestamp,
+    pub data: FromPlugins,
+    pub effects: Effects,
+}
+
+#[async_trait]
+impl Change for CommitIssued {
+    type Outcome = ();
+
+    fn workspace(&self) -> Option<WorkspaceId> {
+        Some(self.workspace)
+    }
+
+    async fn apply(&self, work: &mut Work) -> Result<()> {
+        work.depth = 1;
+        held::commit_data(work, &self.data, self.at).await?;
+        carry_out(work, self.workspace, &self.plugin, self.bot, &self.effects, self.at).await?;
+        Ok(())
+    }
+}
+
+/// The user as whom a plugin acts, if there is none yet.
+pub struct MakeBot {
+    pub user: User,
+    pub issuer: &'static str,
+    pub subject: String,
+}
+
+#[async_trait]
+impl Change for MakeBot {
+    type Outcome = UserId;
+
+    fn workspace(&self) -> Option<WorkspaceId> {
+        Some(self.user.workspace)
+    }
+
+    async fn apply(&self, work: &mut Work) -> Result<UserId> {
+        let found = users::by_subject(self.user.workspace, self.issuer, &self.subject).one(&work.transaction).await?;
+        if let Some(row) = found {
+            return Ok(UserId(row.id));
+        }
+        users::insert(work, &self.user, self.issuer, &self.subject).await?;
+        Ok(self.user.id)
     }
 }
 

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use jackfield_domain::{
     AuditAction, By, ConversationId, Fact, HeldMessageId, MessageId, Rejection, Timestamp, UserId, WorkspaceId,
+    conversations::ConversationStatus,
     pages::{Direction, Page, Slice},
     plugins::{HeldMessage, HeldState, Kept},
 };
@@ -12,7 +13,7 @@ use super::{
     super::{
         Change, Store, Work,
         messages::{self},
-        writer::{FromPlugins, Outgoing, kept, keys, send_within},
+        writer::{FromPlugins, Outgoing, kept, keys, send_within, used_keys},
     },
     data::{Conflict, Overlay},
     id, verdicts,
@@ -82,10 +83,15 @@ impl Store {
         Entity::find_by_id(id.0).one(&self.reads).await?.map(HeldMessage::try_from).transpose()
     }
 
-    /// What became of a message under its sender's own name for it, and of which message, where plugins did not let it
-    /// be sent.
-    pub async fn kept(&self, user: UserId, key: &str) -> Result<Option<([u8; 32], Kept)>> {
-        kept(&self.reads, user, key).await
+    /// Has somebody used this name for a message before?
+    pub async fn is_key_used(&self, user: UserId, key: &str) -> Result<bool> {
+        Ok(used_keys([(user.0, key)]).one(&self.reads).await?.is_some())
+    }
+
+    /// Does somebody take part in a conversation that takes messages? Decided again when they send one.
+    pub async fn may_write(&self, user: UserId, conversation: ConversationId) -> Result<bool> {
+        let found = self.conversations_for(user, &[conversation]).await?;
+        Ok(found.iter().any(|conversation| conversation.status == ConversationStatus::Active))
     }
 }
 

@@ -38,6 +38,7 @@ pub struct Model {
     pub lease_until: Option<i64>,
     pub storage_bytes: i64,
     pub off_reason: Option<String>,
+    pub listens: bool,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -65,6 +66,28 @@ pub mod conversations {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
+pub mod secrets {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+    #[sea_orm(table_name = "plugin_secrets")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub workspace_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub plugin_id: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub name: String,
+        #[sea_orm(column_type = "Blob")]
+        pub value: Vec<u8>,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
 impl TryFrom<Model> for InWorkspace {
     type Error = Error;
 
@@ -82,6 +105,7 @@ impl TryFrom<Model> for InWorkspace {
             position: Position(row.position),
             storage_bytes: row.storage_bytes.unsigned_abs(),
             off_reason: row.off_reason,
+            listens: row.listens,
         })
     }
 }
@@ -122,8 +146,6 @@ pub struct ChangeInWorkspace<D> {
     pub workspace: WorkspaceId,
     pub plugin: PluginId,
     pub decision: D,
-    pub actor: Option<UserId>,
-    pub at: Timestamp,
     pub audit: Option<AuditEntry>,
 }
 
@@ -161,6 +183,7 @@ impl<D: LocalDecision> Change for ChangeInWorkspace<D> {
             bot_user_id: Set(after.bot.map(|bot| bot.0)),
             position: Set(after.position.0),
             off_reason: Set(after.off_reason.clone()),
+            listens: Set(after.listens),
             ..Default::default()
         };
         Entity::update(row).exec(&work.transaction).await?;
@@ -190,6 +213,7 @@ async fn begun(work: &Work, workspace: WorkspaceId, plugin: &PluginId) -> Result
         lease_until: None,
         storage_bytes: 0,
         off_reason: None,
+        listens: false,
     };
     Entity::insert(ActiveModel::from(row.clone())).exec_without_returning(&work.transaction).await?;
     row.try_into()
@@ -254,16 +278,36 @@ pub struct Turn {
     pub lease: Uuid,
 }
 
-/// Plugins that are behind the logs of their workspaces and that no node is at, so many at the most.
-pub fn behind(now: Timestamp, limit: u64) -> Select<Entity> {
+impl Store {
+    /// Some of the plugins that are behind the logs of their workspaces and that no node is at.
+    pub async fn plugins_behind(&self, plugins: &[PluginId], now: Timestamp) -> Result<Vec<(WorkspaceId, PluginId)>> {
+        let rows = behind(plugins, now).limit(64).all(&self.reads).await?;
+        rows.into_iter().map(|row| Ok((WorkspaceId(row.workspace_id), id(&row.plugin_id)?))).collect()
+    }
+
+    /// A secret that was entrusted to a plugin.
+    pub async fn plugin_secret(
+        &self,
+        workspace: WorkspaceId,
+        plugin: &PluginId,
+        name: &str,
+    ) -> Result<Option<Vec<u8>>> {
+        let key = (workspace.0, plugin.to_string(), name.to_owned());
+        Ok(secrets::Entity::find_by_id(key).one(&self.reads).await?.map(|row| row.value))
+    }
+}
+
+/// Those of these plugins that are behind the logs of their workspaces and that no node is at.
+pub fn behind(plugins: &[PluginId], now: Timestamp) -> Select<Entity> {
     Entity::find()
+        .filter(Column::PluginId.is_in(plugins.iter().map(PluginId::as_str)))
+        .filter(Column::Listens.eq(true))
         .join(
             JoinType::InnerJoin,
             Entity::belongs_to(log::ends::Entity).from(Column::WorkspaceId).to(log::ends::Column::WorkspaceId).into(),
         )
         .filter(Column::Position.into_expr().lt(log::ends::Column::Head.into_expr()))
         .filter(Condition::any().add(Column::LeaseUntil.is_null()).add(Column::LeaseUntil.lte(now.0)))
-        .limit(limit)
 }
 
 /// Takes a turn for a plugin in a workspace, if it is behind and nobody else has it.

@@ -1,0 +1,186 @@
+//! Asking plugins before something is done, and committing what they leave, whatever is decided.
+
+use std::sync::Arc;
+
+use jackfield_domain::{
+    HeldMessageId, MessageId, Policy, Rejection,
+    messages::{CheckedMessage, MessageDraft},
+    plugins::{Blow, HeldMessage, HeldState, Hook, Kept, PluginId, Refusal, Verdict, VerdictKind},
+};
+use jackfield_plugin_host::{Asked, Chain, Decision, Deed, Step, hooks::Before, hooks::BeforeCreate};
+
+use super::{super::Core, effects, occasion};
+use crate::{
+    Error, Result,
+    actions::Viewer,
+    store::{DataChange, FromPlugins, KeepOutcome, Outgoing, Sent},
+};
+
+/// So often a chain is asked again because somebody else changed what a plugin had looked at.
+const TRIES: usize = 4;
+
+/// What came of a message.
+#[derive(Debug, Clone)]
+pub enum Sending {
+    Sent(Sent),
+    Held(HeldMessage),
+}
+
+/// Sends a message that plugins want to be asked about. Its words have passed the rules, and pass them again if a plugin
+/// changes them.
+pub async fn send(
+    core: &Arc<Core>,
+    viewer: &Viewer,
+    chain: &Chain,
+    draft: MessageDraft,
+    policy: &Policy,
+) -> Result<Sending> {
+    let asked_for = CheckedMessage::check(draft.clone(), policy)?;
+    let fingerprint = asked_for.fingerprint();
+    let outgoing = |id, message, plugins| Outgoing {
+        id,
+        workspace: viewer.workspace(),
+        sender: viewer.id(),
+        at: core.clock.now(),
+        message,
+        plugins,
+    };
+    let id = MessageId(core.clock.new_id());
+    // Who may not write there, or has sent this before, is nobody whom a plugin need be asked about.
+    let key = asked_for.client_message_id().map(str::to_owned);
+    let is_known = match &key {
+        Some(key) => core.store.is_key_used(viewer.id(), key).await?,
+        None => false,
+    };
+    if is_known || !core.store.may_write(viewer.id(), asked_for.conversation()).await? {
+        let sent = core.store.send(outgoing(id, asked_for, None)).await;
+        return outcome(core, sent).await;
+    }
+    for _ in 0..TRIES {
+        let now = core.clock.now();
+        let question = BeforeCreate::new(draft.clone(), viewer.user());
+        let asked = chain.ask(&core.plugins.host, &occasion(core, viewer.workspace(), now), question).await;
+        note(core, viewer, &asked.steps).await;
+        let plugins = left(core, viewer, &asked, Hook::BeforeCreate);
+        let kept = |outcome, held| KeepOutcome {
+            workspace: viewer.workspace(),
+            sender: viewer.id(),
+            at: now,
+            message: id,
+            key: key.clone(),
+            fingerprint,
+            outcome,
+            held,
+            plugins: plugins.clone().unwrap_or_default(),
+        };
+        let done = match asked.decision {
+            Decision::Allow => {
+                let message = CheckedMessage::check(asked.question.into_draft(), policy)?;
+                let plugins =
+                    plugins.clone().map(|plugins| Box::new(FromPlugins { fingerprint: Some(fingerprint), ..plugins }));
+                core.store.send(outgoing(id, message, plugins)).await
+            }
+            Decision::Reject { by, refusal } => {
+                let change = kept(Kept::Refused { plugin: by, refusal }, None);
+                core.store.change(change).await.and_then(|refused| Err(refused.into()))
+            }
+            Decision::Hold { by, reason } => {
+                let held = HeldMessage {
+                    id: HeldMessageId(core.clock.new_id()),
+                    workspace: viewer.workspace(),
+                    conversation: draft.conversation,
+                    sender: viewer.id(),
+                    draft: effects::written(&asked.question.into_draft())?,
+                    plugin: by,
+                    reason,
+                    state: HeldState::Waiting,
+                    message: id,
+                    created_at: now,
+                    decided_at: None,
+                    decided_by: None,
+                    note: None,
+                };
+                let change = kept(Kept::Held(held.id), Some(held));
+                core.store.change(change).await.and_then(|refused| Err(refused.into()))
+            }
+            Decision::Unavailable { by } => Err(unavailable(by).into()),
+        };
+        match done {
+            Err(Error::Rejected(Rejection::Conflict)) => {}
+            done => return outcome(core, done).await,
+        }
+    }
+    Err(Rejection::Conflict.into())
+}
+
+async fn outcome(core: &Core, done: Result<Sent>) -> Result<Sending> {
+    match done {
+        Ok(sent) => Ok(Sending::Sent(sent)),
+        Err(Error::Rejected(Rejection::Held { id })) => {
+            let held = core.store.held_message(id).await?;
+            held.map(Sending::Held).ok_or_else(|| Error::internal("a held message that must be there is not"))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// What it is told to who asked, where a plugin that must not be passed over cannot be asked. It is not kept under the
+/// sender's key: it may be tried again.
+pub fn unavailable(plugin: PluginId) -> Rejection {
+    let reason = format!("the plugin {plugin} must look at this first and cannot do so now; try again later");
+    Rejection::RefusedByPlugin { plugin, refusal: Refusal { reason, code: "PLUGIN_UNAVAILABLE".to_owned() } }
+}
+
+/// What the plugins left to be committed; none where they left nothing.
+fn left<Q: Before>(core: &Core, viewer: &Viewer, asked: &Asked<Q>, hook: Hook) -> Option<FromPlugins> {
+    let _ = core;
+    let mut plugins = FromPlugins::default();
+    for step in &asked.steps {
+        if !step.issued.operations.is_empty() {
+            plugins.data.push(DataChange {
+                workspace: viewer.workspace(),
+                plugin: step.plugin.clone(),
+                operations: step.issued.operations.clone(),
+            });
+        }
+        let verdict = |kind, code, reason| Verdict { plugin: step.plugin.clone(), hook, kind, code, reason };
+        match (&step.deed, &asked.decision) {
+            (Deed::Patched, _) => plugins.verdicts.push(verdict(VerdictKind::Patched, None, None)),
+            (Deed::Rejected, Decision::Reject { refusal, .. }) => {
+                let (code, reason) = (Some(refusal.code.clone()), Some(refusal.reason.clone()));
+                plugins.verdicts.push(verdict(VerdictKind::Rejected, code, reason));
+            }
+            (Deed::Held, Decision::Hold { reason, .. }) => {
+                plugins.verdicts.push(verdict(VerdictKind::Held, None, Some(reason.clone())));
+            }
+            (Deed::Failed { failure, .. }, _) => {
+                plugins.verdicts.push(verdict(
+                    VerdictKind::Failed,
+                    Some(failure.kind.as_str().to_owned()),
+                    Some(failure.what.clone()),
+                ));
+            }
+            _ => {}
+        }
+    }
+    (!plugins.data.is_empty() || !plugins.verdicts.is_empty()).then_some(plugins)
+}
+
+/// Keeps what plugins had to say, counts how they did, and switches off who is to be switched off.
+async fn note(core: &Arc<Core>, viewer: &Viewer, steps: &[Step]) {
+    for step in steps {
+        effects::note(core, viewer.workspace(), &step.plugin, &step.logs).await;
+        let failed = match &step.deed {
+            Deed::Failed { failure, blow } => {
+                tracing::warn!(plugin = %step.plugin, kind = failure.kind.as_str(), what = %failure.what, "a plugin failed");
+                if *blow == Blow::SwitchOff {
+                    super::admin::switch_off(core, viewer.workspace(), &step.plugin, &failure.what).await;
+                }
+                failure.kind.as_str()
+            }
+            _ => "none",
+        };
+        metrics::counter!("jackfield_plugin_calls_total", "plugin" => step.plugin.to_string(), "failure" => failed)
+            .increment(1);
+    }
+}

@@ -1,0 +1,165 @@
+//! What plugins leave: made ready to be committed, and what they had to say kept for the admins.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use jackfield_domain::{
+    ConversationId, MessageId, Rejection, WorkspaceId,
+    messages::{CheckedMessage, ContentType, Location, MessageDraft, MessageKind},
+    plugins::{Effect, Hook, Issued, LogLine, NewMessage, PluginId},
+};
+use jackfield_plugin_host::{Decision, hooks::BeforeCreate};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{super::Core, Here, here::Local, occasion};
+use crate::{
+    Error, Result,
+    actions::memory,
+    store::{DataChange, Effects, FromPlugins, Outgoing, WriteLogs},
+};
+
+/// A draft as it is kept while it is held.
+#[derive(Serialize, Deserialize)]
+struct Written {
+    conversation: ConversationId,
+    kind: MessageKind,
+    content: ContentType,
+    body: String,
+    location: Option<(f64, f64, Option<String>)>,
+    metadata: Option<Value>,
+    reply_to: Option<MessageId>,
+}
+
+/// A draft as text. Its sender's own name for it is kept elsewhere.
+pub fn written(draft: &MessageDraft) -> Result<String> {
+    let written = Written {
+        conversation: draft.conversation,
+        kind: draft.kind,
+        content: draft.content,
+        body: draft.body.clone(),
+        location: draft.location.as_ref().map(|place| (place.latitude, place.longitude, place.label.clone())),
+        metadata: draft.metadata.clone(),
+        reply_to: draft.reply_to,
+    };
+    serde_json::to_string(&written).map_err(Error::internal)
+}
+
+/// The other way round.
+pub fn read(text: &str) -> Result<MessageDraft> {
+    let written: Written = serde_json::from_str(text).map_err(Error::internal)?;
+    Ok(MessageDraft {
+        conversation: written.conversation,
+        kind: written.kind,
+        content: written.content,
+        body: written.body,
+        location: written.location.map(|(latitude, longitude, label)| Location { latitude, longitude, label }),
+        metadata: written.metadata,
+        reply_to: written.reply_to,
+        client_message_id: None,
+    })
+}
+
+/// What a hook issued, ready to be committed: its posts have passed the rules, and the other plugins.
+pub async fn prepared(
+    core: &Arc<Core>,
+    here: &Here,
+    local: &Local,
+    workspace: WorkspaceId,
+    issued: Issued,
+) -> Result<(FromPlugins, Effects)> {
+    let mut plugins = FromPlugins::default();
+    if !issued.operations.is_empty() {
+        let plugin = local.id().clone();
+        plugins.data.push(DataChange { workspace, plugin, operations: issued.operations });
+    }
+    let mut effects = Effects::default();
+    for effect in issued.effects {
+        match effect {
+            Effect::Annotate { message, value } => effects.annotations.push((message, value)),
+            Effect::Mention { message, targets } => effects.mentions.push((message, targets)),
+            Effect::Post(message) => match post(core, here, local, workspace, message).await {
+                Ok(outgoing) => effects.posts.push(outgoing),
+                Err(Error::Rejected(refused)) => {
+                    tracing::info!(plugin = %local.id(), %refused, "what a plugin wanted to post was refused");
+                }
+                Err(error) => return Err(error),
+            },
+            // The log tells of them once there is an event for it.
+            Effect::Notify(notice) => {
+                tracing::info!(plugin = %local.id(), kind = notice.kind, "a plugin has news");
+            }
+        }
+    }
+    effects.online = BTreeSet::new();
+    Ok((plugins, effects))
+}
+
+/// What a hook issued that may not post, or whose posts nobody need be asked about: its data, annotations and mentions.
+pub fn plain(plugin: &PluginId, workspace: WorkspaceId, issued: Issued) -> (FromPlugins, Effects) {
+    let mut plugins = FromPlugins::default();
+    if !issued.operations.is_empty() {
+        plugins.data.push(DataChange { workspace, plugin: plugin.clone(), operations: issued.operations });
+    }
+    let mut effects = Effects::default();
+    for effect in issued.effects {
+        match effect {
+            Effect::Annotate { message, value } => effects.annotations.push((message, value)),
+            Effect::Mention { message, targets } => effects.mentions.push((message, targets)),
+            Effect::Post(_) | Effect::Notify(_) => {}
+        }
+    }
+    (plugins, effects)
+}
+
+/// A message of the plugin's bot user, by the rules that hold for anybody.
+async fn post(
+    core: &Arc<Core>,
+    here: &Here,
+    local: &Local,
+    workspace: WorkspaceId,
+    message: NewMessage,
+) -> Result<Outgoing> {
+    let bot = local.row.bot.ok_or(Rejection::NotAllowed { who: "a plugin with a bot user" })?;
+    let sender = core.store.users(&[bot]).await?.pop().ok_or_else(|| Error::internal("a plugin's bot user is gone"))?;
+    let policy = memory::workspace(core, workspace).await?.policy.clone();
+    let metadata = message.metadata.as_deref().map(serde_json::from_str).transpose();
+    let draft = MessageDraft {
+        conversation: message.conversation,
+        kind: MessageKind::Text,
+        content: ContentType::Plain,
+        body: message.body,
+        location: None,
+        metadata: metadata.map_err(|_| Rejection::Invalid { field: "metadata", expected: "a JSON object" })?,
+        reply_to: message.reply_to,
+        client_message_id: None,
+    };
+    let mut checked = CheckedMessage::check(draft.clone(), &policy)?;
+    if let Some(chain) = here.chain(Some(draft.conversation), Hook::BeforeCreate) {
+        let others = chain.links().iter().filter(|link| link.plugin != *local.id()).cloned().collect();
+        let others = jackfield_plugin_host::Chain::new(others);
+        let question = BeforeCreate::new(draft, &sender);
+        let asked = others.ask(&core.plugins.host, &occasion(core, workspace, core.clock.now()), question).await;
+        match asked.decision {
+            Decision::Allow => checked = CheckedMessage::check(asked.question.into_draft(), &policy)?,
+            Decision::Reject { by, refusal } => {
+                return Err(Rejection::RefusedByPlugin { plugin: by, refusal }.into());
+            }
+            Decision::Hold { by, .. } | Decision::Unavailable { by } => {
+                return Err(super::before::unavailable(by).into());
+            }
+        }
+    }
+    let (id, at) = (MessageId(core.clock.new_id()), core.clock.now());
+    Ok(Outgoing { id, workspace, sender: bot, at, message: checked, plugins: None })
+}
+
+/// Keeps what a plugin had to say.
+pub async fn note(core: &Core, workspace: WorkspaceId, plugin: &PluginId, lines: &[LogLine]) {
+    if lines.is_empty() {
+        return;
+    }
+    let lines = lines.iter().map(|line| (core.clock.new_id(), line.clone())).collect();
+    if let Err(error) = core.store.change(WriteLogs { workspace, plugin: plugin.clone(), lines }).await {
+        tracing::warn!(%plugin, %error, "what a plugin had to say could not be kept");
+    }
+}

@@ -1,0 +1,161 @@
+//! What one workspace has made of the plugins, ready to be asked.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
+
+use jackfield_domain::{
+    ConversationId, WorkspaceId,
+    events::EventKind,
+    plugins::{Breaker, Capability, Hook, InWorkspace, Limits, Order, PluginId, is_on},
+};
+use jackfield_plugin_host::{Chain, Grants, Link, Plugin};
+
+use super::{Loaded, admin};
+use crate::{Result, actions::Core};
+
+/// The plugins of a workspace.
+pub struct Here {
+    pub local: Vec<Arc<Local>>,
+    /// Where no conversation says otherwise.
+    usual: HashMap<Hook, Arc<Chain>>,
+    /// For conversations where some are on or off by themselves.
+    special: HashMap<ConversationId, HashMap<Hook, Arc<Chain>>>,
+}
+
+/// One plugin in one workspace.
+pub struct Local {
+    pub loaded: Arc<Loaded>,
+    pub row: InWorkspace,
+    /// Whether it is on where no conversation says otherwise.
+    pub is_on: bool,
+    /// Where it is otherwise.
+    pub elsewhere: HashMap<ConversationId, bool>,
+    /// None where it cannot run.
+    pub ready: Option<Arc<Plugin>>,
+    pub breaker: Arc<Mutex<Breaker>>,
+}
+
+impl Local {
+    pub fn id(&self) -> &PluginId {
+        &self.loaded.installed.plugin
+    }
+
+    pub fn is_on_in(&self, conversation: Option<ConversationId>) -> bool {
+        conversation.and_then(|conversation| self.elsewhere.get(&conversation).copied()).unwrap_or(self.is_on)
+    }
+
+    /// The kinds of events that it wants to be told of.
+    pub fn events(&self) -> Vec<EventKind> {
+        let wish = self.loaded.manifest.wish(Hook::OnEvents);
+        wish.map(|wish| wish.events).unwrap_or_default()
+    }
+
+    /// Whether it is to hear of what happens at all.
+    pub fn listens(&self) -> bool {
+        (self.is_on || self.elsewhere.values().any(|is_on| *is_on))
+            && self.loaded.manifest.wish(Hook::OnEvents).is_some()
+    }
+
+    fn link(&self, hook: Hook) -> Option<Link> {
+        let wish = self.loaded.manifest.wish(hook)?;
+        let (hub, here) = (&self.loaded.installed.overrides, &self.row.overrides);
+        let priority = here.priority.or(hub.priority).unwrap_or(wish.priority);
+        let policy = here.failure_policies.get(&hook).or_else(|| hub.failure_policies.get(&hook)).copied();
+        Some(Link {
+            order: Order::new(wish.phase, priority, self.id().clone()),
+            plugin: self.id().clone(),
+            ready: self.ready.clone(),
+            policy: policy.unwrap_or(wish.on_failure),
+            message_kinds: wish.message_kinds,
+            breaker: self.breaker.clone(),
+        })
+    }
+}
+
+const BEFORE: [Hook; 5] =
+    [Hook::BeforeCreate, Hook::BeforeEdit, Hook::BeforeDelete, Hook::BeforeJoin, Hook::BeforeConversationCreate];
+
+impl Here {
+    /// Those who want to be asked; none where nobody does.
+    pub fn chain(&self, conversation: Option<ConversationId>, hook: Hook) -> Option<Arc<Chain>> {
+        let chains = conversation.and_then(|conversation| self.special.get(&conversation)).unwrap_or(&self.usual);
+        chains.get(&hook).cloned()
+    }
+
+    pub fn find(&self, plugin: &PluginId) -> Option<&Arc<Local>> {
+        self.local.iter().find(|local| local.id() == plugin)
+    }
+
+    fn chains(local: &[Arc<Local>], conversation: Option<ConversationId>) -> HashMap<Hook, Arc<Chain>> {
+        let mut chains = HashMap::new();
+        for hook in BEFORE {
+            let on = local.iter().filter(|local| local.is_on_in(conversation));
+            let links: Vec<Link> = on.filter_map(|local| local.link(hook)).collect();
+            if !links.is_empty() {
+                chains.insert(hook, Arc::new(Chain::new(links)));
+            }
+        }
+        chains
+    }
+}
+
+/// Reads what a workspace has made of the plugins. What is on here without having been here gets its place first.
+pub async fn look(core: &Arc<Core>, workspace: WorkspaceId, installed: &[Arc<Loaded>]) -> Result<Here> {
+    let mut rows: HashMap<PluginId, InWorkspace> =
+        core.store.plugins_in(workspace).await?.into_iter().map(|row| (row.plugin.clone(), row)).collect();
+    let mut elsewhere: HashMap<PluginId, HashMap<ConversationId, bool>> = HashMap::new();
+    for (plugin, conversation, is_on) in core.store.plugins_in_conversations(workspace).await? {
+        elsewhere.entry(plugin).or_default().insert(conversation, is_on);
+    }
+    let mut local = Vec::new();
+    for loaded in installed {
+        let plugin = &loaded.installed.plugin;
+        let mut row = rows.remove(plugin);
+        let asked = row.as_ref().and_then(|row| row.is_on);
+        let elsewhere = elsewhere.remove(plugin).unwrap_or_default();
+        let usually = is_on(&loaded.installed, asked, None);
+        let anywhere = usually || elsewhere.values().any(|here| is_on(&loaded.installed, asked, Some(*here)));
+        if anywhere && row.as_ref().is_none_or(|row| row.data_version.is_none()) {
+            row = Some(admin::settle_in(core, workspace, loaded).await?);
+        }
+        let Some(row) = row else { continue };
+        let ready = loaded.module.as_ref().ok().map(|module| {
+            let granted = loaded.installed.grants.narrowed(row.grants.as_ref());
+            let capabilities: std::collections::HashSet<Capability> = granted.capabilities.into_iter().collect();
+            let grants =
+                Grants { capabilities, conversations: granted.conversations.map(|among| among.into_iter().collect()) };
+            Arc::new(Plugin {
+                module: module.clone(),
+                grants: Arc::new(grants),
+                configuration: Arc::from(row.configuration.as_str()),
+                limits: limits(loaded, &row),
+            })
+        });
+        let off = loaded.installed.state == jackfield_domain::plugins::HubState::Off;
+        local.push(Arc::new(Local {
+            is_on: usually,
+            elsewhere: if off { HashMap::new() } else { elsewhere },
+            ready,
+            breaker: core.plugins.breaker(workspace, plugin),
+            row,
+            loaded: loaded.clone(),
+        }));
+    }
+    let usual = Here::chains(&local, None);
+    let special: HashMap<ConversationId, HashMap<Hook, Arc<Chain>>> = local
+        .iter()
+        .flat_map(|local| local.elsewhere.keys().copied())
+        .map(|conversation| (conversation, Here::chains(&local, Some(conversation))))
+        .collect();
+    Ok(Here { local, usual, special })
+}
+
+/// What the manifest lowers and an admin raises. What was good when it was said may be so no more: then it does not count.
+pub fn limits(loaded: &Loaded, row: &InWorkspace) -> Limits {
+    let usual = Limits::default();
+    let lowered = usual.lowered(&loaded.manifest.limits).unwrap_or(usual);
+    let by_operator = lowered.changed(&loaded.installed.overrides.limits).unwrap_or(lowered);
+    by_operator.changed(&row.overrides.limits).unwrap_or(by_operator)
+}
