@@ -210,6 +210,7 @@ mod tests {
                 "id -u" => Ok(format!("{}\n", self.user)),
                 "/usr/bin/rustc --version" if is(SOURCE) => Ok("rustc 1.96.0 (built from a source tarball)".to_owned()),
                 "/usr/bin/rustc --version" if is(DEBIAN_RUSTC) => Ok("rustc 1.63.0".to_owned()),
+                "/usr/bin/rustc --version" => Err("not found".to_owned()),
                 "/usr/bin/rustc --print sysroot" => Ok("/usr\n".to_owned()),
                 _ => {
                     self.ran.borrow_mut().push(line.clone());
