@@ -113,7 +113,7 @@ impl MockHub {
             });
             let members = members.map(|member| (member.user.id.clone(), member)).collect();
             let conversation = Conversation {
-                id: state.id("cnv"),
+                id: state.id("conv"),
                 kind: ConversationKind::Group,
                 status: ConversationStatus::Active,
                 title: None,

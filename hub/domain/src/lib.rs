@@ -15,6 +15,7 @@ pub mod markdown;
 pub mod messages;
 pub mod pages;
 pub mod permissions;
+pub mod plugins;
 pub mod policy;
 pub mod receipts;
 pub mod rejection;

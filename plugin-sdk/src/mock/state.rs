@@ -74,8 +74,9 @@ impl State {
         self.last_number
     }
 
+    /// As the hub writes them.
     pub fn id(&mut self, kind: &str) -> String {
-        format!("{kind}_{:08}", self.number())
+        format!("{kind}_{:032x}", self.number())
     }
 
     /// What stands under a key and has not gone away.

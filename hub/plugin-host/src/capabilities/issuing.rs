@@ -1,0 +1,149 @@
+//! What a plugin does to others than itself: posts, annotations, mentions and notices. They are only collected here; whether
+//! what they speak of is there is seen when they are committed.
+
+use std::sync::Arc;
+
+use jackfield_domain::{
+    MessageId,
+    plugins::{Audience, Capability, Effect, MentionTarget, NewMessage, Notice, check_word},
+};
+
+use super::{Done, MANY, Run, Told, invalid, json, parse, parse_many, told};
+use crate::{
+    convert,
+    wit::jackfield::plugin::{
+        annotations,
+        mentions::{self, Target},
+        messages::{self, HistoryPage, HistoryWindow},
+        notices,
+        types::Message,
+    },
+};
+
+/// What a notice says has at most so many bytes.
+const PAYLOAD_MAX: u64 = 16 << 10;
+
+impl messages::Host for Run {
+    async fn get(&mut self, id: String) -> Told<Message> {
+        told(self.message(&id).await)
+    }
+
+    async fn get_many(&mut self, ids: Vec<String>) -> Told<Vec<Option<Message>>> {
+        told(self.many_messages(&ids).await)
+    }
+
+    async fn history(&mut self, conversation: String, window: HistoryWindow, limit: u32) -> Told<HistoryPage> {
+        told(self.page_of_history(&conversation, window, limit).await)
+    }
+
+    fn post(&mut self, message: messages::NewMessage) -> Told<u32> {
+        told(self.post_message(message))
+    }
+}
+
+impl annotations::Host for Run {
+    async fn get(&mut self, message: String) -> Told<Option<String>> {
+        told(self.annotations_of(&[message]).await.map(|mut found| found.pop().flatten()))
+    }
+
+    async fn get_many(&mut self, messages: Vec<String>) -> Told<Vec<Option<String>>> {
+        told(self.annotations_of(&messages).await)
+    }
+
+    fn set(&mut self, message: String, value: String) -> Told<u32> {
+        told(self.annotate(&message, Some(value)))
+    }
+
+    fn remove(&mut self, message: String) -> Told<u32> {
+        told(self.annotate(&message, None))
+    }
+}
+
+impl mentions::Host for Run {
+    fn set(&mut self, message: String, targets: Vec<Target>) -> Told<u32> {
+        told(self.mention(&message, targets))
+    }
+}
+
+impl notices::Host for Run {
+    fn send(&mut self, notice: notices::Notice) -> Told<u32> {
+        told(self.notify(notice))
+    }
+}
+
+impl Run {
+    fn post_message(&mut self, message: messages::NewMessage) -> Done<u32> {
+        self.enter_effect(Capability::MessagesPost)?;
+        let conversation = parse("conversation", &message.conversation)?;
+        self.within_grant(conversation)?;
+        let reply_to = message.reply_to.map(|id| parse::<MessageId>("message", &id)).transpose()?;
+        if let Some(metadata) = &message.metadata {
+            json("the metadata", metadata, self.limits.value_bytes, true)?;
+        }
+        let bytes = message.body.len() + message.metadata.as_ref().map_or(0, String::len);
+        let post = NewMessage { conversation, body: message.body, metadata: message.metadata, reply_to };
+        Ok(self.issue_effect(Effect::Post(post), bytes)?)
+    }
+
+    async fn annotations_of(&mut self, messages: &[String]) -> Done<Vec<Option<String>>> {
+        self.enter(Capability::Annotations)?;
+        let ids: Vec<MessageId> = parse_many("message", messages)?;
+        let committed = Arc::clone(&self.bridge).annotations(&self.caller, &ids).await?;
+        let own = |(id, committed): (&MessageId, Option<Option<String>>)| match self.annotated.get(id) {
+            Some(issued) => issued.clone(),
+            None => committed.flatten(),
+        };
+        Ok(ids.iter().zip(committed).map(own).collect())
+    }
+
+    fn annotate(&mut self, message: &str, value: Option<String>) -> Done<u32> {
+        self.enter_effect(Capability::Annotations)?;
+        let message = parse("message", message)?;
+        if let Some(value) = &value {
+            json("an annotation", value, self.limits.value_bytes, false)?;
+        }
+        self.annotated.insert(message, value.clone());
+        let bytes = value.as_ref().map_or(0, String::len);
+        Ok(self.issue_effect(Effect::Annotate { message, value }, bytes)?)
+    }
+
+    fn mention(&mut self, message: &str, targets: Vec<Target>) -> Done<u32> {
+        self.enter_effect(Capability::Mentions)?;
+        let message = parse("message", message)?;
+        if targets.len() > MANY {
+            return Err(invalid(format!("a message mentions at most {MANY} targets")));
+        }
+        let meant = |target| {
+            Ok(match target {
+                Target::User(id) => MentionTarget::User(parse("user", &id)?),
+                Target::Everyone => MentionTarget::Everyone,
+                Target::Online => MentionTarget::Online,
+                Target::WorkspaceRole(role) => MentionTarget::WorkspaceRole(convert::meant_workspace_role(role)),
+                Target::ConversationRole(role) => {
+                    MentionTarget::ConversationRole(convert::meant_conversation_role(role))
+                }
+            })
+        };
+        let targets: Vec<MentionTarget> = targets.into_iter().map(meant).collect::<Done<_>>()?;
+        let bytes = targets.len() * size_of::<MentionTarget>();
+        Ok(self.issue_effect(Effect::Mention { message, targets }, bytes)?)
+    }
+
+    fn notify(&mut self, notice: notices::Notice) -> Done<u32> {
+        self.enter_effect(Capability::Notices)?;
+        check_word(&notice.kind).map_err(|what| invalid(format!("the kind of a notice: {what}")))?;
+        json("a notice", &notice.payload, PAYLOAD_MAX, true)?;
+        let audience = match notice.audience {
+            notices::Audience::Users(ids) => Audience::Users(parse_many("user", &ids)?),
+            notices::Audience::Conversation(id) => {
+                let id = parse("conversation", &id)?;
+                self.within_grant(id)?;
+                Audience::Conversation(id)
+            }
+            notices::Audience::Moderators => Audience::Moderators,
+            notices::Audience::Admins => Audience::Admins,
+        };
+        let bytes = notice.payload.len() + notice.kind.len();
+        Ok(self.issue_effect(Effect::Notify(Notice { audience, kind: notice.kind, payload: notice.payload }), bytes)?)
+    }
+}

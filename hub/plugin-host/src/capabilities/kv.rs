@@ -1,0 +1,187 @@
+//! The plugin's own data. A hook sees what is committed, and on top of it what it has issued itself.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use jackfield_domain::plugins::{Capability, Operation, check_key};
+
+use super::{Denial, Done, MANY, Run, Told, invalid, limited, told};
+use crate::wit::jackfield::plugin::{
+    kv::{EntriesPage, Entry, Host},
+    types::Error,
+};
+
+impl Host for Run {
+    async fn get(&mut self, key: String) -> Told<Option<Vec<u8>>> {
+        told(self.kv_get(key).await)
+    }
+
+    async fn get_many(&mut self, keys: Vec<String>) -> Told<Vec<Option<Vec<u8>>>> {
+        told(self.kv_get_many(keys).await)
+    }
+
+    async fn scan(&mut self, prefix: String, after: Option<String>, limit: u32) -> Told<EntriesPage> {
+        told(self.kv_scan(prefix, after, limit).await)
+    }
+
+    async fn set(&mut self, key: String, value: Vec<u8>, expires_in_seconds: Option<u32>) -> Told<()> {
+        told(self.kv_set(key, value, expires_in_seconds).await)
+    }
+
+    async fn compare_and_set(
+        &mut self,
+        key: String,
+        expected: Option<Vec<u8>>,
+        value: Vec<u8>,
+        expires_in_seconds: Option<u32>,
+    ) -> Told<bool> {
+        told(self.kv_compare_and_set(key, expected, value, expires_in_seconds).await)
+    }
+
+    async fn increment(&mut self, key: String, by: i64, expires_in_seconds: Option<u32>) -> Told<i64> {
+        told(self.kv_increment(key, by, expires_in_seconds).await)
+    }
+
+    fn delete(&mut self, key: String) -> Told<()> {
+        told(self.kv_delete(key))
+    }
+}
+
+impl Run {
+    async fn kv_get(&mut self, key: String) -> Done<Option<Vec<u8>>> {
+        self.enter_kv(&key)?;
+        self.value_of(key).await
+    }
+
+    async fn kv_get_many(&mut self, keys: Vec<String>) -> Done<Vec<Option<Vec<u8>>>> {
+        self.enter(Capability::Kv)?;
+        if keys.len() > MANY {
+            return Err(invalid(format!("there are {} keys, at most {MANY} may be asked for at once", keys.len())));
+        }
+        keys.iter().try_for_each(|key| check_key(key).map_err(invalid))?;
+        let unknown: Vec<String> = keys.iter().filter(|key| !self.written.contains_key(*key)).cloned().collect();
+        let mut committed = Vec::new();
+        if !unknown.is_empty() {
+            committed = Arc::clone(&self.bridge).kv_get(&self.caller, &unknown).await?;
+        }
+        let mut committed = committed.into_iter();
+        Ok(keys
+            .iter()
+            .map(|key| match self.written.get(key) {
+                Some(written) => written.clone(),
+                None => committed.next().flatten(),
+            })
+            .collect())
+    }
+
+    async fn kv_scan(&mut self, prefix: String, after: Option<String>, limit: u32) -> Done<EntriesPage> {
+        self.enter(Capability::Kv)?;
+        let limit = limited(limit, 100)?;
+        let bridge = Arc::clone(&self.bridge);
+        let page = bridge.kv_scan(&self.caller, &prefix, after.as_deref(), limit).await?;
+        // Beyond the end of a page that is not the last, what the hook wrote itself waits for its own page.
+        let end = if page.has_more { page.rows.last().map(|(key, _)| key.clone()) } else { None };
+        let mut entries: BTreeMap<String, Option<Vec<u8>>> =
+            page.rows.into_iter().map(|(key, value)| (key, Some(value))).collect();
+        for (key, value) in &self.written {
+            let is_within = key.starts_with(&prefix)
+                && after.as_ref().is_none_or(|after| key > after)
+                && end.as_ref().is_none_or(|end| key <= end);
+            if is_within {
+                entries.insert(key.clone(), value.clone());
+            }
+        }
+        let mut entries: Vec<Entry> =
+            entries.into_iter().filter_map(|(key, value)| Some(Entry { key, value: value? })).collect();
+        let has_more = page.has_more || entries.len() > limit as usize;
+        entries.truncate(limit as usize);
+        Ok(EntriesPage { entries, has_more })
+    }
+
+    async fn kv_set(&mut self, key: String, value: Vec<u8>, expires_in_seconds: Option<u32>) -> Done<()> {
+        self.enter_kv(&key)?;
+        let expires_in = span(expires_in_seconds)?;
+        self.check_room(&key, value.len()).await?;
+        let operation = Operation::Set { key, value: value.clone(), expires_in };
+        Ok(self.issue_operation(operation, Some(value))?)
+    }
+
+    async fn kv_compare_and_set(
+        &mut self,
+        key: String,
+        expected: Option<Vec<u8>>,
+        value: Vec<u8>,
+        expires_in_seconds: Option<u32>,
+    ) -> Done<bool> {
+        self.enter_kv(&key)?;
+        let expires_in = span(expires_in_seconds)?;
+        if self.value_of(key.clone()).await? != expected {
+            return Ok(false);
+        }
+        self.check_room(&key, value.len()).await?;
+        self.hand_over(expected.as_ref().map_or(0, Vec::len))?;
+        let operation = Operation::CompareAndSet { key, expected, value: value.clone(), expires_in };
+        self.issue_operation(operation, Some(value))?;
+        Ok(true)
+    }
+
+    async fn kv_increment(&mut self, key: String, by: i64, expires_in_seconds: Option<u32>) -> Done<i64> {
+        self.enter_kv(&key)?;
+        let expires_in = span(expires_in_seconds)?;
+        let number = match self.value_of(key.clone()).await? {
+            None => 0,
+            Some(value) => std::str::from_utf8(&value)
+                .ok()
+                .and_then(|digits| digits.parse::<i64>().ok())
+                .ok_or_else(|| invalid("what stands under this key is not a number"))?,
+        };
+        let sum = number.checked_add(by).ok_or_else(|| invalid("the number would be too large"))?;
+        let digits = sum.to_string().into_bytes();
+        self.check_room(&key, digits.len()).await?;
+        self.issue_operation(Operation::Increment { key, by, expires_in }, Some(digits))?;
+        Ok(sum)
+    }
+
+    fn kv_delete(&mut self, key: String) -> Done<()> {
+        self.enter_kv(&key)?;
+        Ok(self.issue_operation(Operation::Delete { key }, None)?)
+    }
+
+    fn enter_kv(&mut self, key: &str) -> Done<()> {
+        self.enter(Capability::Kv)?;
+        check_key(key).map_err(invalid)
+    }
+
+    async fn value_of(&self, key: String) -> Done<Option<Vec<u8>>> {
+        match self.written.get(&key) {
+            Some(written) => Ok(written.clone()),
+            None => Ok(self.bridge.kv_get(&self.caller, &[key]).await?.pop().flatten()),
+        }
+    }
+
+    /// What is replaced is not counted as freed: who is that close to the end of their storage hears of it early. The store
+    /// counts exactly when it commits.
+    async fn check_room(&mut self, key: &str, value_bytes: usize) -> Done<()> {
+        if value_bytes as u64 > self.limits.value_bytes {
+            let what = format!("a value has at most {} bytes, this one has {value_bytes}", self.limits.value_bytes);
+            return Err(Denial::Tell(Error::LimitReached(what)));
+        }
+        let used = match self.storage_used {
+            Some(used) => used,
+            None => self.bridge.kv_used(&self.caller).await?,
+        };
+        let after = used + (key.len() + value_bytes) as u64;
+        if after > self.limits.storage_bytes {
+            let what = format!("the plugin keeps at most {} bytes in this workspace", self.limits.storage_bytes);
+            return Err(Denial::Tell(Error::LimitReached(what)));
+        }
+        self.storage_used = Some(after);
+        Ok(())
+    }
+}
+
+fn span(seconds: Option<u32>) -> Done<Option<Duration>> {
+    match seconds {
+        Some(0) => Err(invalid("what expires does so after at least 1 second")),
+        seconds => Ok(seconds.map(|seconds| Duration::from_secs(u64::from(seconds)))),
+    }
+}

@@ -1,0 +1,306 @@
+//! One call of a hook while it runs: on whose behalf, within which limits, and what it has left behind so far.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use jackfield_domain::{
+    ConversationId, MessageId, Timestamp,
+    plugins::{Capability, Effect, FailureKind, Issued, Limits, LogLevel, LogLine, Operation},
+};
+use wasmtime::{ResourceLimiter, UpdateDeadline};
+
+use crate::bridge::{Bridge, Caller};
+
+/// A line of a log counts for so many bytes more than its text, so that empty ones are not free.
+const LINE_BYTES: u64 = 32;
+/// An operation or effect counts for so many bytes more than what is in it.
+const ISSUED_BYTES: usize = 64;
+/// A table of functions has at most so many elements.
+const TABLE_ELEMENTS: usize = 20_000;
+
+/// What an admin has granted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Grants {
+    pub capabilities: HashSet<Capability>,
+    /// The only conversations whose messages and members it reads and where it posts; none means all.
+    pub conversations: Option<HashSet<ConversationId>>,
+}
+
+impl Grants {
+    pub fn sees(&self, conversation: ConversationId) -> bool {
+        self.conversations.as_ref().is_none_or(|granted| granted.contains(&conversation))
+    }
+}
+
+/// What may be issued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Somebody waits: key-value operations and nothing else.
+    Before,
+    /// Everything.
+    After,
+}
+
+/// Why the host ended a call.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what}")]
+pub(crate) struct Stop {
+    pub(crate) kind: FailureKind,
+    pub(crate) what: String,
+}
+
+impl Stop {
+    pub(crate) fn new(kind: FailureKind, what: impl Into<String>) -> Self {
+        Stop { kind, what: what.into() }
+    }
+}
+
+/// What belongs to one call alone, and what of it is left at its end.
+pub(crate) struct Run {
+    pub(crate) bridge: Arc<dyn Bridge>,
+    pub(crate) caller: Caller,
+    pub(crate) now: Timestamp,
+    pub(crate) configuration: Arc<str>,
+    pub(crate) grants: Arc<Grants>,
+    pub(crate) limits: Limits,
+    pub(crate) stage: Stage,
+    pub(crate) meter: Arc<Meter>,
+    pub(crate) memory: Memory,
+    pub(crate) issued: Issued,
+    pub(crate) logs: Vec<LogLine>,
+    pub(crate) host_calls: u64,
+    pub(crate) output_bytes: u64,
+    /// What the hook's own operations have made of the keys they touched.
+    pub(crate) written: HashMap<String, Option<Vec<u8>>>,
+    pub(crate) annotated: BTreeMap<MessageId, Option<String>>,
+    /// What was used of its storage when it was first asked for, and what the hook has added since.
+    pub(crate) storage_used: Option<u64>,
+    log_bytes: u64,
+}
+
+impl Run {
+    pub(crate) fn new(
+        bridge: Arc<dyn Bridge>,
+        caller: Caller,
+        now: Timestamp,
+        configuration: Arc<str>,
+        grants: Arc<Grants>,
+        limits: Limits,
+        stage: Stage,
+        meter: Arc<Meter>,
+    ) -> Self {
+        let memory = Memory { limit: limits.memory_bytes as usize, ..Memory::default() };
+        Run {
+            bridge,
+            caller,
+            now,
+            configuration,
+            grants,
+            limits,
+            stage,
+            meter,
+            memory,
+            issued: Issued::default(),
+            logs: Vec::new(),
+            host_calls: 0,
+            output_bytes: 0,
+            written: HashMap::new(),
+            annotated: BTreeMap::new(),
+            storage_used: None,
+            log_bytes: 0,
+        }
+    }
+
+    /// This run in an instance that has memory already.
+    pub(crate) fn in_memory_of(mut self, earlier: &Run) -> Self {
+        self.memory.used = earlier.memory.used;
+        self.memory.peak = earlier.memory.used;
+        self
+    }
+
+    /// Every call of the hub counts.
+    pub(crate) fn count(&mut self) -> Result<(), Stop> {
+        self.host_calls += 1;
+        if self.host_calls <= self.limits.host_calls {
+            return Ok(());
+        }
+        Err(Stop::new(FailureKind::Output, format!("it called the hub more than {} times", self.limits.host_calls)))
+    }
+
+    /// So much more was handed over.
+    pub(crate) fn hand_over(&mut self, bytes: usize) -> Result<(), Stop> {
+        self.output_bytes += bytes as u64;
+        if self.output_bytes <= self.limits.output_bytes {
+            return Ok(());
+        }
+        Err(Stop::new(FailureKind::Output, format!("it handed over more than {} bytes", self.limits.output_bytes)))
+    }
+
+    pub(crate) fn issue_operation(&mut self, operation: Operation, value: Option<Vec<u8>>) -> Result<(), Stop> {
+        self.hand_over(ISSUED_BYTES + operation.key().len() + value.as_ref().map_or(0, Vec::len))?;
+        self.written.insert(operation.key().to_owned(), value);
+        self.issued.operations.push(operation);
+        Ok(())
+    }
+
+    /// The number of the effect.
+    pub(crate) fn issue_effect(&mut self, effect: Effect, bytes: usize) -> Result<u32, Stop> {
+        self.hand_over(ISSUED_BYTES + bytes)?;
+        self.issued.effects.push(effect);
+        Ok(self.issued.effects.len() as u32 - 1)
+    }
+
+    /// What is beyond the limit is dropped, and the last line says so.
+    pub(crate) fn log(&mut self, level: LogLevel, mut text: String) {
+        let room = self.limits.log_bytes.saturating_sub(self.log_bytes);
+        if room == 0 {
+            return;
+        }
+        self.log_bytes += text.len() as u64 + LINE_BYTES;
+        if self.log_bytes > self.limits.log_bytes {
+            self.log_bytes = self.limits.log_bytes;
+            text.truncate(text.floor_char_boundary(room.saturating_sub(LINE_BYTES) as usize));
+            text.push_str(" … (more than may be logged in one call)");
+        }
+        self.logs.push(LogLine { at: self.now, level, text });
+    }
+
+    /// Called by the engine at each tick in which the plugin runs.
+    pub(crate) fn tick(&mut self) -> wasmtime::Result<UpdateDeadline> {
+        self.meter.tick()?;
+        // Whoever else waits for this thread has a turn.
+        Ok(UpdateDeadline::Yield(1))
+    }
+}
+
+/// How much memory the instance has.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    limit: usize,
+    used: usize,
+    pub(crate) peak: usize,
+    /// More was wanted than there may be.
+    pub(crate) refused: bool,
+}
+
+impl ResourceLimiter for Memory {
+    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let used = self.used + desired.saturating_sub(current);
+        if used > self.limit {
+            self.refused = true;
+            return Ok(false);
+        }
+        self.used = used;
+        self.peak = self.peak.max(used);
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let fits = desired <= TABLE_ELEMENTS;
+        self.refused |= !fits;
+        Ok(fits)
+    }
+
+    fn instances(&self) -> usize {
+        64
+    }
+
+    fn tables(&self) -> usize {
+        16
+    }
+
+    fn memories(&self) -> usize {
+        4
+    }
+}
+
+/// How long a call has kept the processor busy. An epoch alone is time on the clock, and a machine that is busy with others
+/// would be held against the plugin. Looking at the processor's clock costs what a short call costs, so that it begins with
+/// the first tick, which a short call never sees.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    started: Instant,
+    cpu_limit: Duration,
+    wall_limit: Duration,
+    measures: AtomicBool,
+    /// Nanoseconds of the thread's time when the call was last taken up.
+    taken_up: AtomicU64,
+    spent: AtomicU64,
+}
+
+impl Meter {
+    pub(crate) fn new(cpu_limit: Duration, wall_limit: Duration) -> Self {
+        Meter {
+            started: Instant::now(),
+            cpu_limit,
+            wall_limit,
+            measures: AtomicBool::new(false),
+            taken_up: AtomicU64::new(0),
+            spent: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn wall(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    pub(crate) fn wall_left(&self) -> Duration {
+        self.wall_limit.saturating_sub(self.wall())
+    }
+
+    /// What was measured; a call that saw no tick was busy for no longer than it took.
+    pub(crate) fn cpu(&self, wall: Duration) -> Duration {
+        if self.measures.load(Ordering::Relaxed) {
+            Duration::from_nanos(self.spent.load(Ordering::Relaxed))
+        } else {
+            wall
+        }
+    }
+
+    /// A thread takes the call up.
+    pub(crate) fn take_up(&self) {
+        if self.measures.load(Ordering::Relaxed) {
+            self.taken_up.store(thread_time(), Ordering::Relaxed);
+        }
+    }
+
+    /// The thread lays it aside.
+    pub(crate) fn lay_aside(&self) {
+        if self.measures.load(Ordering::Relaxed) {
+            let busy = thread_time().saturating_sub(self.taken_up.load(Ordering::Relaxed));
+            self.spent.fetch_add(busy, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn too_long(&self) -> Stop {
+        Stop::new(FailureKind::WallTime, format!("it took longer than {} ms", self.wall_limit.as_millis()))
+    }
+
+    fn tick(&self) -> Result<(), Stop> {
+        if self.wall_left().is_zero() {
+            return Err(self.too_long());
+        }
+        if !self.measures.load(Ordering::Relaxed) {
+            self.taken_up.store(thread_time(), Ordering::Relaxed);
+            self.measures.store(true, Ordering::Relaxed);
+            return Ok(());
+        }
+        let busy = thread_time().saturating_sub(self.taken_up.load(Ordering::Relaxed));
+        if Duration::from_nanos(self.spent.load(Ordering::Relaxed) + busy) <= self.cpu_limit {
+            return Ok(());
+        }
+        let limit = self.cpu_limit.as_millis();
+        Err(Stop::new(FailureKind::CpuTime, format!("it kept the processor busy for more than {limit} ms")))
+    }
+}
+
+fn thread_time() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
