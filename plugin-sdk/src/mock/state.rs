@@ -1,0 +1,106 @@
+//! What is in a hub for tests.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use crate::{
+    bindings::capabilities::{log::Level, mentions::Target, messages::NewMessage, notices::Notice},
+    capabilities::types::{Conversation, Error, Member, Message, User},
+};
+
+/// Which kind of hook is running, which decides what it may do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// None: the test itself asks.
+    #[default]
+    None,
+    Before,
+    After,
+}
+
+#[derive(Clone)]
+pub(super) struct State {
+    pub now: i64,
+    pub mode: Mode,
+    /// How many effects the running hook has issued.
+    pub effects: u32,
+    pub configuration: Value,
+    pub denied: BTreeSet<String>,
+    /// With when it goes away.
+    pub kv: BTreeMap<String, (Vec<u8>, Option<i64>)>,
+    pub users: BTreeMap<String, User>,
+    pub conversations: BTreeMap<String, Conversation>,
+    pub members: BTreeMap<String, BTreeMap<String, Member>>,
+    pub messages: BTreeMap<String, Message>,
+    pub annotations: BTreeMap<String, String>,
+    pub mentions: BTreeMap<String, Vec<Target>>,
+    pub secrets: BTreeMap<String, String>,
+    pub posts: Vec<NewMessage>,
+    pub notices: Vec<Notice>,
+    pub log: Vec<(Level, String)>,
+    pub last_number: u64,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            // A Tuesday at noon.
+            now: 1_767_700_800_000,
+            mode: Mode::default(),
+            effects: 0,
+            configuration: json!({}),
+            denied: BTreeSet::new(),
+            kv: BTreeMap::new(),
+            users: BTreeMap::new(),
+            conversations: BTreeMap::new(),
+            members: BTreeMap::new(),
+            messages: BTreeMap::new(),
+            annotations: BTreeMap::new(),
+            mentions: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            posts: Vec::new(),
+            notices: Vec::new(),
+            log: Vec::new(),
+            last_number: 0,
+        }
+    }
+}
+
+impl State {
+    /// The next number, for whatever needs one.
+    pub fn number(&mut self) -> u64 {
+        self.last_number += 1;
+        self.last_number
+    }
+
+    /// As the hub writes them.
+    pub fn id(&mut self, kind: &str) -> String {
+        format!("{kind}_{:032x}", self.number())
+    }
+
+    /// What stands under a key and has not gone away.
+    pub fn kept(&self, key: &str) -> Option<Vec<u8>> {
+        let (value, until) = self.kv.get(key)?;
+        until.is_none_or(|until| until > self.now).then(|| value.clone())
+    }
+
+    pub fn keep(&mut self, key: &str, value: &[u8], expires_in_seconds: Option<u32>) {
+        let until = expires_in_seconds.map(|seconds| self.now + i64::from(seconds) * 1000);
+        self.kv.insert(key.to_owned(), (value.to_vec(), until));
+    }
+
+    pub fn granted(&self, capability: &str) -> Result<(), Error> {
+        if self.denied.contains(capability) { Err(Error::Denied(capability.to_owned())) } else { Ok(()) }
+    }
+
+    /// The number of an effect that is to be issued.
+    pub fn effect(&mut self, capability: &str) -> Result<u32, Error> {
+        self.granted(capability)?;
+        if self.mode == Mode::Before {
+            return Err(Error::NotHere);
+        }
+        self.effects += 1;
+        Ok(self.effects - 1)
+    }
+}

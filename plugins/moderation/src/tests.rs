@@ -1,0 +1,482 @@
+//! Tables of rules and messages, and what becomes of them.
+
+use super::*;
+
+/// Somebody who wants to say things somewhere.
+struct Room {
+    hub: MockHub,
+    ann: User,
+    tea: Conversation,
+}
+
+fn room(configuration: Value) -> Room {
+    let hub = MockHub::new();
+    hub.configure(configuration);
+    let (ann, tea) = hub.conversation_of("Ann");
+    Room { hub, ann, tea }
+}
+
+/// A room with one rule, which may be broken as often as a test likes.
+fn rule(mut rule: Value) -> Room {
+    rule["strikes"] = json!(0);
+    room(json!({ "rules": [rule] }))
+}
+
+impl Room {
+    fn verdict(&self, user: &User, text: &str) -> MessageVerdict {
+        self.hub.before::<Moderation, _>(|plugin| plugin.before_create(self.hub.draft(user, &self.tea, text))).unwrap()
+    }
+
+    /// `ok`, the text that it became, `hold: …`, or the code of the refusal.
+    fn say_as(&self, user: &User, text: &str) -> String {
+        match self.verdict(user, text) {
+            MessageVerdict::Allow => "ok".to_owned(),
+            MessageVerdict::Patch(patch) => patch.body.unwrap(),
+            MessageVerdict::Hold(reason) => format!("hold: {reason}"),
+            MessageVerdict::Reject(refusal) => refusal.code,
+        }
+    }
+
+    fn say(&self, text: &str) -> String {
+        self.say_as(&self.ann, text)
+    }
+
+    fn command(&self, user: &User, name: &str, about: &User) -> CommandAnswer {
+        let call = CommandCall {
+            command: name.to_owned(),
+            viewer: user.clone(),
+            conversation: Some(self.tea.id.clone()),
+            arguments: vec![Argument { name: "user".to_owned(), value: ArgumentValue::User(about.id.clone()) }],
+        };
+        self.hub.after::<Moderation, _>(|plugin| plugin.run_command(call)).unwrap()
+    }
+}
+
+#[track_caller]
+fn check(room: &Room, cases: &[(&str, &str)]) {
+    for (text, expected) in cases {
+        assert_eq!(room.say(text), *expected, "{text:?}");
+    }
+}
+
+#[test]
+fn without_rules_everything_is_allowed() {
+    check(&room(json!({})), &[("DARN https://spam.example", "ok"), ("", "ok")]);
+}
+
+#[test]
+fn words_are_masked_whole_and_however_they_are_disguised() {
+    let words = ["darn", "heck*", "*blast", "*gee*", "oh my", "тьфу", "馬鹿", "바보", "na*ve"];
+    let room = rule(json!({ "kind": "words", "action": "mask", "words": words }));
+    check(
+        &room,
+        &[
+            ("fine", "ok"),
+            ("darn", "••••"),
+            ("well, darn!", "well, ••••!"),
+            ("DaRn", "••••"),
+            ("därn", "••••"),
+            ("da\u{301}rn", "•••••"),
+            ("d\u{200b}arn", "•••••"),
+            ("ｄａｒｎ", "••••"),
+            ("𝐝𝐚𝐫𝐧", "••••"),
+            ("darning", "ok"),
+            ("undarn", "ok"),
+            ("darn_it", "••••_it"),
+            ("darn darn", "•••• ••••"),
+            ("heck hecking", "•••• ••••ing"),
+            ("sandblast blasted", "sand••••• blasted"),
+            ("pigeeon", "pi•••on"),
+            ("oh  my!", "••  ••!"),
+            ("oh\nmy", "••\n••"),
+            ("oh myself", "ok"),
+            ("Тьфу!", "••••!"),
+            ("この馬鹿者", "この••者"),
+            ("바보야", "••야"),
+            ("na*ve", "•••••"),
+        ],
+    );
+}
+
+#[test]
+fn an_empty_word_finds_nothing() {
+    check(
+        &rule(json!({ "kind": "words", "action": "reject", "words": ["*", "**", " ", "\u{200b}"] })),
+        &[("a b", "ok")],
+    );
+}
+
+#[test]
+fn patterns_are_regular_expressions() {
+    let room = rule(json!({ "kind": "pattern", "action": "mask", "pattern": r"\b\d{4}[ -]?\d{4}\b|secret" }));
+    check(
+        &room,
+        &[
+            ("1234 5678", "•••• ••••"),
+            ("call 1234-5678 now", "call ••••••••• now"),
+            ("12345678", "••••••••"),
+            ("123456789", "ok"),
+            ("SECRET", "••••••"),
+        ],
+    );
+    let anything = rule(json!({ "kind": "pattern", "action": "reject", "pattern": "x*" }));
+    check(&anything, &[("abc", "ok"), ("axc", "TEXT_NOT_ALLOWED")]);
+}
+
+#[test]
+fn a_pattern_that_ruins_others_takes_no_time() {
+    let room = rule(json!({ "kind": "pattern", "action": "reject", "pattern": "^(a+)+$" }));
+    assert_eq!(room.say(&format!("{}!", "a".repeat(5_000))), "ok");
+    let words: Vec<String> = (0..1000).map(|number| format!("*{}b{number}*", "a".repeat(90))).collect();
+    let room = rule(json!({ "kind": "words", "action": "reject", "words": words }));
+    assert_eq!(room.say(&"a".repeat(10_000)), "ok");
+}
+
+#[test]
+fn links_at_all() {
+    let room = rule(json!({ "kind": "links", "action": "reject" }));
+    for text in [
+        "https://example.com",
+        "see http://example.com/a?b#c",
+        "HTTPS://EXAMPLE.COM",
+        "[tea](https://example.com)",
+        "[tea](//example.com)",
+        "<ftp://example.com>",
+        "www.example.com",
+        "(www.example.com)",
+        "**https://example.com**",
+        "seehttps://example.com",
+        "https:\u{200b}//example.com",
+        "https://user:word@example.com:8080/",
+        "https://localhost",
+    ] {
+        assert_eq!(room.say(text), "LINK_NOT_ALLOWED", "{text:?}");
+    }
+    for text in ["no link", "end.Then", "file.txt", "1.5", "a // b", "and/or", "ann@example.com", "example.com"] {
+        assert_eq!(room.say(text), "ok", "{text:?}");
+    }
+}
+
+#[test]
+fn links_to_some_domains() {
+    let only = rule(json!({ "kind": "links", "action": "reject", "only": ["example.com", "Wiki.example.ORG"] }));
+    let (no, ok) = ("LINK_NOT_ALLOWED", "ok");
+    check(
+        &only,
+        &[
+            ("https://example.com/x", ok),
+            ("https://docs.example.com", ok),
+            ("https://wiki.example.org.", ok),
+            ("https://example.org", no),
+            ("https://notexample.com", no),
+            ("https://example.com.evil.example", no),
+            ("https://example.com@evil.example", no),
+            ("https://evil.example#example.com", no),
+            ("https://evil.example\\@example.com", no),
+            ("https://example.com https://evil.example", no),
+        ],
+    );
+    let never = rule(json!({ "kind": "links", "action": "mask", "never": ["spam.example"] }));
+    check(
+        &never,
+        &[
+            ("https://example.com", ok),
+            ("https://spam.example/x y", "•••••••••••••••••••••• y"),
+            ("buy at spam.example!", "buy at •••••••••••••"),
+            ("at more.spam.example", "at •••••••••••••••••"),
+            ("spam．example", "••••••••••••"),
+            ("antispam.example", ok),
+        ],
+    );
+}
+
+#[test]
+fn floods_are_counted_over_a_sliding_time() {
+    let room = rule(json!({ "kind": "flood", "action": "reject", "messages": 3, "seconds": 10 }));
+    for number in 0..3 {
+        assert_eq!(room.say(&format!("{number}")), "ok");
+    }
+    assert_eq!(room.say("4"), "TOO_MANY_MESSAGES");
+    let bob = room.hub.user("Bob");
+    assert_eq!(room.say_as(&bob, "5"), "ok", "each for themselves");
+    room.hub.pass_seconds(10);
+    assert_eq!(room.say("6"), "TOO_MANY_MESSAGES", "what was refused was sent, too");
+    room.hub.pass_seconds(20);
+    assert_eq!(room.say("7"), "ok");
+}
+
+#[test]
+fn repetitions_are_counted_wherever_they_are() {
+    let room = rule(json!({ "kind": "duplicates", "action": "reject", "times": 2, "seconds": 60 }));
+    check(
+        &room,
+        &[
+            ("Buy!", "ok"),
+            ("buy!  ", "ok"),
+            ("BUY!", "REPEATED_MESSAGE"),
+            ("Sell!", "ok"),
+            ("", "ok"),
+            ("", "ok"),
+            ("", "ok"),
+        ],
+    );
+    room.hub.pass_seconds(60);
+    assert_eq!(room.say("Buy!"), "ok");
+}
+
+#[test]
+fn capitals_in_part_and_from_a_length_on() {
+    let room = rule(json!({ "kind": "capitals", "action": "reject", "percent": 70, "min_letters": 5 }));
+    let no = "TOO_MANY_CAPITALS";
+    check(
+        &room,
+        &[("HELLO", no), ("HELlo", "ok"), ("HELLo!!! 123", no), ("OK", "ok"), ("ПРИВЕТ", no), ("你好你好你好", "ok")],
+    );
+    let usual = rule(json!({ "kind": "capitals", "action": "reject" }));
+    check(&usual, &[("NINETEEN LETTERS OK", "ok"), ("TWENTY LETTERS AND MORE", no)]);
+}
+
+#[test]
+fn new_members_grow_old() {
+    let room = rule(json!({
+        "kind": "new_members", "action": "reject", "hours": 24, "messages": 2, "links": false
+    }));
+    check(&room, &[("https://example.com", "TOO_NEW"), ("one", "ok"), ("two", "TOO_NEW")]);
+    room.hub.pass_seconds(2 * 3600);
+    check(&room, &[("three", "ok"), ("https://example.com", "TOO_NEW")]);
+    room.hub.pass_seconds(22 * 3600);
+    check(&room, &[("https://example.com", "ok"), ("a", "ok"), ("b", "ok"), ("c", "ok")]);
+}
+
+#[test]
+fn the_sternest_action_is_taken() {
+    let words =
+        |action: &str, word: &str| json!({ "kind": "words", "action": action, "words": [word], "name": action });
+    let room = room(json!({
+        "rules": [words("flag", "one"), words("mask", "two"), words("hold", "three"), words("reject", "four")],
+        "strikes": { "limit": 100 },
+    }));
+    check(
+        &room,
+        &[
+            ("one", "ok"),
+            ("one two", "one •••"),
+            ("one two three", "hold: flag, mask, hold"),
+            ("one two three four", "WORD_NOT_ALLOWED"),
+        ],
+    );
+}
+
+#[test]
+fn the_sender_reads_what_the_admin_wrote() {
+    let room = rule(json!({ "kind": "words", "action": "reject", "words": ["darn"], "reason": "Mind the children." }));
+    assert_eq!(room.verdict(&room.ann, "darn"), MessageVerdict::reject("WORD_NOT_ALLOWED", "Mind the children."));
+}
+
+#[test]
+fn those_who_keep_the_peace_are_exempt_unless_the_admin_says_otherwise() {
+    let rules = json!([{ "kind": "words", "action": "reject", "words": ["darn"] }]);
+    let room = room(json!({ "rules": rules }));
+    for (role, expected) in [
+        (WorkspaceRole::Owner, "ok"),
+        (WorkspaceRole::Admin, "ok"),
+        (WorkspaceRole::Moderator, "ok"),
+        (WorkspaceRole::Member, "WORD_NOT_ALLOWED"),
+        (WorkspaceRole::Bot, "WORD_NOT_ALLOWED"),
+    ] {
+        let user = room.hub.user_as("Somebody", role);
+        assert_eq!(room.say_as(&user, "darn"), expected, "{role:?}");
+    }
+    room.hub.configure(json!({ "rules": rules, "exempt_roles": ["bot"] }));
+    assert_eq!(room.say_as(&room.hub.user_as("Bot", WorkspaceRole::Bot), "darn"), "ok");
+    assert_eq!(room.say_as(&room.hub.user_as("Owner", WorkspaceRole::Owner), "darn"), "WORD_NOT_ALLOWED");
+}
+
+fn strict() -> Room {
+    room(json!({
+        "rules": [{ "kind": "words", "action": "reject", "words": ["darn"] }],
+        "strikes": { "limit": 2, "decay_hours": 1, "mute_minutes": 30 },
+    }))
+}
+
+#[test]
+fn strikes_count_for_what_was_refused_and_mute() {
+    let room = strict();
+    check(&room, &[("darn", "WORD_NOT_ALLOWED"), ("hello", "ok")]);
+    let MessageVerdict::Reject(refusal) = room.verdict(&room.ann, "darn") else { panic!("it was not refused") };
+    assert!(refusal.reason.ends_with("You are muted for 30 minutes."), "{}", refusal.reason);
+    assert_eq!(room.say("hello"), "MUTED");
+    room.hub.pass_seconds(29 * 60);
+    assert_eq!(room.verdict(&room.ann, "hello"), MessageVerdict::reject("MUTED", "You are muted for another minute."));
+    room.hub.pass_seconds(60);
+    check(&room, &[("hello", "ok"), ("darn", "WORD_NOT_ALLOWED"), ("hello", "MUTED")]);
+}
+
+#[test]
+fn whoever_is_muted_gets_no_further_strikes() {
+    let room = strict();
+    check(&room, &[("darn", "WORD_NOT_ALLOWED"), ("darn", "WORD_NOT_ALLOWED"), ("darn", "MUTED"), ("darn", "MUTED")]);
+    room.hub.pass_seconds(3600);
+    check(&room, &[("hello", "ok"), ("darn", "WORD_NOT_ALLOWED"), ("hello", "MUTED")]);
+}
+
+#[test]
+fn strikes_are_forgotten_one_by_one() {
+    let room = room(json!({
+        "rules": [{ "kind": "words", "action": "flag", "words": ["darn"], "strikes": 1 }],
+        "strikes": { "limit": 4, "decay_hours": 1 },
+    }));
+    let eve = room.hub.user_as("Eve", WorkspaceRole::Moderator);
+    let tell = || match room.command(&eve, "strikes", &room.ann) {
+        CommandAnswer::Reply(reply) => reply.text.unwrap(),
+        CommandAnswer::Refuse(refusal) => panic!("{refusal:?}"),
+    };
+    assert_eq!(tell(), "No strikes.");
+    check(&room, &[("darn", "ok"), ("darn", "ok"), ("darn", "ok")]);
+    for (seconds, expected) in [
+        (0, "3 strikes of 4."),
+        (3599, "3 strikes of 4."),
+        (1, "2 strikes of 4."),
+        (3600, "1 strike of 4."),
+        (3600, "No strikes."),
+    ] {
+        room.hub.pass_seconds(seconds);
+        assert_eq!(tell(), expected);
+    }
+}
+
+#[test]
+fn masks_and_flags_give_no_strike_unless_the_admin_says_so() {
+    for (action, strikes, expected) in [
+        ("mask", None, "••••"),
+        ("flag", None, "ok"),
+        ("mask", Some(2), "MUTED"),
+        ("flag", Some(2), "MUTED"),
+        ("reject", Some(0), "WORD_NOT_ALLOWED"),
+        ("hold", None, "MUTED"),
+    ] {
+        let room = room(json!({
+            "rules": [{ "kind": "words", "action": action, "words": ["darn"], "strikes": strikes }],
+            "strikes": { "limit": 2 },
+        }));
+        room.say("darn");
+        room.say("darn");
+        assert_eq!(room.say("darn"), expected, "{action} {strikes:?}");
+    }
+}
+
+#[test]
+fn moderators_pardon_and_others_do_not() {
+    let room = strict();
+    let eve = room.hub.user_as("Eve", WorkspaceRole::Moderator);
+    check(&room, &[("darn", "WORD_NOT_ALLOWED"), ("darn", "WORD_NOT_ALLOWED")]);
+    assert!(matches!(room.command(&room.ann, "pardon", &room.ann), CommandAnswer::Refuse(_)));
+    assert!(matches!(room.command(&room.ann, "strikes", &room.ann), CommandAnswer::Refuse(_)));
+    assert_eq!(
+        room.command(&eve, "strikes", &room.ann),
+        CommandAnswer::say("2 strikes of 2, muted for another 30 minutes.")
+    );
+    assert_eq!(room.say("hello"), "MUTED");
+    assert_eq!(room.command(&eve, "pardon", &room.ann), CommandAnswer::say("All strikes are forgotten."));
+    assert_eq!(room.command(&eve, "strikes", &room.ann), CommandAnswer::say("No strikes."));
+    check(&room, &[("hello", "ok"), ("darn", "WORD_NOT_ALLOWED"), ("hello", "ok")]);
+}
+
+#[test]
+fn moderators_are_told_of_what_was_flagged_once_it_is_there() {
+    let room = room(json!({ "rules": [
+        { "kind": "words", "action": "flag", "words": ["darn"], "name": "language" },
+        { "kind": "words", "action": "mask", "words": ["heck"] },
+    ] }));
+    let tell = |kind: &str, message: &Message| {
+        room.hub.after::<Moderation, _>(|plugin| plugin.on_event(room.hub.event(kind, message))).unwrap();
+    };
+    let sent = room.say("darn heck");
+    assert_eq!(sent, "darn ••••");
+    assert!(room.hub.notices().is_empty());
+    let message = room.hub.message(&room.ann, &room.tea, &sent);
+    tell("message_sent", &message);
+    assert_eq!(room.hub.annotation(&message), Some(json!({ "flags": ["language"] })));
+    let notices = room.hub.notices();
+    assert_eq!((notices.len(), notices[0].kind.as_str()), (1, "flagged"));
+    assert_eq!(notices[0].audience, notices::Audience::Moderators);
+    let payload: Value = serde_json_of(&notices[0].payload);
+    assert_eq!((&payload["message"], &payload["rules"]), (&json!(message.id), &json!(["language"])));
+
+    let harmless = room.hub.message(&room.ann, &room.tea, "hello");
+    tell("message_sent", &harmless);
+    assert_eq!((room.hub.annotation(&harmless), room.hub.notices().len()), (None, 1));
+}
+
+fn serde_json_of(text: &str) -> Value {
+    jackfield_plugin::serde_json::from_str(text).unwrap()
+}
+
+#[test]
+fn edits_are_looked_at_but_are_no_flood() {
+    let room = room(json!({ "rules": [
+        { "kind": "words", "action": "mask", "words": ["heck"] },
+        { "kind": "words", "action": "hold", "words": ["blast"] },
+        { "kind": "words", "action": "reject", "words": ["darn"] },
+        { "kind": "flood", "action": "reject", "messages": 1, "seconds": 60 },
+        { "kind": "duplicates", "action": "reject", "times": 1, "seconds": 60 },
+    ] }));
+    let message = room.hub.message(&room.ann, &room.tea, "hello");
+    let edit = |text| {
+        room.hub.before::<Moderation, _>(|plugin| plugin.before_edit(room.hub.edit_draft(&message, text))).unwrap()
+    };
+    for _ in 0..3 {
+        assert_eq!(edit("well"), EditVerdict::Allow);
+    }
+    assert_eq!(edit("heck"), EditVerdict::Patch("••••".to_owned()));
+    for (text, code) in [("blast", "EDIT_NOT_ALLOWED"), ("darn", "WORD_NOT_ALLOWED")] {
+        let EditVerdict::Reject(refusal) = edit(text) else { panic!("{text} was not refused") };
+        assert_eq!(refusal.code, code);
+    }
+}
+
+#[test]
+fn what_is_encrypted_is_counted_and_not_read() {
+    let room = room(json!({ "rules": [
+        { "kind": "links", "action": "reject" },
+        { "kind": "flood", "action": "reject", "messages": 1, "seconds": 60 },
+    ] }));
+    let draft = || MessageDraft { body: Body::Encrypted, ..room.hub.draft(&room.ann, &room.tea, "") };
+    let verdict = || room.hub.before::<Moderation, _>(|plugin| plugin.before_create(draft())).unwrap();
+    assert_eq!(verdict(), MessageVerdict::Allow);
+    assert!(matches!(verdict(), MessageVerdict::Reject(_)));
+}
+
+#[test]
+fn the_log_says_what_was_done_and_not_what_was_said() {
+    let room = rule(json!({ "kind": "words", "action": "reject", "words": ["darn"] }));
+    room.say("darn the weather");
+    let logged = room.hub.logged();
+    assert!(logged[0].1.contains("words (Reject)") && logged[0].1.contains(&room.ann.id), "{logged:?}");
+    assert!(!format!("{logged:?}").contains("darn"));
+}
+
+#[test]
+fn a_configuration_that_cannot_be_is_refused_in_words() {
+    let hub = MockHub::new();
+    let problem = |rule: Value| {
+        let found = hub.validate::<Moderation>(&json!({ "rules": [rule] })).unwrap_err();
+        format!("{} {}", found[0].path, found[0].message)
+    };
+    for (rule, expected) in [
+        (json!({ "kind": "pattern", "action": "reject", "pattern": "(" }), "is not good"),
+        (json!({ "kind": "pattern", "action": "reject", "pattern": "a{1000}{1000}" }), "is not good"),
+        (json!({ "kind": "pattern", "action": "reject" }), "missing field `pattern`"),
+        (json!({ "kind": "flood", "action": "mask", "messages": 1, "seconds": 1 }), "/rules/0/action only words"),
+        (json!({ "kind": "capitals", "action": "mask" }), "/rules/0/action only words"),
+        (json!({ "kind": "dance", "action": "flag" }), "unknown variant `dance`"),
+        (json!({ "kind": "links", "action": "burn" }), "unknown variant `burn`"),
+    ] {
+        let found = problem(rule);
+        assert!(found.contains(expected), "{expected}: {found}");
+    }
+    let good =
+        json!({ "rules": [{ "kind": "words", "action": "mask", "words": ["darn"] }], "strikes": { "limit": 1 } });
+    assert_eq!(hub.validate::<Moderation>(&good), Ok(()));
+    assert_eq!(hub.validate::<Moderation>(&json!({})), Ok(()));
+}
