@@ -1,6 +1,6 @@
 //! Where large things lie: in a folder of this machine, or in a bucket that several nodes share.
 //!
-//! The only one that knows OpenDAL. What lies here has a name that is made of its content or is never used twice, so that
+//! The only one that knows `OpenDAL`. What lies here has a name that is made of its content or is never used twice, so that
 //! nothing is ever written over.
 
 use std::{path::PathBuf, time::Duration};

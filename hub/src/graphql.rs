@@ -20,6 +20,7 @@ mod loaders;
 mod messages;
 mod nodes;
 mod pages;
+mod plugins;
 mod policies;
 mod receipts;
 mod scalars;
@@ -47,6 +48,7 @@ pub struct Query(
     messages::MessageQuery,
     receipts::UnreadQuery,
     held::HeldMessageQuery,
+    plugins::PluginQuery,
     workspaces::WorkspaceQuery,
     audit::AuditQuery,
     jobs::JobQuery,
@@ -68,6 +70,7 @@ pub struct Mutation(
     messages::MessageChanges,
     receipts::ReceiptMutation,
     held::HeldMessageMutation,
+    plugins::PluginMutation,
     signals::TypingMutation,
     jobs::JobMutation,
 );

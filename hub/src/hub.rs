@@ -190,7 +190,7 @@ async fn bind(address: SocketAddr) -> Result<TcpListener> {
 }
 
 /// What comes with the program.
-const BUNDLED: &[&[u8]] = &[];
+const BUNDLED: &[&[u8]] = include!(concat!(env!("OUT_DIR"), "/bundled.rs"));
 
 /// The host of the plugins, with what comes with the program.
 fn plugins(config: &Config, shelf: &Shelf, key: &[u8]) -> Result<Plugins> {

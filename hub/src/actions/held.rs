@@ -62,20 +62,19 @@ pub async fn decide(
     let note = note.map(|note| text::line("note", &note, NOTE)).transpose()?;
     let none = Rejection::NotFound { what: "held message", field: "heldMessageId" };
     let held = find(core, viewer, id).await?.ok_or(none)?;
-    let send = match approve {
-        false => None,
-        true => {
-            let policy = workspaces::policy(core, viewer.workspace()).await?;
-            let message = CheckedMessage::check(draft(&held)?, &policy)?;
-            Some(Outgoing {
-                id: held.message,
-                workspace: held.workspace,
-                sender: held.sender,
-                at: core.clock.now(),
-                message,
-                plugins: None,
-            })
-        }
+    let send = if approve {
+        let policy = workspaces::policy(core, viewer.workspace()).await?;
+        let message = CheckedMessage::check(draft(&held)?, &policy)?;
+        Some(Outgoing {
+            id: held.message,
+            workspace: held.workspace,
+            sender: held.sender,
+            at: core.clock.now(),
+            message,
+            plugins: None,
+        })
+    } else {
+        None
     };
     let (held, _) = core.store.change(DecideHeld { by: viewer.by(core), held: id, send, note }).await?;
     Ok(held)

@@ -1,9 +1,9 @@
 //! Sending, reading, editing and deleting messages.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use jackfield_domain::{
-    MessageId, Rejection, Timestamp,
+    ConversationId, MessageId, Rejection, Timestamp, UserId,
     conversations::Conversation,
     messages::{CheckedBody, CheckedMessage, Details, Message, MessageDraft, MessageEdit},
     pages::{Direction, Page, Slice},
@@ -26,14 +26,14 @@ use crate::{
 pub async fn send(core: &Arc<Core>, viewer: &Viewer, draft: MessageDraft) -> Result<Sending> {
     let known = memory::workspace(core, viewer.workspace()).await?;
     let (workspace, conversation) = (viewer.workspace(), draft.conversation);
-    let sent = match plugins::chain(core, workspace, Some(conversation), Hook::BeforeCreate).await? {
-        Some(chain) => before::send(core, viewer, &chain, draft, &known.policy).await?,
-        None => {
-            let message = CheckedMessage::check(draft, &known.policy)?;
-            let (id, at) = (MessageId(core.clock.new_id()), core.clock.now());
-            let outgoing = Outgoing { id, workspace, sender: viewer.id(), at, message, plugins: None };
-            Sending::Sent(core.store.send(outgoing).await?)
-        }
+    let asked = plugins::chain(core, workspace, Some(conversation), Hook::BeforeCreate).await?;
+    let sent = if let Some(chain) = asked {
+        before::send(core, viewer, &chain, draft, &known.policy).await?
+    } else {
+        let message = CheckedMessage::check(draft, &known.policy)?;
+        let (id, at) = (MessageId(core.clock.new_id()), core.clock.now());
+        let outgoing = Outgoing { id, workspace, sender: viewer.id(), at, message, plugins: None };
+        Sending::Sent(core.store.send(outgoing).await?)
     };
     // Who has sent has stopped typing; whoever listens need not wait until it lapses.
     typing::lapse(core, viewer, conversation);
@@ -79,6 +79,25 @@ pub async fn visible(core: &Core, reader: &Reader, ids: &[MessageId]) -> Result<
 /// What stands beside the bodies of messages that the reader was shown.
 pub async fn details(core: &Core, ids: &[MessageId]) -> Result<Vec<(MessageId, Details)>> {
     core.store.message_details(ids).await
+}
+
+/// Whom messages that the reader was shown mention.
+pub async fn mentioned(core: &Core, ids: &[MessageId]) -> Result<HashMap<MessageId, Vec<UserId>>> {
+    core.store.mentioned(ids).await
+}
+
+/// The messages that mention the viewer, in the order in which they were sent.
+pub async fn mentions(core: &Core, viewer: &Viewer, unread: bool, page: &Page<MessageId>) -> Result<Slice<Message>> {
+    core.store.mentions_of(viewer.id(), unread, page).await
+}
+
+/// How many messages that the viewer has not read mention them, in each of these conversations.
+pub async fn unread_mentions(
+    core: &Core,
+    viewer: &Viewer,
+    ids: &[ConversationId],
+) -> Result<HashMap<ConversationId, i64>> {
+    core.store.unread_mentions(viewer.id(), ids).await
 }
 
 /// What a message that the reader was shown said before.

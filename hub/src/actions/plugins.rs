@@ -43,10 +43,12 @@ pub struct Plugins {
     bridge: OnceLock<Arc<dyn Bridge>>,
     known: RwLock<Known>,
     /// By workspace and plugin; what a node remembers of failures is its own.
-    breakers: Mutex<HashMap<(WorkspaceId, PluginId), Arc<Mutex<Breaker>>>>,
+    breakers: Mutex<HashMap<(WorkspaceId, PluginId), SharedBreaker>>,
     /// Something was committed that plugins may want to hear of.
     pub stirred: Notify,
 }
+
+type SharedBreaker = Arc<Mutex<Breaker>>;
 
 #[derive(Default)]
 struct Known {
@@ -96,7 +98,7 @@ impl Plugins {
         self.installed().iter().find(|loaded| loaded.installed.plugin == *plugin).cloned()
     }
 
-    fn breaker(&self, workspace: WorkspaceId, plugin: &PluginId) -> Arc<Mutex<Breaker>> {
+    fn breaker(&self, workspace: WorkspaceId, plugin: &PluginId) -> SharedBreaker {
         let mut breakers = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
         breakers.entry((workspace, plugin.clone())).or_default().clone()
     }

@@ -221,6 +221,12 @@ impl Conversation {
         Ok(ctx.moment().loaders.unread.load(self.0.id).await?.unwrap_or_default())
     }
 
+    /// How many messages that mention the viewer came after what they have read.
+    async fn unread_mention_count(&self, ctx: &Context<'_>) -> Result<i64> {
+        ctx.viewer()?;
+        Ok(ctx.moment().loaders.unread_mentions.load(self.0.id).await?.unwrap_or_default())
+    }
+
     /// How many people take part.
     async fn member_count(&self) -> usize {
         self.0.member_count

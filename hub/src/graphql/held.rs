@@ -1,7 +1,7 @@
 //! Messages that wait for a moderator, in the API.
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
-use jackfield_domain::plugins as words;
+use jackfield_domain::{pages::Slice, plugins as words};
 
 use super::{
     conversations::{Conversation, page},
@@ -26,7 +26,14 @@ pub enum HeldMessageState {
     Rejected,
 }
 
-pub struct HeldMessage(pub words::HeldMessage);
+pub struct HeldMessage(words::HeldMessage, String);
+
+impl HeldMessage {
+    pub fn of(held: words::HeldMessage) -> Result<Self, Error> {
+        let body = actions::held::draft(&held)?.body;
+        Ok(HeldMessage(held, body))
+    }
+}
 
 /// A message that a plugin wants people to look at before it is sent. Its sender and those who keep the peace see it.
 #[Object]
@@ -52,8 +59,8 @@ impl HeldMessage {
     }
 
     /// What it says. Nothing where it is encrypted.
-    async fn body(&self) -> Result<String> {
-        Ok(actions::held::draft(&self.0)?.body)
+    async fn body(&self) -> &str {
+        &self.1
     }
 
     /// Which plugin holds it, by its id.
@@ -139,7 +146,7 @@ impl HeldMessageQuery {
     ) -> Result<Option<HeldMessage>> {
         let viewer = ctx.viewer()?;
         let Ok(id) = id.parse() else { return Ok(None) };
-        Ok(actions::held::find(ctx.core(), &viewer, id).await?.map(HeldMessage))
+        Ok(actions::held::find(ctx.core(), &viewer, id).await?.map(HeldMessage::of).transpose()?)
     }
 
     /// The messages of the viewer's workspace that wait for somebody to decide, the oldest first. For those who keep the
@@ -156,7 +163,9 @@ impl HeldMessageQuery {
         let viewer = ctx.viewer()?;
         let page = page(first, after, last, before)?;
         let slice = actions::held::list(ctx.core(), &viewer, state.into(), &page).await?;
-        Ok(Connection::of(slice, |held| held.id, HeldMessage))
+        let Slice { items, has_previous, has_next } = slice;
+        let items = items.into_iter().map(HeldMessage::of).collect::<Result<_, _>>()?;
+        Ok(Connection::of(Slice { items, has_previous, has_next }, |held: &HeldMessage| held.0.id, |held| held))
     }
 }
 
@@ -199,5 +208,5 @@ async fn decide(
         actions::held::decide(ctx.core(), &viewer, held, approve, note).await
     };
     let (held, errors) = refusals(outcome.await)?;
-    Ok((held.map(HeldMessage), errors))
+    Ok((held.map(HeldMessage::of).transpose()?, errors))
 }

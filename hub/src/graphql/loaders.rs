@@ -33,6 +33,10 @@ pub struct Loaders {
     pub details: Loader<MessageId, Details>,
     /// How far a message has come.
     pub reach: Loader<Place, Reach>,
+    /// Whom a message mentions.
+    pub mentioned: Loader<MessageId, Vec<UserId>>,
+    /// How many messages of a conversation mention the viewer and are new to them.
+    pub unread_mentions: Loader<ConversationId, i64>,
     /// How many messages of a conversation are new to the viewer.
     pub unread: Loader<ConversationId, i64>,
     /// The last message of a conversation that the viewer sees.
@@ -68,6 +72,12 @@ impl Loaders {
             }),
             reach: Loader::new(source.clone(), |source, places| {
                 Box::pin(async move { actions::receipts::reached(&source.0, &places).await })
+            }),
+            mentioned: Loader::new(source.clone(), |source, ids| {
+                Box::pin(async move { actions::messages::mentioned(&source.0, &ids).await })
+            }),
+            unread_mentions: Loader::new(source.clone(), |source, ids| {
+                Box::pin(async move { actions::messages::unread_mentions(&source.0, source.1.viewer()?, &ids).await })
             }),
             unread: Loader::new(source.clone(), |source, ids| {
                 Box::pin(async move {

@@ -191,6 +191,14 @@ impl Message {
         let Some(replied_to) = self.0.reply_to else { return Ok(None) };
         Message::find(ctx, replied_to).await
     }
+
+    /// Whom it mentions.
+    async fn mentions(&self, ctx: &Context<'_>) -> Result<Vec<User>> {
+        let moment = ctx.moment();
+        let users = moment.loaders.mentioned.load(self.0.id).await?.unwrap_or_default();
+        let found = futures_util::future::try_join_all(users.into_iter().map(|user| moment.loaders.users.load(user)));
+        Ok(found.await?.into_iter().flatten().map(User).collect())
+    }
 }
 
 /// The arguments of `Conversation.messages`.
@@ -279,6 +287,22 @@ impl MessageQuery {
         let Ok(id) = id.parse() else { return Ok(None) };
         Message::find(ctx, id).await
     }
+
+    /// The messages that mention the viewer, in the order in which they were sent. Give `first` or `last`, from 1 to 100.
+    async fn mentions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only those that the viewer has not read.", default)] unread: bool,
+        #[graphql(desc = "So many from the beginning, or from behind `after`.")] first: Option<i32>,
+        #[graphql(desc = "The cursor to begin behind.")] after: Option<String>,
+        #[graphql(desc = "So many from the end, or from before `before`.")] last: Option<i32>,
+        #[graphql(desc = "The cursor to end before.")] before: Option<String>,
+    ) -> Result<Connection<Message>> {
+        let viewer = ctx.viewer()?;
+        let page = page::<MessageId>(first, after, last, before)?;
+        let slice = actions::messages::mentions(ctx.core(), &viewer, unread, &page).await?;
+        Ok(Connection::of(slice, |message| message.id, Message))
+    }
 }
 
 /// What is to be said.
@@ -353,7 +377,7 @@ impl MessageMutation {
         let (sent, errors) = refusals(outcome.await)?;
         let (message, held) = match sent {
             None => (None, None),
-            Some(Sending::Held(held)) => (None, Some(HeldMessage(held))),
+            Some(Sending::Held(held)) => (None, Some(HeldMessage::of(held)?)),
             Some(Sending::Sent(sent)) => {
                 if !sent.repeated {
                     // What was stored a moment ago has come to nobody: there is no need to look.

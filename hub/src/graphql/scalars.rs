@@ -3,8 +3,8 @@
 use async_graphql::{ID, InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jackfield_domain::{
-    BotTokenId, ConversationId, HeldMessageId, InvitationId, IssuerId, Position, Rejection, SessionId, Timestamp,
-    UserId, WorkspaceId, conversations::ActivityKey,
+    BotTokenId, ConversationId, HeldMessageId, InvitationId, IssuerId, MessageId, Position, Rejection, SessionId,
+    Timestamp, UserId, WorkspaceId, conversations::ActivityKey,
 };
 use uuid::Uuid;
 
@@ -134,6 +134,7 @@ cursors_of_ids! {
     SessionId = b'S';
     BotTokenId = b't';
     HeldMessageId = b'h';
+    MessageId = b'M';
     InvitationId = b'i';
     IssuerId = b'I';
 }

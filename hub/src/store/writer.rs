@@ -139,7 +139,7 @@ pub struct Writer {
 }
 
 enum Job {
-    Send(PendingSend),
+    Send(Box<PendingSend>),
     Change(Box<dyn PendingChange>),
 }
 
@@ -152,7 +152,7 @@ impl Store {
     /// Sends a message: answers once it is stored, or why it is not.
     pub async fn send(&self, outgoing: Outgoing) -> Result<Sent> {
         let (reply, outcome) = oneshot::channel();
-        self.writer.submit(Job::Send(PendingSend { outgoing, reply }), outcome).await
+        self.writer.submit(Job::Send(Box::new(PendingSend { outgoing, reply })), outcome).await
     }
 
     /// Makes a change: answers once it is stored, or why it is not.
@@ -197,7 +197,7 @@ impl Committer {
             let mut sends = Vec::new();
             for job in waiting.drain(..) {
                 match job {
-                    Job::Send(send) => sends.push(send),
+                    Job::Send(send) => sends.push(*send),
                     Job::Change(change) => {
                         self.commit_sends(std::mem::take(&mut sends)).await;
                         self.commit_change(change).await;

@@ -66,7 +66,9 @@ fn message_of(fact: &Fact) -> Option<jackfield_domain::MessageId> {
 
 fn users_of(fact: &Fact) -> Vec<UserId> {
     match fact {
-        Fact::ConversationCreated { members, .. } | Fact::ConversationMembersAdded { members, .. } => members.clone(),
+        Fact::ConversationCreated { members, .. }
+        | Fact::ConversationMembersAdded { members, .. }
+        | Fact::ConversationMembersRemoved { members, .. } => members.clone(),
         Fact::UserJoined { user }
         | Fact::UserUpdated { user }
         | Fact::UserDeactivated { user }
@@ -82,7 +84,6 @@ fn users_of(fact: &Fact) -> Vec<UserId> {
         | Fact::MessageHeld { user, .. }
         | Fact::HeldMessageDecided { user, .. } => vec![*user],
         Fact::BlocksUpdated { user, other } => vec![*user, *other],
-        Fact::ConversationMembersRemoved { members, .. } => members.clone(),
         Fact::MentionsUpdated { users, .. } => users.clone(),
         Fact::WorkspaceCreated
         | Fact::WorkspaceUpdated

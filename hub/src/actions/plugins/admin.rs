@@ -387,3 +387,81 @@ pub async fn switch_off(core: &Arc<Core>, workspace: WorkspaceId, plugin: &Plugi
 fn known(core: &Core, plugin: &PluginId) -> Result<Arc<Loaded>> {
     core.plugins.find(plugin).ok_or_else(|| Rejection::NotFound { what: "plugin", field: "pluginId" }.into())
 }
+
+/// A plugin as a workspace sees it.
+pub struct Seen {
+    pub loaded: Arc<Loaded>,
+    pub is_on: bool,
+    pub elsewhere: Vec<(ConversationId, bool)>,
+    pub configuration: serde_json::Value,
+    pub granted: BTreeSet<Capability>,
+    pub storage_bytes: u64,
+    pub is_resting: bool,
+    pub problem: Option<String>,
+    /// How many events it has not been told yet.
+    pub lag: i64,
+}
+
+/// May the viewer run their workspace's plugins? Asked before anything that they name is looked for.
+pub fn runs(viewer: &Viewer) -> Result<()> {
+    Ok(may(viewer.role(), Act::RunWorkspace)?)
+}
+
+/// Every plugin of the hub, as the viewer's workspace has it.
+pub async fn list(core: &Arc<Core>, viewer: &Viewer) -> Result<Vec<Seen>> {
+    runs(viewer)?;
+    let workspace = viewer.workspace();
+    let here = super::here(core, workspace).await?;
+    // Positions and sizes move all the time; what a node remembers of them is old.
+    let rows = core.store.plugins_in(workspace).await?;
+    let head = core.store.log_bounds(workspace).await?.head;
+    let installed = core.plugins.installed();
+    let seen = installed.iter().map(|loaded| {
+        let local = here.find(&loaded.installed.plugin);
+        let row = rows.iter().find(|row| row.plugin == loaded.installed.plugin);
+        let mut elsewhere: Vec<(ConversationId, bool)> =
+            local.into_iter().flat_map(|local| local.elsewhere.iter().map(|(id, is_on)| (*id, *is_on))).collect();
+        elsewhere.sort_unstable();
+        let grants = loaded.installed.grants.narrowed(row.and_then(|row| row.grants.as_ref()));
+        let is_open = |local: &Arc<here::Local>| {
+            local.breaker.lock().unwrap_or_else(std::sync::PoisonError::into_inner).is_open()
+        };
+        Seen {
+            is_on: local.is_some_and(|local| local.is_on),
+            elsewhere,
+            configuration: row
+                .and_then(|row| serde_json::from_str(&row.configuration).ok())
+                .unwrap_or_else(|| serde_json::json!({})),
+            granted: grants.capabilities,
+            storage_bytes: row.map(|row| row.storage_bytes).unwrap_or_default(),
+            is_resting: local.is_some_and(is_open),
+            problem: loaded.module.as_ref().err().cloned().or_else(|| row.and_then(|row| row.off_reason.clone())),
+            lag: row.filter(|row| row.listens).map(|row| (head.0 - row.position.0).max(0)).unwrap_or_default(),
+            loaded: loaded.clone(),
+        }
+    });
+    Ok(seen.collect())
+}
+
+/// One of them.
+pub async fn find(core: &Arc<Core>, viewer: &Viewer, plugin: &PluginId) -> Result<Seen> {
+    let found = list(core, viewer).await?.into_iter().find(|seen| seen.loaded.installed.plugin == *plugin);
+    found.ok_or_else(|| Rejection::NotFound { what: "plugin", field: "pluginId" }.into())
+}
+
+/// The newest lines that a plugin wrote in the viewer's workspace.
+pub async fn logs(core: &Core, viewer: &Viewer, plugin: &PluginId) -> Result<Vec<jackfield_domain::plugins::LogLine>> {
+    runs(viewer)?;
+    let lines = core.store.plugin_logs(viewer.workspace(), plugin, None, 100).await?;
+    Ok(lines.into_iter().map(|(_, line)| line).collect())
+}
+
+/// What plugins did to a message of the viewer's workspace.
+pub async fn verdicts(
+    core: &Core,
+    viewer: &Viewer,
+    message: jackfield_domain::MessageId,
+) -> Result<Vec<(jackfield_domain::Timestamp, jackfield_domain::plugins::Verdict)>> {
+    may(viewer.role(), Act::Moderate)?;
+    core.store.verdicts(viewer.workspace(), message).await
+}

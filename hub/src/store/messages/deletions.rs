@@ -13,7 +13,10 @@ use sea_orm::{
 };
 
 use super::{
-    super::{Change, Work},
+    super::{
+        Change, Work,
+        plugins::{annotations, mentions},
+    },
     details, edits,
 };
 use crate::Result;
@@ -135,6 +138,8 @@ impl Change for DeleteMessage {
         };
         super::Entity::update(changed).exec(&work.transaction).await?;
         edits::forget(work, message.id).await?;
+        annotations::forget(&work.transaction, &[message.id]).await?;
+        mentions::forget(&work.transaction, &[message.id]).await?;
         details::Entity::delete_by_id(message.id.0).exec(&work.transaction).await?;
         let fact = Fact::MessageDeleted {
             conversation: message.conversation,

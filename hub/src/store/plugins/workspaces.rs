@@ -243,7 +243,9 @@ impl Change for ChangeInConversation {
     async fn apply(&self, work: &mut Work) -> Result<()> {
         let key = (self.conversation.0, self.plugin.to_string());
         match self.is_on {
-            None => drop(conversations::Entity::delete_by_id(key).exec(&work.transaction).await?),
+            None => {
+                conversations::Entity::delete_by_id(key).exec(&work.transaction).await?;
+            }
             Some(is_on) => {
                 let row = conversations::ActiveModel {
                     conversation_id: Set(key.0),

@@ -146,9 +146,12 @@ struct Before {
     /// Which of these very messages are there already, because an earlier try went through after all.
     stored: HashMap<MessageId, Message>,
     /// What was sent under each key.
-    keys: HashMap<(UserId, String), ([u8; 32], MessageId, Option<Kept>)>,
+    keys: HashMap<(UserId, String), Used>,
     keyed: HashMap<MessageId, Message>,
 }
+
+/// What was asked for under a key, which message it is about, and what else than being sent became of it.
+type Used = ([u8; 32], MessageId, Option<Kept>);
 
 impl Before {
     async fn read_keys(&mut self, transaction: &DatabaseTransaction, outgoing: &[&Outgoing]) -> Result<()> {
