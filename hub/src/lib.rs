@@ -1,5 +1,6 @@
 //! Jackfield, the hub.
 pub mod actions;
+pub mod bundled;
 pub mod bus;
 pub mod cli;
 pub mod clock;
