@@ -34,7 +34,7 @@ use crate::{
         CommandCall, CommandReply, ConversationDraft, ConversationVerdict, DeletionDraft, DeletionVerdict, EditDraft,
         EditVerdict, EventBatch, JoinDraft, JoinVerdict, MessageDraft, MessageVerdict, ScheduledRun,
     },
-    mock::{MockHub, capability, run},
+    mock::{MockHub, capability, configuration, run},
 };
 
 /// A component, ready to be asked.
@@ -185,8 +185,7 @@ impl PluginHarness {
         measures: &mut Measures,
     ) -> Result<R> {
         let mut child = self.child.borrow_mut();
-        child
-            .say(&json!({ "ask": hook, "with": arguments, "now": hub.now(), "configuration": hub.configuration() }))?;
+        child.say(&json!({ "ask": hook, "with": arguments, "now": hub.now(), "configuration": configuration() }))?;
         loop {
             let word = child.hear()?;
             if let Some(name) = word.call {

@@ -69,11 +69,6 @@ impl MockHub {
         hub(|state| state.configuration = configuration);
     }
 
-    /// The configuration of the plugin.
-    pub(crate) fn configuration(&self) -> Value {
-        hub(|state| state.configuration.clone())
-    }
-
     /// Lets time pass.
     pub fn pass_seconds(&self, seconds: i64) {
         hub(|state| state.now += seconds * 1000);
@@ -266,6 +261,11 @@ impl MockHub {
     pub fn logged(&self) -> Vec<(Level, String)> {
         hub(|state| state.log.clone())
     }
+}
+
+/// The configuration that is in force.
+pub(crate) fn configuration() -> Value {
+    hub(|state| state.configuration.clone())
 }
 
 /// Runs a hook that is called from elsewhere.

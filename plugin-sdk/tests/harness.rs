@@ -8,14 +8,14 @@ use jackfield_plugin::prelude::*;
 /// Puts a shell script in the place of the hub's program. Tests that set a variable of the process stand in one function.
 fn instead_of_the_hub(folder: &Path, script: &str) -> PluginHarness {
     let program = folder.join("jackfield");
-    fs::write(&program, format!("#!/bin/sh\n{script}")).unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
-    PluginHarness::open_with(&program, "package.wasm").unwrap()
+    fs::write(&program, format!("#!/bin/sh\n{script}")).expect("it can be written");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).expect("it is ours");
+    PluginHarness::open_with(&program, "package.wasm").expect("it says that it is ready")
 }
 
 fn folder(name: &str) -> std::path::PathBuf {
     let folder = std::env::temp_dir().join(format!("jackfield-plugin-{name}-{}", std::process::id()));
-    fs::create_dir_all(&folder).unwrap();
+    fs::create_dir_all(&folder).expect("it can be made");
     folder
 }
 
