@@ -51,7 +51,10 @@ async fn a_bad_package_is_refused_in_words() {
     let undeclared = Guest::new().import("kv", "set").with("/capabilities", json!([]));
     let undeclared = told(undeclared.before_create("(call $kv_set (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)) (i32.const 16)"));
     assert!(undeclared.contains("uses `kv`") && undeclared.contains("declare `kv`"), "{undeclared}");
-    assert!(told(Guest::new().hook("on-events", json!({ "events": ["message_sent"] }))).contains("does not export `event-hooks`"));
+    assert!(
+        told(Guest::new().hook("on-events", json!({ "events": ["message_sent"] })))
+            .contains("does not export `event-hooks`")
+    );
     let scheduled = Guest::new().with("/schedules", json!([{ "name": "daily", "cron": "0 2 * * *" }]));
     assert!(told(scheduled).contains("does not export `schedule-hooks`"));
     let mut unwanted = Guest::new();
@@ -61,7 +64,11 @@ async fn a_bad_package_is_refused_in_words() {
 
     let strange = r#"(component (import "wasi:filesystem/types@0.2.0" (instance)))"#;
     let mut strange = wat::parse_str(strange).unwrap();
-    add_section(&mut strange, jackfield_plugin_host::manifest::SECTION, crate::guests::manifest().to_string().as_bytes());
+    add_section(
+        &mut strange,
+        jackfield_plugin_host::manifest::SECTION,
+        crate::guests::manifest().to_string().as_bytes(),
+    );
     let strange = refused(strange);
     assert!(strange.contains("wasi:filesystem") && strange.contains("no files"), "{strange}");
 }

@@ -70,14 +70,62 @@ fn samples() -> Vec<(Capability, Guest)> {
     };
     vec![
         sample(Capability::Kv, "kv", "get", "key", "(call $kv_get TEXT (i32.const 300))"),
-        sample(Capability::MessagesRead, "messages", "get", &message, "(call $messages_get TEXT (i32.const 304)) (i32.store8 (i32.const 300) (i32.load8_u (i32.const 304))) (i32.store8 (i32.const 304) (i32.load8_u (i32.const 312)))"),
-        sample(Capability::ConversationsRead, "conversations", "get", &room, "(call $conversations_get TEXT (i32.const 304)) (i32.store8 (i32.const 300) (i32.load8_u (i32.const 304))) (i32.store8 (i32.const 304) (i32.load8_u (i32.const 312)))"),
-        sample(Capability::UsersRead, "users", "get", &user, "(call $users_get TEXT (i32.const 304)) (i32.store8 (i32.const 300) (i32.load8_u (i32.const 304))) (i32.store8 (i32.const 304) (i32.load8_u (i32.const 312)))"),
-        sample(Capability::MessagesPost, "messages", "post", &room, "(call $messages_post TEXT (i32.const 1200) (i32.const 2) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 300))"),
-        sample(Capability::Annotations, "annotations", "set", &message, "(call $annotations_set TEXT (i32.const 1200) (i32.const 2) (i32.const 300))"),
-        sample(Capability::Mentions, "mentions", "set", &message, "(call $mentions_set TEXT (i32.const 0) (i32.const 0) (i32.const 300))"),
-        sample(Capability::Notices, "notices", "send", "poll-closed", "(call $notices_send (i32.const 2) (i32.const 0) (i32.const 0) TEXT (i32.const 1200) (i32.const 2) (i32.const 300))"),
-        sample(Capability::Secrets, "secrets", "sign", "key", "(call $secrets_sign TEXT (i32.const 1024) (i32.const 3) (i32.const 300))"),
+        sample(
+            Capability::MessagesRead,
+            "messages",
+            "get",
+            &message,
+            "(call $messages_get TEXT (i32.const 304)) (i32.store8 (i32.const 300) (i32.load8_u (i32.const 304))) (i32.store8 (i32.const 304) (i32.load8_u (i32.const 312)))",
+        ),
+        sample(
+            Capability::ConversationsRead,
+            "conversations",
+            "get",
+            &room,
+            "(call $conversations_get TEXT (i32.const 304)) (i32.store8 (i32.const 300) (i32.load8_u (i32.const 304))) (i32.store8 (i32.const 304) (i32.load8_u (i32.const 312)))",
+        ),
+        sample(
+            Capability::UsersRead,
+            "users",
+            "get",
+            &user,
+            "(call $users_get TEXT (i32.const 304)) (i32.store8 (i32.const 300) (i32.load8_u (i32.const 304))) (i32.store8 (i32.const 304) (i32.load8_u (i32.const 312)))",
+        ),
+        sample(
+            Capability::MessagesPost,
+            "messages",
+            "post",
+            &room,
+            "(call $messages_post TEXT (i32.const 1200) (i32.const 2) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 300))",
+        ),
+        sample(
+            Capability::Annotations,
+            "annotations",
+            "set",
+            &message,
+            "(call $annotations_set TEXT (i32.const 1200) (i32.const 2) (i32.const 300))",
+        ),
+        sample(
+            Capability::Mentions,
+            "mentions",
+            "set",
+            &message,
+            "(call $mentions_set TEXT (i32.const 0) (i32.const 0) (i32.const 300))",
+        ),
+        sample(
+            Capability::Notices,
+            "notices",
+            "send",
+            "poll-closed",
+            "(call $notices_send (i32.const 2) (i32.const 0) (i32.const 0) TEXT (i32.const 1200) (i32.const 2) (i32.const 300))",
+        ),
+        sample(
+            Capability::Secrets,
+            "secrets",
+            "sign",
+            "key",
+            "(call $secrets_sign TEXT (i32.const 1024) (i32.const 3) (i32.const 300))",
+        ),
     ]
 }
 
@@ -120,7 +168,10 @@ async fn what_was_narrowed_is_not_there() {
 /// F: P-02
 async fn before_hooks_have_no_effects() {
     let text = HELLO.to_string();
-    let call = format!("(call $annotations_set (i32.const 1024) (i32.const {}) (i32.const 1200) (i32.const 2) (i32.const 300))", text.len());
+    let call = format!(
+        "(call $annotations_set (i32.const 1024) (i32.const {}) (i32.const 1200) (i32.const 2) (i32.const 300))",
+        text.len()
+    );
     // Holds with a letter for the case of the error.
     let body = format!(
         "{call}(i32.store8 (i32.const 1500) (i32.add (i32.const 65) {ERROR})) (i32.store8 (i32.const 200) (i32.const 3))
@@ -182,7 +233,11 @@ async fn an_effect_is_checked() {
     assert_eq!(error(&run(&annotating(&hello, "[1]", 1)).await), "none");
     assert_eq!(error(&run(&annotating(&hello, "{", 1)).await), INVALID);
     assert_eq!(error(&run(&annotating("conv_1", "{}", 1)).await), INVALID);
-    assert_eq!(error(&run(&annotating(&TEA.to_string(), "{}", 1)).await), INVALID, "a conversation's id is no message's");
+    assert_eq!(
+        error(&run(&annotating(&TEA.to_string(), "{}", 1)).await),
+        INVALID,
+        "a conversation's id is no message's"
+    );
     let small = annotating(&hello, "\"0123456789\"", 1);
     assert_eq!(error(&run(&small.clone().with("/limits/value-bytes", json!(12))).await), "none");
     assert_eq!(error(&run(&small.with("/limits/value-bytes", json!(11))).await), LIMIT_REACHED);
@@ -211,9 +266,8 @@ async fn secrets_sign_and_stay() {
             name.len()
         )
     };
-    let guest = |name: &str| {
-        after(Guest::new().import("secrets", "sign").import("kv", "set").data(1024, name), &sign(name))
-    };
+    let guest =
+        |name: &str| after(Guest::new().import("secrets", "sign").import("kv", "set").data(1024, name), &sign(name));
     let outcome = run(&guest("key")).await;
     let jackfield_domain::plugins::Operation::Set { value, .. } = &outcome.issued.operations[0] else { panic!() };
     let hex: String = value.iter().map(|byte| format!("{byte:02x}")).collect();

@@ -96,7 +96,8 @@ async fn memory_has_an_end() {
     };
     assert_eq!(ask(&small.clone().before_create(&grows(1))).await.answer, Ok(Verdict::Allow));
     assert_eq!(failure(&ask(&small.before_create(&grows(2))).await).kind, FailureKind::Memory);
-    let from_the_start = Guest::new().with("/limits/memory-bytes", json!(65_536)).extra("(data (i32.const 65535) \"x\")");
+    let from_the_start =
+        Guest::new().with("/limits/memory-bytes", json!(65_536)).extra("(data (i32.const 65535) \"x\")");
     assert_eq!(ask(&from_the_start).await.answer, Ok(Verdict::Allow));
 }
 
@@ -127,7 +128,8 @@ async fn a_trap_is_only_its_own_call() {
     kind(failure(&put(&host, &messages, &hub, &BeforeEdit::new(&message, &ann(), "hi".into())).await).kind);
     kind(failure(&put(&host, &messages, &hub, &BeforeDelete::new(&message, &ann())).await).kind);
 
-    let membership = Guest::new().only("membership-hooks", json!({ "before-join": {}, "before-conversation-create": {} }));
+    let membership =
+        Guest::new().only("membership-hooks", json!({ "before-join": {}, "before-conversation-create": {} }));
     let membership = membership.does("membership-hooks", "before-join", trap);
     let membership = plugin(&host, &membership.does("membership-hooks", "before-conversation-create", trap)).await;
     let join = BeforeJoin::new(&conversation, &ann(), None, jackfield_domain::ConversationRole::Member);
@@ -193,10 +195,13 @@ async fn a_huge_answer_is_not_taken() {
 
 /// F: P-01
 async fn text_that_is_no_text_is_not_taken() {
-    let no_text = Guest::new().extra("(data (i32.const 1024) \"\\ff\\fe\\00\")").extra("(data (i32.const 1100) \"why\")");
+    let no_text =
+        Guest::new().extra("(data (i32.const 1024) \"\\ff\\fe\\00\")").extra("(data (i32.const 1100) \"why\")");
     let outcome = ask(&no_text.clone().before_create(&reject(3, 3))).await;
     assert_eq!(failure(&outcome).kind, FailureKind::Trap, "{outcome:?}");
-    let key = no_text.import("kv", "delete").before_create("(call $kv_delete (i32.const 1024) (i32.const 2) (i32.const 300)) (i32.const 16)");
+    let key = no_text
+        .import("kv", "delete")
+        .before_create("(call $kv_delete (i32.const 1024) (i32.const 2) (i32.const 300)) (i32.const 16)");
     assert_eq!(failure(&ask(&key).await).kind, FailureKind::Trap);
     // A variant that there is not.
     let strange = Guest::new().before_create("(i32.store8 (i32.const 200) (i32.const 9)) (i32.const 200)");

@@ -105,9 +105,11 @@ async fn the_host_says_for_whom_the_hub_is_asked() {
     hub.set(HERE, "key", b"ours");
     let host = support::host(Reuse::Warm);
     let plugin = plugin(&host, &guest).await;
-    for (workspace, expected) in
-        [(HERE, Verdict::Hold("ours".to_owned())), (ELSEWHERE, Verdict::Allow), (HERE, Verdict::Hold("ours".to_owned()))]
-    {
+    for (workspace, expected) in [
+        (HERE, Verdict::Hold("ours".to_owned())),
+        (ELSEWHERE, Verdict::Allow),
+        (HERE, Verdict::Hold("ours".to_owned())),
+    ] {
         let occasion = Occasion { workspace, ..occasion(&hub) };
         let outcome = host.ask(&plugin, &occasion, &support::question("hello")).await;
         assert_eq!(outcome.answer, Ok(expected));

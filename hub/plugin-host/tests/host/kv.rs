@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use jackfield_domain::plugins::Operation;
-use jackfield_plugin_host::{Outcome, Reuse, hooks::{MessagePatch, Verdict}};
+use jackfield_plugin_host::{
+    Outcome, Reuse,
+    hooks::{MessagePatch, Verdict},
+};
 use serde_json::json;
 
 use crate::{
@@ -75,7 +78,8 @@ async fn a_hook_reads_its_own_operations() {
 /// F: P-08
 async fn a_comparison_is_with_what_the_hook_sees() {
     // Expects «old», sets «new», and tells by the letter under the key whether it was so.
-    let compare = "(call $kv_compare_and_set (i32.const 1024) (i32.const 3) (i32.const 1) (i32.const 1060) (i32.const 3)
+    let compare =
+        "(call $kv_compare_and_set (i32.const 1024) (i32.const 3) (i32.const 1) (i32.const 1060) (i32.const 3)
         (i32.const 1040) (i32.const 3) (i32.const 0) (i32.const 0) (i32.const 400))";
     let body = |before: &str| format!("{before}{compare}{GET}{TELL}");
     let run = async |before: &str, committed| {
@@ -105,7 +109,9 @@ async fn a_comparison_is_with_what_the_hook_sees() {
 /// F: P-08
 async fn numbers_are_added_up() {
     let add = |by: &str| {
-        format!("(call $kv_increment (i32.const 1024) (i32.const 3) (i64.const {by}) (i32.const 1) (i32.const 60) (i32.const 400))")
+        format!(
+            "(call $kv_increment (i32.const 1024) (i32.const 3) (i64.const {by}) (i32.const 1) (i32.const 60) (i32.const 400))"
+        )
     };
     let outcome = ask(&format!("{}{}{GET}{TELL}", add("5"), add("-2")), None).await;
     assert_eq!(held(&outcome), "3");
@@ -146,7 +152,8 @@ async fn a_page_shows_what_the_hook_wrote() {
 
 /// F: P-08
 async fn what_expires_says_when() {
-    let set = |seconds: u32| SET.replace("(i32.const 0) (i32.const 0)", &format!("(i32.const 1) (i32.const {seconds})"));
+    let set =
+        |seconds: u32| SET.replace("(i32.const 0) (i32.const 0)", &format!("(i32.const 1) (i32.const {seconds})"));
     let outcome = ask(&format!("{}(i32.const 16)", set(90)), None).await;
     let Operation::Set { expires_in, .. } = &outcome.issued.operations[0] else { panic!("{outcome:?}") };
     assert_eq!(*expires_in, Some(Duration::from_secs(90)));
@@ -178,7 +185,8 @@ async fn a_key_has_its_bounds() {
 /// F: P-01, P-08
 async fn a_value_and_all_values_have_their_bounds() {
     let guest = || Guest::new().import("kv", "set").data(KEY, "key").with("/limits/value-bytes", json!(10));
-    let set = |bytes: u32| SET.replace("(i32.const 1040) (i32.const 3)", &format!("(i32.const 1040) (i32.const {bytes})"));
+    let set =
+        |bytes: u32| SET.replace("(i32.const 1040) (i32.const 3)", &format!("(i32.const 1040) (i32.const {bytes})"));
     assert_eq!(error_of_set(guest(), &set(10), 0).await, "nothing");
     assert!(error_of_set(guest(), &set(11), 0).await.contains("at most 10 bytes, this one has 11"));
     let room = 10 << 20;

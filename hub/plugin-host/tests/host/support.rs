@@ -18,8 +18,8 @@ use jackfield_domain::{
     users::{User, UserStatus},
 };
 use jackfield_plugin_host::{
-    Allocation, Answer, Bridge, Caller, Compiler, ConversationFilter, Grants, Membership, Occasion, Outcome, Package, Page,
-    Plugin, PluginHost, Reuse, Settings, Unavailable, WholeMessage, Window,
+    Allocation, Answer, Bridge, Caller, Compiler, ConversationFilter, Grants, Membership, Occasion, Outcome, Package,
+    Page, Plugin, PluginHost, Reuse, Settings, Unavailable, WholeMessage, Window,
     hooks::{Ask, BeforeCreate, MessagePatch, Verdict},
 };
 use uuid::Uuid;
