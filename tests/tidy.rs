@@ -56,6 +56,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("argon2", &["actions"]),
     ("cronexpr", &["jobs"]),
+    ("wasmtime", &[]),
 ];
 
 fn room_of(path: &Path) -> String {
@@ -139,8 +140,18 @@ fn the_domain_knows_no_machinery() {
 }
 
 #[test]
+fn the_plugin_host_knows_the_domain_alone() {
+    let manifest = read(&root().join("hub/plugin-host/Cargo.toml"));
+    let ours: Vec<&str> = manifest.lines().filter(|line| line.starts_with("jackfield")).collect();
+    assert_eq!(ours, ["jackfield-domain.workspace = true"]);
+    for name in ["sea-orm", "axum", "async-graphql", "fred"] {
+        assert!(!manifest.contains(name), "the plugin host depends on {name}");
+    }
+}
+
+#[test]
 fn every_file_says_what_it_is_for() {
-    for folder in ["hub/src", "hub/domain/src", "migrations/src", "tests"] {
+    for folder in ["hub/src", "hub/domain/src", "hub/plugin-host", "migrations/src", "tests"] {
         for path in files(&root().join(folder), ".rs") {
             assert!(read(&path).starts_with("//! "), "{} does not", path.display());
         }
@@ -150,8 +161,10 @@ fn every_file_says_what_it_is_for() {
 #[test]
 fn nothing_sleeps_in_a_test() {
     let sleep = ["sle", "ep("].concat();
-    for path in files(&root().join("tests"), ".rs") {
-        assert!(!read(&path).contains(&sleep), "{} does", path.display());
+    for folder in ["tests", "hub/plugin-host/tests"] {
+        for path in files(&root().join(folder), ".rs") {
+            assert!(!read(&path).contains(&sleep), "{} does", path.display());
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 //!
 //! All rows are measured in turns, so that a machine that is busy with others is so for each of them.
 
+#![allow(clippy::unwrap_used, reason = "what fails in a test is to be seen")]
+
 #[path = "../tests/host/guests.rs"]
 #[expect(dead_code, reason = "the tests use more of it")]
 mod guests;
@@ -25,7 +27,6 @@ use wasmtime::{
 };
 
 mod bare {
-    #![expect(clippy::pedantic, reason = "nobody reads what is generated")]
 
     wasmtime::component::bindgen!({
         path: "../../plugin-sdk/wit",

@@ -5,6 +5,8 @@
 //! it says. Addresses from 16 to 1,024 are zero at the start, from 1,024 to 8,192 the guest's own, and above that is what it is
 //! handed.
 
+use std::fmt::Write;
+
 use serde_json::{Value, json};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::{Resolve, UnresolvedPackageGroup};
@@ -176,10 +178,10 @@ impl Guest {
         interfaces.sort_unstable();
         interfaces.dedup();
         for interface in interfaces {
-            world += &format!("import {};\n", self.name(interface));
+            writeln!(world, "import {};", self.name(interface)).expect("a text takes everything");
         }
         for group in &self.groups {
-            world += &format!("export {};\n", self.name(group));
+            writeln!(world, "export {};", self.name(group)).expect("a text takes everything");
         }
         world += "}\n";
         let group = UnresolvedPackageGroup::parse("guest.wit", &world).unwrap();
@@ -199,11 +201,13 @@ impl Guest {
                 .iter()
                 .find(|(in_interface, name, ..)| in_interface == interface && name == function)
                 .expect("an import that is listed");
-            text += &format!(
-                "(import \"{}\" \"{function}\" (func ${interface}_{} (param {parameters}) (result {results})))\n",
+            writeln!(
+                text,
+                "(import \"{}\" \"{function}\" (func ${interface}_{} (param {parameters}) (result {results})))",
                 self.name(interface),
                 function.replace('-', "_")
-            );
+            )
+            .expect("a text takes everything");
         }
         text += ALLOCATOR;
         for group in &self.groups {
@@ -212,10 +216,12 @@ impl Guest {
                 let body = self.bodies.iter().find(|(in_group, name, _)| in_group == group && name == function);
                 let body = body.map_or("(i32.const 16)", |(.., body)| body);
                 let interface = self.name(group);
-                text += &format!(
+                writeln!(
+                    text,
                     "(func (export \"{interface}#{function}\") (param {parameters}) (result i32)\n{body})\n\
-                     (func (export \"cabi_post_{interface}#{function}\") (param i32) (global.set $free (i32.const 8192)))\n"
-                );
+                     (func (export \"cabi_post_{interface}#{function}\") (param i32) (global.set $free (i32.const 8192)))"
+                )
+                .expect("a text takes everything");
             }
         }
         text + &self.extra + ")\n"

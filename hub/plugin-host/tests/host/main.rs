@@ -1,6 +1,8 @@
 //! Real components, good ones and hostile ones, in a real host. They are written in WebAssembly's own text, so that the tests
 //! need no compiler for plugins, and so that a hostile one can do what no language would let it.
 
+#![allow(clippy::unwrap_used, reason = "what fails in a test is to be seen")]
+
 mod bad_packages;
 mod capabilities;
 mod chains;
