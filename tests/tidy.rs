@@ -57,6 +57,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("argon2", &["actions"]),
     ("cronexpr", &["jobs"]),
+    ("wasmtime", &[]),
 ];
 
 fn room_of(path: &Path) -> String {
@@ -199,10 +200,18 @@ fn a_plugin_that_refuses_messages_with_a_word_is_short() {
 }
 
 #[test]
+fn the_plugin_host_knows_the_domain_alone() {
+    let manifest = read(&root().join("hub/plugin-host/Cargo.toml"));
+    let ours: Vec<&str> = manifest.lines().filter(|line| line.starts_with("jackfield")).collect();
+    assert_eq!(ours, ["jackfield-domain.workspace = true"]);
+    for name in ["sea-orm", "axum", "async-graphql", "fred"] {
+        assert!(!manifest.contains(name), "the plugin host depends on {name}");
+    }
+}
+
+#[test]
 fn every_file_says_what_it_is_for() {
-    for folder in
-        ["hub/src", "hub/domain/src", "hub/plugin-host/src", "migrations/src", "plugin-sdk", "plugins", "tests"]
-    {
+    for folder in ["hub/src", "hub/domain/src", "hub/plugin-host", "migrations/src", "plugin-sdk", "plugins", "tests"] {
         for path in files(&root().join(folder), ".rs") {
             assert!(read(&path).starts_with("//! "), "{} does not", path.display());
         }
@@ -212,8 +221,10 @@ fn every_file_says_what_it_is_for() {
 #[test]
 fn nothing_sleeps_in_a_test() {
     let sleep = ["sle", "ep("].concat();
-    for path in files(&root().join("tests"), ".rs") {
-        assert!(!read(&path).contains(&sleep), "{} does", path.display());
+    for folder in ["tests", "hub/plugin-host/tests"] {
+        for path in files(&root().join(folder), ".rs") {
+            assert!(!read(&path).contains(&sleep), "{} does", path.display());
+        }
     }
 }
 
