@@ -33,6 +33,7 @@ fn read(path: &Path) -> String {
 const ROOMS: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("clock", &[]),
+    ("bundled", &[]),
     ("store", &[]),
     ("bus", &[]),
     ("identity", &[]),
@@ -41,7 +42,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("graphql", &["actions", "config"]),
     ("http", &["graphql", "actions", "config"]),
     ("jobs", &["actions"]),
-    ("hub", &["jobs", "actions", "bus", "config", "graphql", "http", "identity", "store"]),
+    ("hub", &["bundled", "jobs", "actions", "bus", "config", "graphql", "http", "identity", "store"]),
     ("cli", &["bus", "config", "graphql", "hub", "identity", "store"]),
 ];
 
@@ -56,6 +57,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("argon2", &["actions"]),
     ("cronexpr", &["jobs"]),
+    ("wasmtime", &[]),
 ];
 
 fn room_of(path: &Path) -> String {
@@ -138,9 +140,78 @@ fn the_domain_knows_no_machinery() {
     }
 }
 
+/// The folders of the plugins that come with the hub.
+fn plugins() -> Vec<PathBuf> {
+    let folders = fs::read_dir(root().join("plugins")).expect("there are plugins");
+    let folders = folders.map(|entry| entry.expect("an entry").path());
+    let found: Vec<PathBuf> = folders.filter(|path| path.join("plugin.toml").is_file()).collect();
+    assert!(!found.is_empty(), "there are no plugins");
+    found
+}
+
+#[test]
+fn plugins_use_nothing_but_the_sdk() {
+    for plugin in plugins() {
+        let manifest = read(&plugin.join("Cargo.toml"));
+        let (_, dependencies) = manifest.split_once("[dependencies]").expect("it depends on the SDK");
+        let of_ours: Vec<&str> = dependencies.lines().filter(|line| line.contains("jackfield")).collect();
+        assert_eq!(of_ours, ["jackfield-plugin.workspace = true"], "{}", plugin.display());
+        for path in files(&plugin, ".rs") {
+            let text = read(&path);
+            for word in
+                ["unsafe", "wit_bindgen", "jackfield_plugin::bindings", "std::fs", "std::net", "std::env", "std::time"]
+            {
+                assert!(!text.contains(word), "{} has {word}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_hub_knows_no_plugin_by_name() {
+    for plugin in plugins() {
+        let manifest = read(&plugin.join("plugin.toml"));
+        let id = manifest.lines().find_map(|line| line.strip_prefix("id = ")).expect("it has an id").trim_matches('"');
+        for path in files(&root().join("hub"), ".rs") {
+            assert!(!read(&path).contains(id), "{} knows {id}", path.display());
+        }
+    }
+}
+
+#[test]
+fn the_bundled_plugins_are_packages() {
+    let ids: BTreeSet<String> = jackfield::bundled::PACKAGES
+        .iter()
+        .map(|bytes| jackfield_plugin_host::Package::read(*bytes).expect("a package").manifest().id.to_string())
+        .collect();
+    assert_eq!(ids.len(), plugins().len(), "{ids:?}");
+}
+
+/// F: P-12
+#[test]
+fn a_plugin_that_refuses_messages_with_a_word_is_short() {
+    let text = read(&root().join("plugin-sdk/examples/word-filter/src/lib.rs"));
+    let (plugin, _) = text.split_once("#[cfg(test)]").expect("it is tested");
+    assert!(plugin.trim_end().lines().count() <= 25, "{plugin}");
+    // What the README has somebody type is what is built and tested here.
+    let readme = read(&root().join("plugin-sdk/README.md"));
+    let manifest = read(&root().join("plugin-sdk/examples/word-filter/plugin.toml"));
+    assert!(readme.contains(plugin.trim_end()) && readme.contains(manifest.trim_end()), "the README has another one");
+}
+
+#[test]
+fn the_plugin_host_knows_the_domain_alone() {
+    let manifest = read(&root().join("hub/plugin-host/Cargo.toml"));
+    let ours: Vec<&str> = manifest.lines().filter(|line| line.starts_with("jackfield")).collect();
+    assert_eq!(ours, ["jackfield-domain.workspace = true"]);
+    for name in ["sea-orm", "axum", "async-graphql", "fred"] {
+        assert!(!manifest.contains(name), "the plugin host depends on {name}");
+    }
+}
+
 #[test]
 fn every_file_says_what_it_is_for() {
-    for folder in ["hub/src", "hub/domain/src", "migrations/src", "tests"] {
+    for folder in ["hub/src", "hub/domain/src", "hub/plugin-host", "migrations/src", "plugin-sdk", "plugins", "tests"] {
         for path in files(&root().join(folder), ".rs") {
             assert!(read(&path).starts_with("//! "), "{} does not", path.display());
         }
@@ -150,8 +221,10 @@ fn every_file_says_what_it_is_for() {
 #[test]
 fn nothing_sleeps_in_a_test() {
     let sleep = ["sle", "ep("].concat();
-    for path in files(&root().join("tests"), ".rs") {
-        assert!(!read(&path).contains(&sleep), "{} does", path.display());
+    for folder in ["tests", "hub/plugin-host/tests"] {
+        for path in files(&root().join(folder), ".rs") {
+            assert!(!read(&path).contains(&sleep), "{} does", path.display());
+        }
     }
 }
 

@@ -19,6 +19,7 @@ use crate::{
     Error, Result,
     actions::{self, Core, feed, issuers, passwords, plugins::Plugins, setup, typing},
     blobs::{Blobs, Shelf},
+    bundled,
     bus::Bus,
     clock::Clock,
     config::Config,
@@ -189,9 +190,6 @@ async fn bind(address: SocketAddr) -> Result<TcpListener> {
     TcpListener::bind(address).await.map_err(|error| Error::internal(format!("cannot listen on {address}: {error}")))
 }
 
-/// What comes with the program.
-const BUNDLED: &[&[u8]] = include!(concat!(env!("OUT_DIR"), "/bundled.rs"));
-
 /// The host of the plugins, with what comes with the program.
 fn plugins(config: &Config, shelf: &Shelf, key: &[u8]) -> Result<Plugins> {
     let program = config.compiler.clone().map_or_else(std::env::current_exe, Ok).map_err(Error::internal)?;
@@ -204,7 +202,7 @@ fn plugins(config: &Config, shelf: &Shelf, key: &[u8]) -> Result<Plugins> {
         cache: Some(cache),
     })
     .map_err(Error::internal)?;
-    let bundled = BUNDLED.iter().map(|bytes| Package::read(*bytes)).collect::<Result<_, _>>();
+    let bundled = bundled::PACKAGES.iter().map(|bytes| Package::read(*bytes)).collect::<Result<_, _>>();
     Ok(Plugins::new(host, Blobs::open(shelf)?, bundled.map_err(Error::internal)?))
 }
 

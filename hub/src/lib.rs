@@ -1,6 +1,7 @@
 //! Jackfield, the hub.
 pub mod actions;
 pub mod blobs;
+pub mod bundled;
 pub mod bus;
 pub mod cli;
 pub mod clock;

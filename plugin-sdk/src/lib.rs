@@ -38,6 +38,8 @@
 pub mod bindings;
 pub mod capabilities;
 mod failure;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod harness;
 pub mod hooks;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod mock;
@@ -51,8 +53,6 @@ pub use serde_json;
 
 /// What a plugin uses, in one line.
 pub mod prelude {
-    #[cfg(not(target_arch = "wasm32"))]
-    pub use crate::mock::MockHub;
     pub use crate::{
         Failure, Result,
         capabilities::{
@@ -63,5 +63,7 @@ pub mod prelude {
         hooks::*,
         plugin,
     };
+    #[cfg(not(target_arch = "wasm32"))]
+    pub use crate::{harness::PluginHarness, mock::MockHub};
     pub use serde_json::{Value, json};
 }

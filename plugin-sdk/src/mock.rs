@@ -4,6 +4,7 @@
 //! failed hook issued is not done, that a conversation's members are its members. How long something takes it does not
 //! know; the [`PluginHarness`](crate::harness::PluginHarness) runs the component itself.
 
+mod calls;
 pub(crate) mod host;
 mod state;
 
@@ -23,6 +24,7 @@ use crate::{
         with_plugin,
     },
 };
+pub(crate) use calls::capability;
 use state::{Mode, State};
 
 thread_local! {
@@ -259,6 +261,16 @@ impl MockHub {
     pub fn logged(&self) -> Vec<(Level, String)> {
         hub(|state| state.log.clone())
     }
+}
+
+/// The configuration that is in force.
+pub(crate) fn configuration() -> Value {
+    hub(|state| state.configuration.clone())
+}
+
+/// Runs a hook that is called from elsewhere.
+pub(crate) fn run<R>(is_before: bool, hook: impl FnOnce() -> Result<R>) -> Result<R> {
+    call(if is_before { Mode::Before } else { Mode::After }, hook)
 }
 
 /// Begins a call, and ends it as it ended.

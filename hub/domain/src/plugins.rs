@@ -259,7 +259,7 @@ mod tests {
     #[test]
     fn the_order_is_phase_then_priority_then_id() {
         let order = |phase, priority, id: &str| Order::new(phase, priority, id.parse().unwrap());
-        let mut orders = vec![
+        let mut orders = [
             order(Phase::Moderate, -5, "a.a"),
             order(Phase::Normalise, 10, "a.b"),
             order(Phase::Enrich, 0, "a.c"),

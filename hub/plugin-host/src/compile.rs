@@ -107,7 +107,7 @@ impl Compiler {
         match status.code() {
             Some(INVALID) => Err(CompileError::Invalid(String::from_utf8_lossy(&complaint).trim().to_owned())),
             // A signal: its limits, mostly. So are an allocation that fails and a panic over it.
-            None | Some(101) => Err(CompileError::TooMuch(self.time)),
+            None | Some(TOO_MUCH | 101) => Err(CompileError::TooMuch(self.time)),
             Some(code) => {
                 let complaint = String::from_utf8_lossy(&complaint).trim().to_owned();
                 Err(CompileError::NoChild(format!("it ended with {code}: {complaint}")))
@@ -118,6 +118,8 @@ impl Compiler {
 
 /// What the child ends with where the component is to blame.
 const INVALID: i32 = 3;
+/// What it ends with where it notices itself that it has not enough of something.
+const TOO_MUCH: i32 = 5;
 
 /// All that the child does: it reads a component, compiles it and writes what came of it. Answers what to end with.
 pub fn child_main(input: impl Read, mut output: impl Write) -> i32 {
@@ -131,7 +133,7 @@ pub fn child_main(input: impl Read, mut output: impl Write) -> i32 {
     let mut component = Vec::new();
     if let Err(error) = input.take(PACKAGE_MAX_BYTES as u64 + 1).read_to_end(&mut component) {
         complain(format!("the component cannot be read: {error}"));
-        return 4;
+        return if error.kind() == io::ErrorKind::OutOfMemory { TOO_MUCH } else { 4 };
     }
     let engine = match wasmtime::Engine::new(&config(Allocation::OnDemand)) {
         Ok(engine) => engine,

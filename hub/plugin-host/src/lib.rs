@@ -9,6 +9,7 @@ mod cache;
 mod capabilities;
 mod chain;
 mod compile;
+mod configuration;
 mod convert;
 mod engine;
 pub mod hooks;
@@ -23,6 +24,7 @@ pub use bridge::{Answer, Bridge, Caller, ConversationFilter, Membership, Page, U
 pub use cache::Cache;
 pub use chain::{Asked, Chain, Decision, Deed, Link, Step, note_failure};
 pub use compile::{CompileError, Compiler, child_main};
+pub use configuration::Configurations;
 pub use engine::Allocation;
 pub use host::{Failure, LoadError, Measures, Occasion, Outcome, Plugin, PluginHost, Reuse, Settings};
 pub use live::Module;

@@ -13,11 +13,15 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::configuration::Configurations;
+
 /// The custom section of a component that holds its manifest.
 pub const SECTION: &str = "jackfield:manifest";
 
 const NAME_MAX: usize = 80;
 const DESCRIPTION_MAX: usize = 1_000;
+/// A manifest has at most so many bytes.
+const MANIFEST_MAX_BYTES: usize = 1 << 20;
 /// More than these of anything is a mistake.
 const MANY: usize = 100;
 
@@ -170,6 +174,10 @@ pub enum ManifestError {
 impl Manifest {
     /// Reads a manifest and checks all that can be checked without the component.
     pub fn parse(json: &[u8]) -> Result<Self, ManifestError> {
+        if json.len() > MANIFEST_MAX_BYTES {
+            let what = format!("it has {} bytes, at most {MANIFEST_MAX_BYTES} are allowed", json.len());
+            return Err(ManifestError::Unreadable(what));
+        }
         let manifest: Manifest =
             serde_json::from_slice(json).map_err(|error| ManifestError::Unreadable(error.to_string()))?;
         manifest.check()?;
@@ -251,9 +259,7 @@ impl Manifest {
                 return Err(wrong(&format!("schedules.{}", schedule.name), what));
             }
         }
-        if let Some(schema) = &self.configuration {
-            check_schema(schema)?;
-        }
+        Configurations::of(self.configuration.as_ref()).map_err(|what| wrong("configuration", &what))?;
         Limits::default().lowered(&self.limits).map_err(|refused| wrong("limits", &refused.to_string()))?;
         Ok(())
     }
@@ -325,19 +331,6 @@ fn may_be_told(kind: EventKind) -> bool {
         kind,
         EventKind::SessionStarted | EventKind::SessionEnded | EventKind::BotTokenRevoked | EventKind::MessageHidden
     )
-}
-
-/// The configuration is an object, described by a schema that refers to nothing outside of itself.
-fn check_schema(schema: &Value) -> Result<(), ManifestError> {
-    if schema.get("type").and_then(Value::as_str) != Some("object") {
-        return Err(wrong("configuration", "it is a JSON Schema with `type = \"object\"` at its root"));
-    }
-    compile_schema(schema).map(drop).map_err(|what| wrong("configuration", &what))
-}
-
-/// The schema, ready to check configurations.
-pub(crate) fn compile_schema(schema: &Value) -> Result<jsonschema::Validator, String> {
-    jsonschema::draft202012::new(schema).map_err(|error| format!("the JSON Schema is not good: {error}"))
 }
 
 fn check_names<'a>(place: &str, names: impl Iterator<Item = &'a String>) -> Result<(), ManifestError> {

@@ -1,7 +1,7 @@
 //! A package: one component with its manifest inside. Nothing of it is run or compiled here; it is looked at from outside, so
 //! that whoever installs it is told in words what is wrong with it.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use jackfield_domain::plugins::{Capability, Hook};
 use sha2::{Digest, Sha256};
@@ -17,7 +17,7 @@ const CONTRACT_PACKAGE: &str = "jackfield:plugin/";
 const CONTRACT_VERSION: &str = "0.1.0";
 
 /// A component that may be compiled: its manifest is good, and it has what the manifest says.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Package {
     component: Arc<[u8]>,
     manifest: Arc<Manifest>,
@@ -102,6 +102,12 @@ impl Package {
     /// SHA-256 of the component.
     pub fn digest(&self) -> [u8; 32] {
         self.digest
+    }
+}
+
+impl fmt::Debug for Package {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} {}, {} bytes", self.manifest.id, self.manifest.version, self.component.len())
     }
 }
 

@@ -52,6 +52,7 @@ fn check(names: &[&str], cases: &[(&str, &[&str])]) {
 
 const PEOPLE: &[&str] = &["Ann", "Bob", "Bob Dylan", "Anna", "Mary Ann O'Neill", "Zoë", "Jean-Luc", "x_men"];
 
+/// F: P-21
 #[test]
 fn a_name_after_an_at_sign() {
     check(
@@ -76,11 +77,13 @@ fn a_name_after_an_at_sign() {
     );
 }
 
+/// F: P-21
 #[test]
 fn the_sender_is_not_mentioned() {
     check(PEOPLE, &[("I, @Ann", &[]), ("@Ann and @Bob", &["Bob"])]);
 }
 
+/// F: P-21
 #[test]
 fn the_longest_name_is_meant() {
     check(
@@ -98,6 +101,7 @@ fn the_longest_name_is_meant() {
     );
 }
 
+/// F: P-21
 #[test]
 fn names_in_any_script_and_however_they_are_typed() {
     check(
@@ -121,6 +125,7 @@ fn names_in_any_script_and_however_they_are_typed() {
     );
 }
 
+/// F: P-21
 #[test]
 fn none_in_code() {
     check(
@@ -138,6 +143,7 @@ fn none_in_code() {
     );
 }
 
+/// F: P-21
 #[test]
 fn none_in_links_and_addresses() {
     check(
@@ -159,6 +165,7 @@ fn none_in_links_and_addresses() {
     );
 }
 
+/// F: P-21
 #[test]
 fn none_where_it_is_escaped_or_markup() {
     check(
@@ -167,6 +174,7 @@ fn none_where_it_is_escaped_or_markup() {
     );
 }
 
+/// F: P-21
 #[test]
 fn groups_by_their_words() {
     check(
@@ -184,6 +192,7 @@ fn groups_by_their_words() {
     );
 }
 
+/// F: P-21
 #[test]
 fn the_words_for_groups_can_be_others() {
     let room = room(&["Ann", "Bob"]);
@@ -195,6 +204,7 @@ fn the_words_for_groups_can_be_others() {
     }
 }
 
+/// F: P-21
 #[test]
 fn an_edit_adds_and_removes() {
     let room = room(&["Ann", "Bob", "Eve"]);
@@ -208,6 +218,7 @@ fn an_edit_adds_and_removes() {
     }
 }
 
+/// F: P-21
 #[test]
 fn what_the_message_says_by_now_counts() {
     let room = room(&["Ann", "Bob", "Eve"]);
@@ -221,6 +232,7 @@ fn what_the_message_says_by_now_counts() {
     assert_eq!(room.mentioned(&message), ["Eve"]);
 }
 
+/// F: P-21
 #[test]
 fn people_of_the_same_name_are_all_meant() {
     let room = room(&["Ann", "Bob", "Bob", "Ann"]);
@@ -228,6 +240,7 @@ fn people_of_the_same_name_are_all_meant() {
     assert_eq!(room.mentioned(&message), ["Bob", "Bob", "Ann"], "and the Ann who writes is not");
 }
 
+/// F: P-21
 #[test]
 fn one_of_many_of_a_kind_is_found() {
     let names: Vec<String> = (100..350).map(|number| format!("Bob {number}")).collect();
@@ -235,6 +248,7 @@ fn one_of_many_of_a_kind_is_found() {
     check(&names, &[("@Bob 349", &["Bob 349"]), ("@Bob 349 and @Bob 101", &["Bob 349", "Bob 101"])]);
 }
 
+/// F: P-21
 #[test]
 fn at_most_a_hundred_are_told() {
     let names: Vec<String> = (0..120).map(|number| format!("n{number}")).collect();
@@ -245,6 +259,7 @@ fn at_most_a_hundred_are_told() {
     assert!(room.hub.logged()[0].1.starts_with("119 are mentioned"), "{:?}", room.hub.logged());
 }
 
+/// F: P-21
 #[test]
 fn what_has_no_words_mentions_nobody() {
     let room = room(&["Ann", "Bob"]);
@@ -261,6 +276,7 @@ fn what_has_no_words_mentions_nobody() {
     assert_eq!(room.mentioned(&message), ["Bob"]);
 }
 
+/// F: P-21
 #[test]
 fn a_capability_that_was_not_granted_is_a_failure_and_nothing_is_done() {
     let room = room(&["Ann", "Bob"]);
@@ -272,6 +288,7 @@ fn a_capability_that_was_not_granted_is_a_failure_and_nothing_is_done() {
     assert!(room.mentioned(&message).is_empty());
 }
 
+/// F: P-21
 #[test]
 fn long_hostile_texts_take_no_time() {
     let room = room(&["Ann", "Bob"]);

@@ -59,11 +59,13 @@ fn check(room: &Room, cases: &[(&str, &str)]) {
     }
 }
 
+/// F: P-23
 #[test]
 fn without_rules_everything_is_allowed() {
     check(&room(json!({})), &[("DARN https://spam.example", "ok"), ("", "ok")]);
 }
 
+/// F: P-23
 #[test]
 fn words_are_masked_whole_and_however_they_are_disguised() {
     let words = ["darn", "heck*", "*blast", "*gee*", "oh my", "тьфу", "馬鹿", "바보", "na*ve"];
@@ -98,6 +100,7 @@ fn words_are_masked_whole_and_however_they_are_disguised() {
     );
 }
 
+/// F: P-23
 #[test]
 fn an_empty_word_finds_nothing() {
     check(
@@ -106,6 +109,7 @@ fn an_empty_word_finds_nothing() {
     );
 }
 
+/// F: P-23
 #[test]
 fn patterns_are_regular_expressions() {
     let room = rule(json!({ "kind": "pattern", "action": "mask", "pattern": r"\b\d{4}[ -]?\d{4}\b|secret" }));
@@ -123,6 +127,7 @@ fn patterns_are_regular_expressions() {
     check(&anything, &[("abc", "ok"), ("axc", "TEXT_NOT_ALLOWED")]);
 }
 
+/// F: P-23
 #[test]
 fn a_pattern_that_ruins_others_takes_no_time() {
     let room = rule(json!({ "kind": "pattern", "action": "reject", "pattern": "^(a+)+$" }));
@@ -132,6 +137,7 @@ fn a_pattern_that_ruins_others_takes_no_time() {
     assert_eq!(room.say(&"a".repeat(10_000)), "ok");
 }
 
+/// F: P-23
 #[test]
 fn links_at_all() {
     let room = rule(json!({ "kind": "links", "action": "reject" }));
@@ -157,6 +163,7 @@ fn links_at_all() {
     }
 }
 
+/// F: P-23
 #[test]
 fn links_to_some_domains() {
     let only = rule(json!({ "kind": "links", "action": "reject", "only": ["example.com", "Wiki.example.ORG"] }));
@@ -190,6 +197,7 @@ fn links_to_some_domains() {
     );
 }
 
+/// F: P-23
 #[test]
 fn floods_are_counted_over_a_sliding_time() {
     let room = rule(json!({ "kind": "flood", "action": "reject", "messages": 3, "seconds": 10 }));
@@ -205,6 +213,7 @@ fn floods_are_counted_over_a_sliding_time() {
     assert_eq!(room.say("7"), "ok");
 }
 
+/// F: P-23
 #[test]
 fn repetitions_are_counted_wherever_they_are() {
     let room = rule(json!({ "kind": "duplicates", "action": "reject", "times": 2, "seconds": 60 }));
@@ -224,6 +233,7 @@ fn repetitions_are_counted_wherever_they_are() {
     assert_eq!(room.say("Buy!"), "ok");
 }
 
+/// F: P-23
 #[test]
 fn capitals_in_part_and_from_a_length_on() {
     let room = rule(json!({ "kind": "capitals", "action": "reject", "percent": 70, "min_letters": 5 }));
@@ -236,6 +246,7 @@ fn capitals_in_part_and_from_a_length_on() {
     check(&usual, &[("NINETEEN LETTERS OK", "ok"), ("TWENTY LETTERS AND MORE", no)]);
 }
 
+/// F: P-23
 #[test]
 fn new_members_grow_old() {
     let room = rule(json!({
@@ -248,6 +259,7 @@ fn new_members_grow_old() {
     check(&room, &[("https://example.com", "ok"), ("a", "ok"), ("b", "ok"), ("c", "ok")]);
 }
 
+/// F: P-23
 #[test]
 fn the_sternest_action_is_taken() {
     let words =
@@ -267,12 +279,14 @@ fn the_sternest_action_is_taken() {
     );
 }
 
+/// F: P-23
 #[test]
 fn the_sender_reads_what_the_admin_wrote() {
     let room = rule(json!({ "kind": "words", "action": "reject", "words": ["darn"], "reason": "Mind the children." }));
     assert_eq!(room.verdict(&room.ann, "darn"), MessageVerdict::reject("WORD_NOT_ALLOWED", "Mind the children."));
 }
 
+/// F: P-23
 #[test]
 fn those_who_keep_the_peace_are_exempt_unless_the_admin_says_otherwise() {
     let rules = json!([{ "kind": "words", "action": "reject", "words": ["darn"] }]);
@@ -299,6 +313,7 @@ fn strict() -> Room {
     }))
 }
 
+/// F: P-23
 #[test]
 fn strikes_count_for_what_was_refused_and_mute() {
     let room = strict();
@@ -312,6 +327,7 @@ fn strikes_count_for_what_was_refused_and_mute() {
     check(&room, &[("hello", "ok"), ("darn", "WORD_NOT_ALLOWED"), ("hello", "MUTED")]);
 }
 
+/// F: P-23
 #[test]
 fn whoever_is_muted_gets_no_further_strikes() {
     let room = strict();
@@ -320,6 +336,7 @@ fn whoever_is_muted_gets_no_further_strikes() {
     check(&room, &[("hello", "ok"), ("darn", "WORD_NOT_ALLOWED"), ("hello", "MUTED")]);
 }
 
+/// F: P-23
 #[test]
 fn strikes_are_forgotten_one_by_one() {
     let room = room(json!({
@@ -345,6 +362,7 @@ fn strikes_are_forgotten_one_by_one() {
     }
 }
 
+/// F: P-23
 #[test]
 fn masks_and_flags_give_no_strike_unless_the_admin_says_so() {
     for (action, strikes, expected) in [
@@ -365,6 +383,7 @@ fn masks_and_flags_give_no_strike_unless_the_admin_says_so() {
     }
 }
 
+/// F: P-23
 #[test]
 fn moderators_pardon_and_others_do_not() {
     let room = strict();
@@ -382,6 +401,7 @@ fn moderators_pardon_and_others_do_not() {
     check(&room, &[("hello", "ok"), ("darn", "WORD_NOT_ALLOWED"), ("hello", "ok")]);
 }
 
+/// F: P-23
 #[test]
 fn moderators_are_told_of_what_was_flagged_once_it_is_there() {
     let room = room(json!({ "rules": [
@@ -412,6 +432,7 @@ fn serde_json_of(text: &str) -> Value {
     jackfield_plugin::serde_json::from_str(text).unwrap()
 }
 
+/// F: P-23
 #[test]
 fn edits_are_looked_at_but_are_no_flood() {
     let room = room(json!({ "rules": [
@@ -435,6 +456,7 @@ fn edits_are_looked_at_but_are_no_flood() {
     }
 }
 
+/// F: P-23
 #[test]
 fn what_is_encrypted_is_counted_and_not_read() {
     let room = room(json!({ "rules": [
@@ -447,6 +469,7 @@ fn what_is_encrypted_is_counted_and_not_read() {
     assert!(matches!(verdict(), MessageVerdict::Reject(_)));
 }
 
+/// F: P-23
 #[test]
 fn the_log_says_what_was_done_and_not_what_was_said() {
     let room = rule(json!({ "kind": "words", "action": "reject", "words": ["darn"] }));
@@ -456,6 +479,7 @@ fn the_log_says_what_was_done_and_not_what_was_said() {
     assert!(!format!("{logged:?}").contains("darn"));
 }
 
+/// F: P-23
 #[test]
 fn a_configuration_that_cannot_be_is_refused_in_words() {
     let hub = MockHub::new();
