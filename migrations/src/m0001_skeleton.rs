@@ -430,6 +430,16 @@ impl MigrationTrait for Migration {
                     .to_owned(),
             ))
             .await?;
+        // What goes with its message is found by it. Ids of messages grow, so that this is written at its end.
+        manager
+            .create_index(
+                Index::create()
+                    .name("idempotency_keys_by_message")
+                    .table(IdempotencyKeys::Table)
+                    .col(IdempotencyKeys::MessageId)
+                    .to_owned(),
+            )
+            .await?;
 
         manager
             .create_table(

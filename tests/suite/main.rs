@@ -13,6 +13,8 @@ mod identity;
 mod isolation;
 mod issuers;
 mod jobs;
+mod lives;
+mod membership;
 mod messages;
 mod operation;
 mod partings;
@@ -44,6 +46,8 @@ fn main() -> ExitCode {
         isolation::stories(),
         issuers::stories(),
         jobs::stories(),
+        lives::stories(),
+        membership::stories(),
         messages::stories(),
         operation::stories(),
         partings::stories(),

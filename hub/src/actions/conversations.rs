@@ -1,5 +1,10 @@
 //! Making, finding and listing conversations.
 
+pub mod invitations;
+pub mod life;
+pub mod membership;
+pub mod public;
+
 use std::sync::Arc;
 
 use jackfield_domain::{

@@ -1,11 +1,18 @@
 //! Conversations in the API.
 
+pub mod invitations;
+pub mod life;
+pub mod membership;
+pub mod public;
+
 use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
 use jackfield_domain::{
     ConversationId, Rejection, UserId,
     conversations::{self as words, ActivityKey, ConversationDraft},
     pages::Page,
 };
+
+use invitations::ConversationInvitation;
 
 use super::{
     errors::{UserError, refusals},
@@ -268,6 +275,22 @@ impl Conversation {
         Message::history(ctx, &self.0, arguments).await
     }
 
+    /// The invitations to it, the oldest first; null unless the viewer manages its members. Give `first` or `last`, from 1
+    /// to 100.
+    async fn invitations(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "So many from the beginning, or from behind `after`.")] first: Option<i32>,
+        #[graphql(desc = "The cursor to begin behind.")] after: Option<String>,
+        #[graphql(desc = "So many from the end, or from before `before`.")] last: Option<i32>,
+        #[graphql(desc = "The cursor to end before.")] before: Option<String>,
+    ) -> Result<Option<Connection<ConversationInvitation>>> {
+        let viewer = ctx.viewer()?;
+        let page = page(first, after, last, before)?;
+        let found = actions::conversations::invitations::list(ctx.core(), &viewer, &self.0, &page).await?;
+        Ok(found.map(|slice| Connection::of(slice, |invitation| invitation.id, ConversationInvitation)))
+    }
+
     /// Who is typing right now, as far as this node has heard.
     async fn typing(&self, ctx: &Context<'_>) -> Result<Vec<User>> {
         let users = actions::typing::now(ctx.core(), self.0.id);
@@ -362,6 +385,14 @@ pub struct ConversationCreateInput {
     title: Option<String>,
     /// What it is about, at most 1,000 characters.
     description: Option<String>,
+    /// The address of a picture, at most 2000 characters.
+    avatar_url: Option<String>,
+    /// Who can find it. Only groups can be public.
+    #[graphql(default_with = "ConversationVisibility::Private")]
+    visibility: ConversationVisibility,
+    /// What those who come later see of what was said before.
+    #[graphql(default_with = "ConversationHistory::Full")]
+    history: ConversationHistory,
     /// The thing outside of the hub that it is about. A pair has one direct conversation for each.
     context: Option<ConversationContextInput>,
     /// Who takes part, beside the viewer: one user for a direct conversation, any number up to the policy for a group.
@@ -412,6 +443,9 @@ impl ConversationMutation {
                 kind: input.kind.into(),
                 title: input.title,
                 description: input.description,
+                avatar_url: input.avatar_url,
+                visibility: input.visibility.into(),
+                history: input.history.into(),
                 context: input.context.map(|context| words::Context { kind: context.kind, id: context.id }),
                 members: users(&input.member_ids)?,
             };

@@ -1,5 +1,10 @@
 //! Conversations, and the list of one's own.
 
+pub mod deletion;
+pub mod invitations;
+pub mod life;
+pub mod public;
+
 use async_trait::async_trait;
 use jackfield_domain::{
     ConversationId, ConversationRole, Fact, Timestamp, UserId, WorkspaceId,
@@ -197,11 +202,11 @@ impl Change for CreateConversation {
             workspace_id: self.workspace.0,
             kind: asked.kind().as_str().to_owned(),
             status: ConversationStatus::Active.as_str().to_owned(),
-            visibility: Visibility::Private.as_str().to_owned(),
-            history: History::Full.as_str().to_owned(),
+            visibility: asked.visibility().as_str().to_owned(),
+            history: asked.history().as_str().to_owned(),
             title: asked.title().map(str::to_owned),
             description: asked.description().map(str::to_owned),
-            avatar_url: None,
+            avatar_url: asked.avatar_url().map(str::to_owned),
             context_kind: asked.context().map(|context| context.kind.clone()),
             context_id: asked.context().map(|context| context.id.clone()),
             direct_key,
@@ -231,6 +236,9 @@ impl Change for CreateConversation {
         members::Entity::insert_many(rows).exec_without_returning(&work.transaction).await?;
         let fact = Fact::ConversationCreated { conversation: self.id, members: everybody };
         work.record(Some(asked.creator()), self.at, fact);
+        if asked.visibility() == Visibility::Public {
+            public::index(work, &row).await?;
+        }
         row.try_into()
     }
 }

@@ -12,7 +12,7 @@ mod sends;
 mod together;
 
 pub use rows::rooms;
-pub use sends::used_keys;
+pub use sends::{keys, used_keys};
 
 use std::time::Duration;
 

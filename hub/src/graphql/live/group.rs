@@ -206,7 +206,10 @@ impl Group {
         self.by_user.entry(viewer.id()).or_default().insert(id);
         self.members.insert(id, Member { viewer, sink, conversations: HashMap::new() });
         for (conversation, admission) in conversations {
-            self.admit(id, conversation, admission);
+            // Who came in behind the place where the group stands is admitted when it has come there.
+            if admission.position <= here {
+                self.admit(id, conversation, admission);
+            }
         }
         if reply.send(Ok(Welcome::Member)).is_err() {
             return self.leave(id);
