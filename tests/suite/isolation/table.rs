@@ -696,7 +696,7 @@ pub const WAYS: &[Way] = &[
         "mutation($own: ID!, $user: ID!) { conversationMemberAdd(input: { conversationId: $own, memberIds: [$user] }) { @ } }")
         .naming(&["ConversationMemberAddInput.memberIds"]),
     way("Mutation.conversationUpdate", "ConversationUpdatePayload", "/conversationUpdate", OF_THE_CONVERSATION,
-        r#"mutation($conversation: ID!) { conversationUpdate(input: { conversationId: $conversation, history: FROM_JOIN }) { @ } }"#)
+        "mutation($conversation: ID!) { conversationUpdate(input: { conversationId: $conversation, history: FROM_JOIN }) { @ } }")
         .naming(&["ConversationUpdateInput.conversationId"]),
     way("Mutation.conversationArchive", "ConversationArchivePayload", "/conversationArchive", OF_THE_CONVERSATION,
         "mutation($conversation: ID!) { conversationArchive(input: { conversationId: $conversation }) { @ } }")

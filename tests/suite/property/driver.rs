@@ -582,7 +582,7 @@ impl Driver {
         let acts = ["conversationUpdate", "conversationArchive", "conversationReopen", "conversationMemberRemove"];
         let more = ["conversationMemberUpdate", "conversationTransfer", "conversationLeave", "conversationJoin"];
         let never: Vec<&str> = acts.into_iter().chain(more).filter(|act| !self.acted.contains_key(act)).collect();
-        assert!(never.len() <= 2, "too little became of conversations: never {never:?} in {:?}", self.acted);
+        assert!(never.len() <= 3, "too little became of conversations: never {never:?} in {:?}", self.acted);
         assert!(
             happened.0 > 2 && happened.1 > 2 && happened.2 > 2 && happened.3 > 20 && happened.4 > 2,
             "too little happened: {happened:?}"

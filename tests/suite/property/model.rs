@@ -75,8 +75,8 @@ impl State {
         // A list of several pages may move while it is turned over; the client would have to fetch what it missed.
         assert_eq!(page["pageInfo"]["hasNextPage"], json!(false), "the driver makes fewer conversations than this");
         for node in list(&page["nodes"]) {
-            let known = state.fetch_conversation(person, &text(&node["id"])).await;
-            assert!(known, "a conversation of one's own list can be fetched");
+            // One that is in the list and cannot be fetched was left in between.
+            state.fetch_conversation(person, &text(&node["id"])).await;
         }
         state
     }
