@@ -153,7 +153,7 @@ impl Documents {
         values::variables(&self.index, operation, &variables)?;
         let ty = operation.ty;
         if is_new {
-            overlaps::check(document)?;
+            overlaps::check(document, &self.index)?;
             values::literals(&self.index, document)?;
             self.keep(&known);
         }
