@@ -9,6 +9,7 @@ mod conversations;
 mod documents;
 mod events;
 mod faults;
+mod floods;
 mod identity;
 mod isolation;
 mod issuers;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         documents::stories(),
         events::stories(),
         faults::stories(),
+        floods::stories(),
         identity::stories(),
         isolation::stories(),
         issuers::stories(),
