@@ -5,6 +5,7 @@
 mod accounts;
 mod answers;
 mod audit;
+mod blocks;
 mod bots;
 mod conversations;
 pub mod documents;
@@ -41,8 +42,10 @@ pub struct Query(
     sessions::SessionQuery,
     invitations::InvitationQuery,
     issuers::IssuerQuery,
+    blocks::BlockQuery,
     bots::BotQuery,
     conversations::ConversationQuery,
+    conversations::SupportQuery,
     messages::MessageQuery,
     receipts::UnreadQuery,
     workspaces::WorkspaceQuery,
@@ -59,9 +62,13 @@ pub struct Mutation(
     users::UserMutation,
     invitations::InvitationMutation,
     issuers::IssuerMutation,
+    blocks::BlockMutation,
     bots::BotMutation,
     workspaces::WorkspaceMutation,
     conversations::ConversationMutation,
+    conversations::SettingsMutation,
+    conversations::SupportMutation,
+    conversations::OverrideMutation,
     messages::MessageMutation,
     messages::MessageChanges,
     receipts::ReceiptMutation,

@@ -3,9 +3,11 @@
 mod support;
 
 mod accounts;
+mod blocks;
 mod bots;
 mod changes;
 mod conversations;
+mod deletion;
 mod documents;
 mod events;
 mod faults;
@@ -13,13 +15,16 @@ mod identity;
 mod isolation;
 mod issuers;
 mod jobs;
+mod listing;
 mod messages;
 mod operation;
+mod overriding;
 mod partings;
 mod people;
 mod program;
 mod property;
 mod receipts;
+mod requests;
 mod sessions;
 mod signals;
 mod sockets;
@@ -34,9 +39,11 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let stories = [
         accounts::stories(),
+        blocks::stories(),
         bots::stories(),
         changes::stories(),
         conversations::stories(),
+        deletion::stories(),
         documents::stories(),
         events::stories(),
         faults::stories(),
@@ -44,13 +51,16 @@ fn main() -> ExitCode {
         isolation::stories(),
         issuers::stories(),
         jobs::stories(),
+        listing::stories(),
         messages::stories(),
         operation::stories(),
+        overriding::stories(),
         partings::stories(),
         people::stories(),
         program::stories(),
         property::stories(),
         receipts::stories(),
+        requests::stories(),
         sessions::stories(),
         signals::stories(),
         sockets::stories(),
