@@ -21,6 +21,7 @@ mod operation;
 mod overriding;
 mod partings;
 mod people;
+mod policies;
 mod program;
 mod property;
 mod receipts;
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
         overriding::stories(),
         partings::stories(),
         people::stories(),
+        policies::stories(),
         program::stories(),
         property::stories(),
         receipts::stories(),

@@ -20,10 +20,13 @@ pub const FIELDS: &[(&str, &[&str])] = &[
     ("BotTokenCreatePayload", &["errors { code }", "secret", "token { id }"]),
     ("BotTokenRevokePayload", &["errors { code }", "token { name }"]),
     ("BotTokenRevoked", &["at", "cursor", "tokenId"]),
+    ("BlocksUpdated", &["at", "cursor", "user { id name }"]),
     ("CaughtUp", &["cursor"]),
     (
         "Conversation",
         &[
+            "assignee { id name }",
+            "closedAt",
             "context { type id }",
             "createdAt",
             "creator { id name }",
@@ -34,6 +37,7 @@ pub const FIELDS: &[(&str, &[&str])] = &[
             "lastSequence",
             "memberCount",
             "members(first: 10) { nodes { user { id name } } }",
+            "messageCount",
             "messages(first: 10) { nodes { id body } }",
             "status",
             "title",
@@ -41,8 +45,10 @@ pub const FIELDS: &[(&str, &[&str])] = &[
             "typing { id name }",
             "unreadCount",
             "viewerRole",
+            "viewerSettings { sound }",
         ],
     ),
+    ("ConversationAssignPayload", &["errors { code }", "request { id }"]),
     ("ConversationConnection", &["edges { cursor node { id title } }", "nodes { id title }", "pageInfo { endCursor }"]),
     ("ConversationContext", &["id", "type"]),
     ("ConversationCreatePayload", &["conversation { id memberCount }", "errors { code }"]),
@@ -57,6 +63,15 @@ pub const FIELDS: &[(&str, &[&str])] = &[
         "ConversationMembersAdded",
         &["actor { id name }", "at", "conversation { id title viewerRole }", "cursor", "users { id name }"],
     ),
+    (
+        "ConversationOverridePayload",
+        &["conversation { id title messages(first: 10) { nodes { body } } }", "errors { code }"],
+    ),
+    ("ConversationResolvePayload", &["errors { code }", "request { id status closedAt }"]),
+    ("ConversationSettings", &["isPinned", "mutedUntil", "notificationLevel", "sound"]),
+    ("ConversationSettingsUpdatePayload", &["conversation { id viewerSettings { sound } }", "errors { code }"]),
+    ("ConversationSettingsUpdated", &["at", "conversation { id title }", "cursor"]),
+    ("ConversationUpdated", &["actor { id name }", "at", "conversation { id title }", "cursor"]),
     ("Credentials", &["accessToken", "accessTokenExpiresAt", "refreshToken", "session { isCurrent }"]),
     ("Event", &["cursor"]),
     ("IssuerCreatePayload", &["errors { code }", "issuer { issuer }"]),
@@ -137,6 +152,25 @@ pub const FIELDS: &[(&str, &[&str])] = &[
     ("SessionRevokePayload", &["errors { code }", "sessionId"]),
     ("SessionStarted", &["at", "cursor", "sessionId"]),
     ("Signal", &["at"]),
+    (
+        "SupportRequest",
+        &[
+            "assignee { id name }",
+            "closedAt",
+            "conversation { id title }",
+            "id",
+            "lastActivityAt",
+            "openedAt",
+            "opener { id name }",
+            "status",
+            "title",
+        ],
+    ),
+    (
+        "SupportRequestConnection",
+        &["edges { cursor node { id title } }", "nodes { id title }", "pageInfo { endCursor }"],
+    ),
+    ("SupportRequestEdge", &["cursor", "node { id title }"]),
     ("TrustedIssuer", &["algorithms", "audience", "createdAt", "id", "issuer", "jwksUrl", "workspaces"]),
     ("TrustedIssuerConnection", &["edges { cursor node { issuer } }", "nodes { issuer }", "pageInfo { endCursor }"]),
     ("TrustedIssuerEdge", &["cursor", "node { issuer }"]),
@@ -149,7 +183,8 @@ pub const FIELDS: &[(&str, &[&str])] = &[
         "UnreadCounts",
         &["conversationCount", "conversations(first: 10) { count conversation { id title } }", "isComplete", "total"],
     ),
-    ("User", &["avatarUrl", "createdAt", "id", "name", "role", "status", "statusText"]),
+    ("User", &["avatarUrl", "createdAt", "id", "name", "role", "status", "statusText", "viewerBlocks"]),
+    ("UserBlockPayload", &["errors { code }", "user { id name }"]),
     ("UserConnection", &["edges { cursor node { id name } }", "nodes { id name }", "pageInfo { endCursor }"]),
     ("UserEdge", &["cursor", "node { id name }"]),
     ("UserDeactivatePayload", &["errors { code }", "user { id name }"]),
@@ -157,12 +192,14 @@ pub const FIELDS: &[(&str, &[&str])] = &[
     ("UserJoined", &["at", "cursor", "user { id name }"]),
     ("UserReactivatePayload", &["errors { code }", "user { id name }"]),
     ("UserRoleUpdatePayload", &["errors { code }", "user { id name }"]),
+    ("UserUnblockPayload", &["errors { code }", "user { id name }"]),
     ("UserUpdatePayload", &["errors { code }", "user { id name }"]),
     ("UserUpdated", &["at", "cursor", "user { id name }"]),
     ("Viewer", &["isOperator", "preferences", "user { id name }", "workspace { id slug name }"]),
     ("Workspace", &["createdAt", "id", "name", "policy { bodyMaxCharacters }", "signUp", "slug", "status"]),
     ("WorkspaceCreatePayload", &["errors { code }", "workspace { id slug }"]),
     ("WorkspaceCreated", &["at", "cursor"]),
+    ("WorkspaceDeletePayload", &["errors { code }", "workspaceId"]),
     (
         "WorkspacePolicy",
         &[
@@ -190,9 +227,17 @@ pub const FIELDS: &[(&str, &[&str])] = &[
 ];
 
 /// Fields that have nothing to tell of what the table leads to, each of which has a story elsewhere that shows what it does
-/// tell: `changes` for these.
-pub const SILENT: &[(&str, &str)] =
-    &[("UserError", "retryAt"), ("Message", "deletedAt"), ("Message", "deletedBy"), ("Message", "editedAt")];
+/// tell: `changes` for messages, `requests` for support.
+pub const SILENT: &[(&str, &str)] = &[
+    ("UserError", "retryAt"),
+    ("Message", "deletedAt"),
+    ("Message", "deletedBy"),
+    ("Message", "editedAt"),
+    ("Conversation", "assignee"),
+    ("Conversation", "closedAt"),
+    ("SupportRequest", "closedAt"),
+    ("SupportRequest", "conversation"),
+];
 
 /// What one of those whom a thing is not for makes of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -224,7 +269,8 @@ impl Seen {
     pub fn by(self, asker: Asker) -> Sees {
         match asker {
             Asker::Anonymous => self.anonymous,
-            Asker::Stranger => self.stranger,
+            // Whoever is blocked is a stranger to a conversation, and sees no less of what is for everybody.
+            Asker::Stranger | Asker::Blocked => self.stranger,
             Asker::Admin => self.admin,
             Asker::Elsewhere => self.elsewhere,
         }
@@ -459,6 +505,28 @@ pub const WAYS: &[Way] = &[
     way("Query.conversation", "Message", "/conversation/lastMessage", OF_THE_CONVERSATION,
         "query($conversation: ID!) { conversation(id: $conversation) { lastMessage { @ } } }"),
 
+    way("Query.conversation", "ConversationSettings", "/conversation/viewerSettings", OF_THE_CONVERSATION,
+        "query($conversation: ID!) { conversation(id: $conversation) { viewerSettings { @ } } }"),
+    way("Query.blockedUsers", "UserConnection", "/blockedUsers", EVERYBODYS_OWN, "{ blockedUsers(first: 10) { @ } }"),
+    way("Query.blockedUsers", "", "/blockedUsers", EVERYBODYS_OWN,
+        "query($memberCursor: String) { blockedUsers(first: 10, after: $memberCursor) { nodes { id name } } }")
+        .naming(&["Query.blockedUsers.after"]),
+    way("Query.blockedUsers", "", "/blockedUsers", EVERYBODYS_OWN,
+        "query($memberCursor: String) { blockedUsers(last: 10, before: $memberCursor) { nodes { id name } } }")
+        .naming(&["Query.blockedUsers.before"]),
+    way("Query.supportConversations", "SupportRequestConnection", "/supportConversations", OF_RUNNERS,
+        "{ supportConversations(first: 10) { @ } }").for_owners(),
+    way("Query.supportConversations", "SupportRequestEdge", "/supportConversations/edges/0", OF_RUNNERS_ALONE,
+        "{ supportConversations(first: 10) { edges { @ } } }").for_owners(),
+    way("Query.supportConversations", "SupportRequest", "/supportConversations/nodes/0", OF_RUNNERS_ALONE,
+        "{ supportConversations(last: 10) { nodes { @ } } }").for_owners(),
+    way("Query.supportConversations", "", "/supportConversations", OF_RUNNERS,
+        "query($requestCursor: String) { supportConversations(first: 10, after: $requestCursor) { nodes { id } } }")
+        .naming(&["Query.supportConversations.after"]).for_owners(),
+    way("Query.supportConversations", "", "/supportConversations", OF_RUNNERS,
+        "query($requestCursor: String) { supportConversations(last: 10, before: $requestCursor) { nodes { id } } }")
+        .naming(&["Query.supportConversations.before"]).for_owners(),
+
     way("Query.unreadCounts", "UnreadCounts", "/unreadCounts", EVERYBODYS_OWN, "{ unreadCounts { @ } }"),
     way("Query.unreadCounts", "UnreadCount", "/unreadCounts/conversations/0", EVERYBODYS_OWN,
         "{ unreadCounts { conversations(first: 10) { @ } } }"),
@@ -527,6 +595,10 @@ pub const WAYS: &[Way] = &[
     way("Query.auditLog", "", "/auditLog", OF_RUNNERS,
         "query($auditCursor: String) { auditLog(last: 10, before: $auditCursor) { nodes { action } } }")
         .naming(&["Query.auditLog.before"]).for_owners(),
+
+    way("Query.auditLog", "", "/auditLog", OF_RUNNERS,
+        "query($user: ID!, $conversation: ID!) { auditLog(filter: { actorId: $user, targetId: $conversation }, first: 10) { nodes { action } } }")
+        .naming(&["AuditFilter.actorId", "AuditFilter.targetId"]).for_owners(),
 
     way("Query.issuers", "TrustedIssuerConnection", "/issuers", OF_OPERATORS, "{ issuers(first: 10) { @ } }").for_operators(),
     way("Query.issuers", "TrustedIssuerEdge", "/issuers/edges/0", OF_OPERATORS, "{ issuers(first: 10) { edges { @ } } }").for_operators(),
@@ -613,6 +685,25 @@ pub const WAYS: &[Way] = &[
     way("Mutation.conversationMemberAdd", "ConversationMemberAddPayload", "/conversationMemberAdd", AMONG_COLLEAGUES,
         "mutation($own: ID!, $user: ID!) { conversationMemberAdd(input: { conversationId: $own, memberIds: [$user] }) { @ } }")
         .naming(&["ConversationMemberAddInput.memberIds"]),
+    way("Mutation.userBlock", "UserBlockPayload", "/userBlock", AMONG_COLLEAGUES,
+        "mutation($user: ID!) { userBlock(input: { userId: $user }) { @ } }")
+        .naming(&["UserBlockInput.userId"]),
+    way("Mutation.userUnblock", "UserUnblockPayload", "/userUnblock", AMONG_COLLEAGUES,
+        "mutation($user: ID!) { userUnblock(input: { userId: $user }) { @ } }")
+        .naming(&["UserUnblockInput.userId"]),
+    way("Mutation.conversationSettingsUpdate", "ConversationSettingsUpdatePayload", "/conversationSettingsUpdate", OF_THE_CONVERSATION,
+        r#"mutation($conversation: ID!) { conversationSettingsUpdate(input: { conversationId: $conversation, sound: "a bell" }) { @ } }"#)
+        .naming(&["ConversationSettingsUpdateInput.conversationId"]),
+    way("Mutation.conversationOverride", "ConversationOverridePayload", "/conversationOverride", OF_RUNNERS_ALONE,
+        r#"mutation($conversation: ID!) { conversationOverride(input: { conversationId: $conversation, reason: "a storm" }) { @ } }"#)
+        .naming(&["ConversationOverrideInput.conversationId"]).for_owners(),
+    way("Mutation.conversationAssign", "ConversationAssignPayload", "/conversationAssign", OF_RUNNERS_ALONE,
+        "mutation($request: ID!, $agent: ID!) { conversationAssign(input: { conversationId: $request, assigneeId: $agent }) { @ } }")
+        .naming(&["ConversationAssignInput.conversationId", "ConversationAssignInput.assigneeId"]).for_owners(),
+    way("Mutation.conversationResolve", "ConversationResolvePayload", "/conversationResolve",
+        Seen { admin: Sees::TheSame, ..OF_THE_CONVERSATION },
+        "mutation($request: ID!) { conversationResolve(input: { conversationId: $request }) { @ } }")
+        .naming(&["ConversationResolveInput.conversationId"]).for_owners(),
     way("Mutation.messageSend", "MessageSendPayload", "/messageSend", OF_THE_CONVERSATION,
         r#"mutation($conversation: ID!) { messageSend(input: { conversationId: $conversation, body: "hello" }) { @ } }"#)
         .naming(&["MessageSendInput.conversationId"]),
@@ -656,6 +747,10 @@ pub const WAYS: &[Way] = &[
     way("Mutation.workspaceCreate", "UserError", "/workspaceCreate/errors/0", OF_OPERATORS,
         r#"mutation($slug: String!) { workspaceCreate(input: { slug: $slug, name: "Again" }) { errors { @ } } }"#)
         .for_operators(),
+    // The last of all: there is nothing left.
+    way("Mutation.workspaceDelete", "WorkspaceDeletePayload", "/workspaceDelete", OF_OPERATORS,
+        "mutation($workspace: ID!, $slug: String!) { workspaceDelete(input: { workspaceId: $workspace, slug: $slug }) { @ } }")
+        .naming(&["WorkspaceDeleteInput.workspaceId"]).for_operators(),
 ];
 
 /// A subscription, the interface of what it tells, and the inputs through which it names what is not the asker's.
