@@ -92,7 +92,7 @@ stories! {
             requests.push(ask(&ann, json!({ "title": format!("Number {number}") })).await);
         }
         assign(&mo, &requests[1], json!(mo.id)).await;
-        ann.add(&requests[2], &[&eve]).await;
+        assert_eq!(mo.add(&requests[1], &[&eve]).await["errors"], json!([]));
         for (filter, expected) in [
             ("OPEN", vec![0, 1, 2, 3]), ("UNASSIGNED", vec![0, 2, 3]), ("MINE", vec![1]), ("RESOLVED", vec![]),
         ] {
@@ -102,6 +102,7 @@ stories! {
         assert_eq!(queue(&owner, "MINE").await, [""; 0]);
 
         assert_eq!(refusal(&resolve(&eve, &requests[0]).await), ("NOT_FOUND".into(), json!(["input", "conversationId"])));
+        assert_eq!(refusal(&resolve(&eve, &requests[1]).await), ("NOT_ALLOWED".into(), json!(null)));
         assert_eq!(refusal(&resolve(&eve, "x").await), ("NOT_FOUND".into(), json!(["input", "conversationId"])));
         let done = resolve(&ann, &requests[0]).await;
         assert_eq!((&done["request"]["status"], &done["request"]["closedAt"]), (&json!("ARCHIVED"), &json!("2027-01-15T08:00:00.000Z")));

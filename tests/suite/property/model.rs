@@ -1,6 +1,6 @@
 //! A client that is told everything once and then only what changes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
@@ -13,12 +13,20 @@ pub struct State {
     pub conversations: BTreeMap<String, Conversation>,
     /// Everybody whom the client has heard of.
     pub users: BTreeMap<String, User>,
+    /// Whom the client's user blocks.
+    pub blocked: BTreeSet<String>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Conversation {
     pub kind: String,
     pub title: Value,
+    pub status: Value,
+    pub closed_at: Value,
+    /// The id of whoever has taken it.
+    pub assignee: Value,
+    /// What the client's user has set for themselves.
+    pub settings: Value,
     pub member_count: usize,
     pub last_sequence: usize,
     pub last_activity_at: String,
@@ -54,6 +62,7 @@ pub struct User {
 }
 
 const USER: &str = "id name role status statusText";
+const SETTINGS: &str = "mutedUntil isPinned notificationLevel sound";
 const MESSAGE: &str =
     "id sequence body createdAt editedAt deletedAt replyTo { id } sender { id name role status statusText }";
 
@@ -70,13 +79,19 @@ impl State {
             let known = state.fetch_conversation(person, &text(&node["id"])).await;
             assert!(known, "a conversation of one's own list can be fetched");
         }
+        let query = format!("{{ blockedUsers(first: 100) {{ nodes {{ {USER} }} }} }}");
+        for user in list(&person.ask(&query, json!({})).await["blockedUsers"]["nodes"]) {
+            let id = state.user(user);
+            state.blocked.insert(id);
+        }
         state
     }
 
     /// Asks for one conversation and puts it in the place of what was known of it; answers whether there is one.
     pub async fn fetch_conversation(&mut self, person: &Person, id: &str) -> bool {
         let query = format!(
-            "query($id: ID!, $after: String) {{ conversation(id: $id) {{ type title memberCount lastSequence lastActivityAt
+            "query($id: ID!, $after: String) {{ conversation(id: $id) {{ type title status closedAt
+                assignee {{ id }} viewerSettings {{ {SETTINGS} }} memberCount lastSequence lastActivityAt
                 members(first: 100) {{ nodes {{ deliveredUpTo readUpTo user {{ {USER} }} }} }}
                 messages(first: 20, after: $after) {{ nodes {{ {MESSAGE} }} pageInfo {{ hasNextPage endCursor }} }} }} }}"
         );
@@ -107,6 +122,10 @@ impl State {
             let fetched = Conversation {
                 kind: text(&found["type"]),
                 title: found["title"].clone(),
+                status: found["status"].clone(),
+                closed_at: found["closedAt"].clone(),
+                assignee: found["assignee"]["id"].clone(),
+                settings: found["viewerSettings"].clone(),
                 member_count: number(&found["memberCount"]),
                 // The fields of one answer are read one after the other, and a message may come in between.
                 last_sequence: number(&found["lastSequence"]).max(messages.keys().copied().last().unwrap_or_default()),
@@ -161,14 +180,40 @@ impl State {
             "UserJoined" | "UserUpdated" => {
                 self.user(&event["user"]);
             }
+            "ConversationUpdated" => {
+                if let Some(known) = self.conversations.get_mut(&conversation()) {
+                    let now = &event["conversation"];
+                    known.title = now["title"].clone();
+                    known.status = now["status"].clone();
+                    known.closed_at = now["closedAt"].clone();
+                    known.assignee = now["assignee"]["id"].clone();
+                }
+            }
+            "ConversationSettingsUpdated" => {
+                if let Some(known) = self.conversations.get_mut(&conversation()) {
+                    known.settings = event["conversation"]["viewerSettings"].clone();
+                }
+            }
+            // Roles in a conversation are not shown.
+            "ConversationMemberUpdated" => {}
+            "BlocksUpdated" => {
+                let user = self.user(&event["user"]);
+                if event["user"]["viewerBlocks"] == json!(true) {
+                    self.blocked.insert(user);
+                } else {
+                    self.blocked.remove(&user);
+                }
+            }
             "ConversationCreated" => return Some(conversation()).filter(|id| !self.conversations.contains_key(id)),
             "ConversationMembersAdded" => {
                 let users: Vec<String> = list(&event["users"]).iter().map(|user| self.user(user)).collect();
                 let id = conversation();
                 match self.conversations.get_mut(&id) {
                     Some(known) => {
+                        // What was said before they came is not new to them.
+                        let here = Pointers { delivered: known.last_sequence, read: known.last_sequence };
                         for user in users {
-                            known.members.entry(user).or_default();
+                            known.members.entry(user).or_insert(here);
                         }
                         known.member_count = known.members.len();
                     }
@@ -320,6 +365,9 @@ impl Client {
                 ... on UserJoined {{ user {{ {USER} }} }}
                 ... on UserUpdated {{ user {{ {USER} }} }}
                 ... on ConversationCreated {{ conversation {{ id }} }}
+                ... on ConversationUpdated {{ conversation {{ id title status closedAt assignee {{ id }} }} }}
+                ... on ConversationSettingsUpdated {{ conversation {{ id viewerSettings {{ {SETTINGS} }} }} }}
+                ... on BlocksUpdated {{ user {{ {USER} viewerBlocks }} }}
                 ... on ConversationMembersAdded {{ conversation {{ id }} users {{ {USER} }} }}
                 ... on MessageSent {{ at sequence conversation {{ id }} message {{ {MESSAGE} }} }}
                 ... on MessageEdited {{ sequence conversation {{ id }} message {{ {MESSAGE} }} }}
