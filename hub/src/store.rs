@@ -5,6 +5,7 @@
 
 mod accounts;
 mod audit;
+mod blocks;
 mod bots;
 mod conversations;
 mod error;
@@ -43,12 +44,16 @@ use tokio::sync::mpsc;
 pub use accounts::{
     Account, BeginSignIn, ChangePassword, CreateAccount, CreatePasswordReset, OWN_ISSUER, ResetPassword, SweepAccess,
 };
+pub use blocks::SetBlock;
 pub use bots::{CreateBot, CreateBotToken, RevokeBotToken};
 pub use conversations::{
     CreateConversation,
     deletion::{DeleteConversation, PurgeConversation},
     invitations::{InviteToConversation, RevokeConversationInvitation},
     life::{CloseConversation, UpdateConversation},
+    overriding::LookInto,
+    settings::UpdateSettings,
+    support::{AssignConversation, ResolveConversation},
 };
 pub use invitations::{CreateInvitation, RevokeInvitation};
 pub use issuers::{CreateIssuer, DeleteIssuer, KeptIssuer};
@@ -65,13 +70,17 @@ pub use messages::{
     edits::EditMessage,
 };
 pub use people::{UpdateProfile, UpdateRole, UpdateStatus};
+pub use reads::counting;
 pub use receipts::{AdvanceReceipts, Marked, Standing};
 pub use secrets::{ConsumeSignInLink, CreateSignInLink, EnsureSecret};
 pub use sessions::{CreateSession, EndSession, EndSessions, NewSession, RotateSession, Rotated};
 pub use setup::FirstStart;
 pub use users::ProvisionUser;
 pub use words::FoundKey;
-pub use workspaces::{CreateWorkspace, UpdateWorkspace};
+pub use workspaces::{
+    CreateWorkspace, UpdateWorkspace,
+    purge::{DeleteWorkspace, PurgeWorkspace},
+};
 pub use writer::{Change, Outgoing, Sent, Work};
 
 use crate::{Error, Result};

@@ -28,6 +28,7 @@ enum Workspaces {
     SignUp,
     Policy,
     CreatedAt,
+    DeletedAt,
 }
 
 #[derive(DeriveIden)]
@@ -67,6 +68,7 @@ enum Conversations {
     Visibility,
     History,
     Title,
+    FoldedTitle,
     Description,
     AvatarUrl,
     ContextKind,
@@ -180,6 +182,7 @@ impl MigrationTrait for Migration {
                     .col(text(Workspaces::SignUp))
                     .col(text(Workspaces::Policy))
                     .col(big_integer(Workspaces::CreatedAt))
+                    .col(big_integer_null(Workspaces::DeletedAt))
                     .to_owned(),
             )
             .await?;
@@ -256,6 +259,7 @@ impl MigrationTrait for Migration {
                     .col(text(Conversations::Visibility))
                     .col(text(Conversations::History))
                     .col(text_null(Conversations::Title))
+                    .col(text_null(Conversations::FoldedTitle))
                     .col(text_null(Conversations::Description))
                     .col(text_null(Conversations::AvatarUrl))
                     .col(text_null(Conversations::ContextKind))

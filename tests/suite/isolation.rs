@@ -118,6 +118,9 @@ stories! {
         cast.ann.add(&new, &[&cleo]).await;
         set_policy(cast.rightful(Rightful::Owner), "bodyMaxCharacters: 9997").await;
         cast.ann.say(&new, "the heron has landed").await;
+        does(&cast.ann, "conversationSettingsUpdate", json!({ "conversationId": new, "isPinned": true }), "").await;
+        cast.ann.create(json!({ "type": "DIRECT", "memberIds": [cleo.id] })).await;
+        does(&cast.ann, "userBlock", json!({ "userId": cleo.id }), "").await;
         for (what, input, more) in [
             ("messageEdit", "MessageEditInput", json!({ "body": "the heron has gone" })),
             ("messageDelete", "MessageDeleteInput", json!({ "forEveryone": true })),

@@ -1,7 +1,10 @@
 //! Rules for making conversations and for who may join them.
 
+pub mod filter;
 pub mod life;
 pub mod membership;
+pub mod settings;
+pub mod support;
 
 use std::collections::BTreeSet;
 
@@ -124,6 +127,10 @@ impl CheckedConversation {
             }
             ConversationKind::Group if title.is_none() => return Err(Rejection::Missing { field: "title" }),
             ConversationKind::Group => room_for(1, others.len(), policy)?,
+            // Whoever takes it comes in then.
+            ConversationKind::Support if !others.is_empty() => {
+                return Err(Rejection::Invalid { field: "memberIds", expected: "empty for a support conversation" });
+            }
             ConversationKind::Direct | ConversationKind::Support => {}
         }
         life::may_be_seen(draft.kind, draft.visibility)?;
@@ -352,6 +359,14 @@ mod tests {
             assert_eq!(check(Direct, None, members).unwrap_err(), Rejection::DirectNeedsTwo);
         }
         assert_eq!(check(Direct, Some("Tea"), &[2]).unwrap_err().code().as_str(), "INVALID");
+    }
+
+    #[test]
+    fn a_support_conversation_begins_with_one() {
+        use ConversationKind::Support;
+        assert!(check(Support, None, &[]).is_ok());
+        assert!(check(Support, Some("Keys"), &[1]).is_ok());
+        assert_eq!(check(Support, Some("Keys"), &[2]).unwrap_err().field(), Some("memberIds"));
     }
 
     #[test]

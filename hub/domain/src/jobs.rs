@@ -13,6 +13,8 @@ words! {
         AccessSweep = "access_sweep",
         /// Take away what was said in a conversation that was deleted.
         ConversationPurge = "conversation_purge",
+        /// Take away all that a workspace held that was deleted.
+        WorkspacePurge = "workspace_purge",
         /// Take away what is left of jobs that were done.
         JobSweep = "job_sweep",
     }

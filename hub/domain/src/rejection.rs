@@ -29,6 +29,8 @@ words! {
         Taken = "TAKEN",
         /// The conversation takes no more messages.
         ConversationClosed = "CONVERSATION_CLOSED",
+        /// One of the two wants nothing to do with the other.
+        Blocked = "BLOCKED",
         /// The message was deleted for everyone.
         MessageDeleted = "MESSAGE_DELETED",
         /// The time within which this could be done is over.
@@ -73,12 +75,16 @@ pub enum Rejection {
     ConversationClosed { status: &'static str },
     #[error("the conversation is {status}, and its messages stay as they are")]
     EditInClosed { status: &'static str },
+    #[error("one of you wants nothing to do with the other")]
+    Blocked { field: &'static str },
     #[error("the message was deleted")]
     MessageDeleted,
     #[error("a message may be {done} by its sender within {seconds} seconds")]
     WindowClosed { done: &'static str, seconds: u64 },
     #[error("the policy of the workspace keeps messages; you may delete them for yourself alone")]
     MessagesAreKept,
+    #[error("the policy of the workspace leaves it to admins and bots to open conversations about something else")]
+    ContextIsForbidden,
     #[error("a message of type {kind} carries a file, and there are no files here yet")]
     NoFilesYet { kind: &'static str },
     #[error("messages of the system are written by the hub alone")]
@@ -128,9 +134,12 @@ impl Rejection {
             | Rejection::DirectIsClosedToOthers
             | Rejection::GroupsOnly => ErrorCode::Invalid,
             Rejection::ConversationClosed { .. } | Rejection::EditInClosed { .. } => ErrorCode::ConversationClosed,
+            Rejection::Blocked { .. } => ErrorCode::Blocked,
             Rejection::MessageDeleted => ErrorCode::MessageDeleted,
             Rejection::WindowClosed { .. } => ErrorCode::TooLate,
-            Rejection::MessagesAreKept | Rejection::ConversationsAreKept => ErrorCode::ForbiddenByPolicy,
+            Rejection::MessagesAreKept | Rejection::ConversationsAreKept | Rejection::ContextIsForbidden => {
+                ErrorCode::ForbiddenByPolicy
+            }
             Rejection::NoFilesYet { .. } => ErrorCode::NotAvailable,
             Rejection::IdempotencyKeyReused => ErrorCode::IdempotencyKeyReused,
             Rejection::SlugTaken { .. } | Rejection::LoginTaken { .. } | Rejection::IssuerTaken { .. } => {
@@ -151,6 +160,7 @@ impl Rejection {
             | Rejection::TooShort { field, .. }
             | Rejection::ControlCharacter { field }
             | Rejection::Invalid { field, .. }
+            | Rejection::Blocked { field }
             | Rejection::OutOfBounds { field, .. }
             | Rejection::NoOwnerLeft { field } => Some(field),
             Rejection::GroupFull { .. } | Rejection::DirectNeedsTwo => Some("memberIds"),
@@ -162,6 +172,7 @@ impl Rejection {
                 Some("messageId")
             }
             Rejection::MessagesAreKept => Some("forEveryone"),
+            Rejection::ContextIsForbidden => Some("context"),
             Rejection::NoFilesYet { .. } | Rejection::SystemMessage => Some("type"),
             Rejection::IdempotencyKeyReused => Some("clientMessageId"),
             Rejection::SlugTaken { .. } => Some("slug"),

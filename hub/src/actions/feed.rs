@@ -308,7 +308,14 @@ async fn compare(core: &Core) -> Result<()> {
     if watched.is_empty() {
         return Ok(());
     }
-    for (workspace, head) in core.store.log_heads(&watched).await? {
+    let heads = core.store.log_heads(&watched).await?;
+    for workspace in watched.iter().filter(|watched| !heads.iter().any(|(workspace, _)| workspace == *watched)) {
+        // A workspace that is no more has no log, either.
+        core.feeds.open.lock().expect("nothing panics while it holds this lock").remove(workspace);
+        core.memory.lost(*workspace);
+        core.bus.unwatch(*workspace);
+    }
+    for (workspace, head) in heads {
         if let Some(feed) = core.feeds.get(workspace)
             && feed.head() < head
         {

@@ -10,7 +10,7 @@ use jackfield_domain::{
 };
 use uuid::Uuid;
 
-use super::{Core, Viewer, accounts, conversations, events};
+use super::{Core, Viewer, accounts, conversations, events, workspaces};
 pub use crate::store::Ending;
 use crate::{
     Result,
@@ -30,6 +30,7 @@ pub async fn perform(core: &Arc<Core>, job: &Job) -> Result<()> {
         },
         JobKind::AccessSweep => drop(accounts::sweep(core).await?),
         JobKind::ConversationPurge => conversations::life::purge(core, job).await?,
+        JobKind::WorkspacePurge => workspaces::purge(core, job).await?,
         JobKind::JobSweep => {
             let before = core.clock.now().before(KEPT);
             while core.store.change(SweepJobs { before, limit: SWEEP }).await? > 0 {}

@@ -7,6 +7,7 @@ use std::{
 
 use jackfield_domain::{
     ConversationId, Rejection, Timestamp, UserId, WorkspaceId,
+    conversations::ConversationStatus,
     signals::{Signal, Typing},
 };
 use tokio::sync::Notify;
@@ -39,7 +40,11 @@ struct Room {
 
 /// The viewer begins to type, or goes on; answers until when that stands.
 pub async fn start(core: &Arc<Core>, viewer: &Viewer, conversation: ConversationId) -> Result<Timestamp> {
-    must_take_part(core, viewer, conversation).await?;
+    let found = core.store.conversations_for(viewer.id(), &[conversation]).await?;
+    let found = found.first().ok_or(Rejection::NotFound { what: "conversation", field: "conversationId" })?;
+    if found.status == ConversationStatus::Blocked {
+        return Err(Rejection::Blocked { field: "conversationId" }.into());
+    }
     let until = core.clock.now() + workspaces::policy(core, viewer.workspace()).await?.typing_ttl();
     signal(core, viewer.workspace(), conversation, viewer.id(), Typing::Started { until });
     Ok(until)
@@ -47,7 +52,9 @@ pub async fn start(core: &Arc<Core>, viewer: &Viewer, conversation: Conversation
 
 /// The viewer has stopped typing.
 pub async fn stop(core: &Core, viewer: &Viewer, conversation: ConversationId) -> Result<()> {
-    must_take_part(core, viewer, conversation).await?;
+    if core.store.memberships(viewer.id(), &[conversation]).await?.is_empty() {
+        return Err(Rejection::NotFound { what: "conversation", field: "conversationId" }.into());
+    }
     lapse(core, viewer, conversation);
     Ok(())
 }
@@ -91,13 +98,6 @@ pub async fn known(core: &Core, viewer: &Viewer) -> Result<Vec<Signal>> {
             typing: Typing::Started { until: *until },
         })
         .collect())
-}
-
-async fn must_take_part(core: &Core, viewer: &Viewer, conversation: ConversationId) -> Result<()> {
-    if core.store.memberships(viewer.id(), &[conversation]).await?.is_empty() {
-        return Err(Rejection::NotFound { what: "conversation", field: "conversationId" }.into());
-    }
-    Ok(())
 }
 
 fn signal(core: &Core, workspace: WorkspaceId, conversation: ConversationId, user: UserId, typing: Typing) {

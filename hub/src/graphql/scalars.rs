@@ -130,8 +130,8 @@ macro_rules! cursors_of_ids {
 }
 
 cursors_of_ids! {
-    WorkspaceId = b'w';
     ConversationId = b'c';
+    WorkspaceId = b'w';
     SessionId = b'S';
     BotTokenId = b't';
     InvitationId = b'i';

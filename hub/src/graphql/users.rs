@@ -79,6 +79,12 @@ impl User {
         self.0.status_text.as_deref()
     }
 
+    /// Whether the viewer wants nothing to do with them.
+    async fn viewer_blocks(&self, ctx: &Context<'_>) -> Result<bool> {
+        ctx.viewer()?;
+        Ok(ctx.moment().loaders.blocked.load(self.0.id).await?.is_some())
+    }
+
     /// When the user was first seen.
     async fn created_at(&self) -> DateTime {
         DateTime(self.0.created_at)

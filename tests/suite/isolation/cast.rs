@@ -21,6 +21,8 @@ pub enum Asker {
     Former,
     /// The owner of the same workspace, not in the conversation either.
     Admin,
+    /// Of the same workspace, and blocked by Annabel.
+    Blocked,
     /// The owner of another workspace.
     Elsewhere,
 }
@@ -82,6 +84,10 @@ impl Cast {
             assert_eq!(person.ask(edit, json!({ "m": message, "b": body })).await["messageEdit"]["errors"], json!([]));
             messages.push(message);
         }
+        let settings = json!({
+            "conversationId": conversation, "mutedUntil": "9999-01-01T00:00:00Z", "isPinned": true, "sound": "a foghorn",
+        });
+        does(&ann, "conversationSettingsUpdate", settings, "").await;
         // Bartholomew has read what Annabel said; Annabel has read nothing, and so there is something that is new to her.
         let read = "mutation($c: ID!) { conversationMarkRead(input: { conversationId: $c }) { errors { code } } }";
         assert_eq!(bob.ask(read, json!({ "c": conversation })).await["conversationMarkRead"]["errors"], json!([]));
@@ -145,12 +151,16 @@ impl Cast {
             (Asker::Stranger, "harbour", "member", &of_conversation),
             (Asker::Former, "harbour", "member", &of_conversation),
             (Asker::Admin, "harbour", "owner", &of_conversation),
+            (Asker::Blocked, "harbour", "member", &of_conversation),
             (Asker::Elsewhere, "lighthouse", "owner", &all),
         ] {
             let person = world.person_of(workspace, &format!("{who:?}"), role).await;
             let mate = world.person_of(workspace, &format!("Mate of {who:?}"), "member").await;
             let own = person.group(&format!("{who:?} and mate"), &[&mate]).await;
             mate.say(&own, "something new").await;
+            if who == Asker::Blocked {
+                does(&ann, "userBlock", json!({ "userId": person.id }), "").await;
+            }
             outsiders.push(Outsider { who, person, mate, own, secrets: secrets.clone() });
         }
         for owner in outsiders.iter().filter(|outsider| matches!(outsider.who, Asker::Admin | Asker::Elsewhere)) {
@@ -172,6 +182,10 @@ impl Cast {
                 let profile = json!({ "avatarUrl": "https://pictures.example/one.png", "statusText": "about" });
                 does(person, "userUpdate", profile, "").await;
             }
+        }
+        ask_for_support(&world, &bob, &owner, &mut things).await;
+        for outsider in outsiders.iter_mut().filter(|outsider| outsider.who != Asker::Admin) {
+            outsider.secrets.extend(["Lost lantern".to_owned(), text(&things["request"])]);
         }
         let operator = world.operator().await;
         let input = json!({
@@ -259,6 +273,18 @@ async fn spare_groups(ann: &Person, bob: &Person) -> [String; 3] {
     [ann.group("One", &[bob]).await, ann.group("Two", &[bob]).await, ann.group("Three", &[bob]).await]
 }
 
+/// Bartholomew asks for support, and somebody who gives it has taken it.
+async fn ask_for_support(world: &World, bob: &Person, owner: &Person, things: &mut Value) {
+    let agent = world.person_of("harbour", "Mia", "moderator").await;
+    let made = bob.create(json!({ "type": "SUPPORT", "title": "Lost lantern", "memberIds": [] })).await;
+    things["request"] = made["conversation"]["id"].clone();
+    things["agent"] = json!(agent.id);
+    let input = json!({ "conversationId": things["request"], "assigneeId": agent.id });
+    does(owner, "conversationAssign", input, "").await;
+    let found = owner.ask("{ supportConversations(first: 1) { pageInfo { startCursor } } }", json!({})).await;
+    things["requestCursor"] = found["supportConversations"]["pageInfo"]["startCursor"].clone();
+}
+
 /// Somebody who signs in here, and a bot; with all that lets them in.
 async fn people_of_the_hub(world: &World, owner: &Person, things: &mut Value) -> (Person, Person) {
     does(owner, "workspaceUpdate", json!({ "signUp": "INVITED" }), "").await;
@@ -309,6 +335,8 @@ pub fn invented(things: &Value) -> Value {
     let mut invented = things.clone();
     for (name, prefix) in [
         ("conversation", "conv_"),
+        ("request", "conv_"),
+        ("agent", "usr_"),
         ("message", "msg_"),
         ("user", "usr_"),
         ("account", "usr_"),

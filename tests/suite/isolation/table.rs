@@ -20,10 +20,12 @@ pub const FIELDS: &[(&str, &[&str])] = &[
     ("BotTokenCreatePayload", &["errors { code }", "secret", "token { id }"]),
     ("BotTokenRevokePayload", &["errors { code }", "token { name }"]),
     ("BotTokenRevoked", &["at", "cursor", "tokenId"]),
+    ("BlocksUpdated", &["at", "cursor", "user { id name }"]),
     ("CaughtUp", &["cursor"]),
     (
         "Conversation",
         &[
+            "assignee { id name }",
             "avatarUrl",
             "closedAt",
             "context { type id }",
@@ -46,10 +48,12 @@ pub const FIELDS: &[(&str, &[&str])] = &[
             "typing { id name }",
             "unreadCount",
             "viewerRole",
+            "viewerSettings { sound }",
             "visibility",
         ],
     ),
     ("ConversationArchivePayload", &["conversation { id status }", "errors { code }"]),
+    ("ConversationAssignPayload", &["errors { code }", "request { id }"]),
     ("ConversationConnection", &["edges { cursor node { id title } }", "nodes { id title }", "pageInfo { endCursor }"]),
     ("ConversationContext", &["id", "type"]),
     ("ConversationCreatePayload", &["conversation { id memberCount }", "errors { code }"]),
@@ -94,6 +98,15 @@ pub const FIELDS: &[(&str, &[&str])] = &[
     ("ConversationTransferPayload", &["conversation { id viewerRole }", "errors { code }"]),
     ("ConversationUpdatePayload", &["conversation { id title }", "errors { code }"]),
     ("ConversationUpdated", &["actor { id name }", "at", "conversation { id title viewerRole }", "cursor"]),
+    (
+        "ConversationOverridePayload",
+        &["conversation { id title messages(first: 10) { nodes { body } } }", "errors { code }"],
+    ),
+    ("ConversationResolvePayload", &["errors { code }", "request { id status closedAt }"]),
+    ("ConversationSettings", &["isPinned", "mutedUntil", "notificationLevel", "sound"]),
+    ("ConversationSettingsUpdatePayload", &["conversation { id viewerSettings { sound } }", "errors { code }"]),
+    ("ConversationSettingsUpdated", &["at", "conversation { id title }", "cursor"]),
+    ("ConversationUpdated", &["actor { id name }", "at", "conversation { id title }", "cursor"]),
     ("Credentials", &["accessToken", "accessTokenExpiresAt", "refreshToken", "session { isCurrent }"]),
     ("Event", &["cursor"]),
     ("IssuerCreatePayload", &["errors { code }", "issuer { issuer }"]),
@@ -180,6 +193,25 @@ pub const FIELDS: &[(&str, &[&str])] = &[
     ("SessionRevokePayload", &["errors { code }", "sessionId"]),
     ("SessionStarted", &["at", "cursor", "sessionId"]),
     ("Signal", &["at"]),
+    (
+        "SupportRequest",
+        &[
+            "assignee { id name }",
+            "closedAt",
+            "conversation { id title }",
+            "id",
+            "lastActivityAt",
+            "openedAt",
+            "opener { id name }",
+            "status",
+            "title",
+        ],
+    ),
+    (
+        "SupportRequestConnection",
+        &["edges { cursor node { id title } }", "nodes { id title }", "pageInfo { endCursor }"],
+    ),
+    ("SupportRequestEdge", &["cursor", "node { id title }"]),
     ("TrustedIssuer", &["algorithms", "audience", "createdAt", "id", "issuer", "jwksUrl", "workspaces"]),
     ("TrustedIssuerConnection", &["edges { cursor node { issuer } }", "nodes { issuer }", "pageInfo { endCursor }"]),
     ("TrustedIssuerEdge", &["cursor", "node { issuer }"]),
@@ -192,7 +224,8 @@ pub const FIELDS: &[(&str, &[&str])] = &[
         "UnreadCounts",
         &["conversationCount", "conversations(first: 10) { count conversation { id title } }", "isComplete", "total"],
     ),
-    ("User", &["avatarUrl", "createdAt", "id", "name", "role", "status", "statusText"]),
+    ("User", &["avatarUrl", "createdAt", "id", "name", "role", "status", "statusText", "viewerBlocks"]),
+    ("UserBlockPayload", &["errors { code }", "user { id name }"]),
     ("UserConnection", &["edges { cursor node { id name } }", "nodes { id name }", "pageInfo { endCursor }"]),
     ("UserEdge", &["cursor", "node { id name }"]),
     ("UserDeactivatePayload", &["errors { code }", "user { id name }"]),
@@ -200,12 +233,14 @@ pub const FIELDS: &[(&str, &[&str])] = &[
     ("UserJoined", &["at", "cursor", "user { id name }"]),
     ("UserReactivatePayload", &["errors { code }", "user { id name }"]),
     ("UserRoleUpdatePayload", &["errors { code }", "user { id name }"]),
+    ("UserUnblockPayload", &["errors { code }", "user { id name }"]),
     ("UserUpdatePayload", &["errors { code }", "user { id name }"]),
     ("UserUpdated", &["at", "cursor", "user { id name }"]),
     ("Viewer", &["isOperator", "preferences", "user { id name }", "workspace { id slug name }"]),
     ("Workspace", &["createdAt", "id", "name", "policy { bodyMaxCharacters }", "signUp", "slug", "status"]),
     ("WorkspaceCreatePayload", &["errors { code }", "workspace { id slug }"]),
     ("WorkspaceCreated", &["at", "cursor"]),
+    ("WorkspaceDeletePayload", &["errors { code }", "workspaceId"]),
     (
         "WorkspacePolicy",
         &[
@@ -233,13 +268,16 @@ pub const FIELDS: &[(&str, &[&str])] = &[
 ];
 
 /// Fields that have nothing to tell of what the table leads to, each of which has a story elsewhere that shows what it does
-/// tell: `changes` and `lives` for these.
+/// tell: `changes` for messages, `lives` for conversations, `requests` for support.
 pub const SILENT: &[(&str, &str)] = &[
     ("UserError", "retryAt"),
     ("Message", "deletedAt"),
     ("Message", "deletedBy"),
     ("Message", "editedAt"),
+    ("Conversation", "assignee"),
     ("Conversation", "closedAt"),
+    ("SupportRequest", "closedAt"),
+    ("SupportRequest", "conversation"),
 ];
 
 /// What one of those whom a thing is not for makes of it.
@@ -272,8 +310,8 @@ impl Seen {
     pub fn by(self, asker: Asker) -> Sees {
         match asker {
             Asker::Anonymous => self.anonymous,
-            // Whoever was in the conversation sees to the letter what they see who never were.
-            Asker::Stranger | Asker::Former => self.stranger,
+            // Whoever was in the conversation, or is blocked, sees to the letter what they see who never were.
+            Asker::Stranger | Asker::Former | Asker::Blocked => self.stranger,
             Asker::Admin => self.admin,
             Asker::Elsewhere => self.elsewhere,
         }
@@ -536,6 +574,27 @@ pub const WAYS: &[Way] = &[
     way("Query.publicConversations", "", "/publicConversations", EVERYBODYS_OWN,
         "query($publicCursor: String) { publicConversations(last: 10, before: $publicCursor) { nodes { id } } }")
         .naming(&["Query.publicConversations.before"]),
+    way("Query.conversation", "ConversationSettings", "/conversation/viewerSettings", OF_THE_CONVERSATION,
+        "query($conversation: ID!) { conversation(id: $conversation) { viewerSettings { @ } } }"),
+    way("Query.blockedUsers", "UserConnection", "/blockedUsers", EVERYBODYS_OWN, "{ blockedUsers(first: 10) { @ } }"),
+    way("Query.blockedUsers", "", "/blockedUsers", EVERYBODYS_OWN,
+        "query($memberCursor: String) { blockedUsers(first: 10, after: $memberCursor) { nodes { id name } } }")
+        .naming(&["Query.blockedUsers.after"]),
+    way("Query.blockedUsers", "", "/blockedUsers", EVERYBODYS_OWN,
+        "query($memberCursor: String) { blockedUsers(last: 10, before: $memberCursor) { nodes { id name } } }")
+        .naming(&["Query.blockedUsers.before"]),
+    way("Query.supportConversations", "SupportRequestConnection", "/supportConversations", OF_RUNNERS,
+        "{ supportConversations(first: 10) { @ } }").for_owners(),
+    way("Query.supportConversations", "SupportRequestEdge", "/supportConversations/edges/0", OF_RUNNERS_ALONE,
+        "{ supportConversations(first: 10) { edges { @ } } }").for_owners(),
+    way("Query.supportConversations", "SupportRequest", "/supportConversations/nodes/0", OF_RUNNERS_ALONE,
+        "{ supportConversations(last: 10) { nodes { @ } } }").for_owners(),
+    way("Query.supportConversations", "", "/supportConversations", OF_RUNNERS,
+        "query($requestCursor: String) { supportConversations(first: 10, after: $requestCursor) { nodes { id } } }")
+        .naming(&["Query.supportConversations.after"]).for_owners(),
+    way("Query.supportConversations", "", "/supportConversations", OF_RUNNERS,
+        "query($requestCursor: String) { supportConversations(last: 10, before: $requestCursor) { nodes { id } } }")
+        .naming(&["Query.supportConversations.before"]).for_owners(),
 
     way("Query.unreadCounts", "UnreadCounts", "/unreadCounts", EVERYBODYS_OWN, "{ unreadCounts { @ } }"),
     way("Query.unreadCounts", "UnreadCount", "/unreadCounts/conversations/0", EVERYBODYS_OWN,
@@ -605,6 +664,10 @@ pub const WAYS: &[Way] = &[
     way("Query.auditLog", "", "/auditLog", OF_RUNNERS,
         "query($auditCursor: String) { auditLog(last: 10, before: $auditCursor) { nodes { action } } }")
         .naming(&["Query.auditLog.before"]).for_owners(),
+
+    way("Query.auditLog", "", "/auditLog", OF_RUNNERS,
+        "query($user: ID!, $conversation: ID!) { auditLog(filter: { actorId: $user, targetId: $conversation }, first: 10) { nodes { action } } }")
+        .naming(&["AuditFilter.actorId", "AuditFilter.targetId"]).for_owners(),
 
     way("Query.issuers", "TrustedIssuerConnection", "/issuers", OF_OPERATORS, "{ issuers(first: 10) { @ } }").for_operators(),
     way("Query.issuers", "TrustedIssuerEdge", "/issuers/edges/0", OF_OPERATORS, "{ issuers(first: 10) { edges { @ } } }").for_operators(),
@@ -732,6 +795,25 @@ pub const WAYS: &[Way] = &[
     way("Mutation.conversationDelete", "ConversationDeletePayload", "/conversationDelete", OF_THE_CONVERSATION,
         "mutation($deleted: ID!) { conversationDelete(input: { conversationId: $deleted }) { @ } }")
         .naming(&["ConversationDeleteInput.conversationId"]),
+    way("Mutation.userBlock", "UserBlockPayload", "/userBlock", AMONG_COLLEAGUES,
+        "mutation($user: ID!) { userBlock(input: { userId: $user }) { @ } }")
+        .naming(&["UserBlockInput.userId"]),
+    way("Mutation.userUnblock", "UserUnblockPayload", "/userUnblock", AMONG_COLLEAGUES,
+        "mutation($user: ID!) { userUnblock(input: { userId: $user }) { @ } }")
+        .naming(&["UserUnblockInput.userId"]),
+    way("Mutation.conversationSettingsUpdate", "ConversationSettingsUpdatePayload", "/conversationSettingsUpdate", OF_THE_CONVERSATION,
+        r#"mutation($conversation: ID!) { conversationSettingsUpdate(input: { conversationId: $conversation, sound: "a bell" }) { @ } }"#)
+        .naming(&["ConversationSettingsUpdateInput.conversationId"]),
+    way("Mutation.conversationOverride", "ConversationOverridePayload", "/conversationOverride", OF_RUNNERS_ALONE,
+        r#"mutation($conversation: ID!) { conversationOverride(input: { conversationId: $conversation, reason: "a storm" }) { @ } }"#)
+        .naming(&["ConversationOverrideInput.conversationId"]).for_owners(),
+    way("Mutation.conversationAssign", "ConversationAssignPayload", "/conversationAssign", OF_RUNNERS_ALONE,
+        "mutation($request: ID!, $agent: ID!) { conversationAssign(input: { conversationId: $request, assigneeId: $agent }) { @ } }")
+        .naming(&["ConversationAssignInput.conversationId", "ConversationAssignInput.assigneeId"]).for_owners(),
+    way("Mutation.conversationResolve", "ConversationResolvePayload", "/conversationResolve",
+        Seen { admin: Sees::TheSame, ..OF_THE_CONVERSATION },
+        "mutation($request: ID!) { conversationResolve(input: { conversationId: $request }) { @ } }")
+        .naming(&["ConversationResolveInput.conversationId"]).for_owners(),
     way("Mutation.messageSend", "MessageSendPayload", "/messageSend", OF_THE_CONVERSATION,
         r#"mutation($conversation: ID!) { messageSend(input: { conversationId: $conversation, body: "hello" }) { @ } }"#)
         .naming(&["MessageSendInput.conversationId"]),
@@ -775,6 +857,10 @@ pub const WAYS: &[Way] = &[
     way("Mutation.workspaceCreate", "UserError", "/workspaceCreate/errors/0", OF_OPERATORS,
         r#"mutation($slug: String!) { workspaceCreate(input: { slug: $slug, name: "Again" }) { errors { @ } } }"#)
         .for_operators(),
+    // The last of all: there is nothing left.
+    way("Mutation.workspaceDelete", "WorkspaceDeletePayload", "/workspaceDelete", OF_OPERATORS,
+        "mutation($workspace: ID!, $slug: String!) { workspaceDelete(input: { workspaceId: $workspace, slug: $slug }) { @ } }")
+        .naming(&["WorkspaceDeleteInput.workspaceId"]).for_operators(),
 ];
 
 /// A subscription, the interface of what it tells, and the inputs through which it names what is not the asker's.

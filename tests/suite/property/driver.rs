@@ -1,5 +1,7 @@
 //! What happens: operations of several people at once, and the comings and goings of their clients.
 
+mod aside;
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     time::Duration,
@@ -11,6 +13,7 @@ use futures_util::{
 };
 use serde_json::{Value, json};
 
+use self::aside::{Aside, Learned};
 use super::{
     model::{Client, Move, State, list},
     random::Random,
@@ -43,6 +46,10 @@ pub struct Driver {
     marked: u64,
     /// How often each mutation of a conversation was let through.
     acted: BTreeMap<&'static str, usize>,
+    /// Conversations in which somebody asks for support.
+    requests: Vec<String>,
+    /// How often something was done beside talking.
+    aside: usize,
     count: usize,
     /// Runs the workspace, and has no client.
     keeper: Person,
@@ -112,6 +119,7 @@ enum Outcome {
     Marked {
         payload: Value,
     },
+    Aside(Learned),
 }
 
 /// What an operation on a conversation means for what the driver remembers of it.
@@ -155,6 +163,8 @@ impl Driver {
             hidden: BTreeSet::new(),
             marked: 0,
             acted: BTreeMap::new(),
+            requests: Vec::new(),
+            aside: 0,
             count: 0,
         }
     }
@@ -209,6 +219,9 @@ impl Driver {
         let node = self.random.below(2);
         let people = self.clients.len();
         let actor = self.random.below(people);
+        if self.random.chance(14) {
+            return self.draw_aside(node, actor);
+        }
         let doing = match self.random.below(100) {
             0..3 if people < PEOPLE => Doing::Join { name: format!("person {count}") },
             3..5 => Doing::Describe { words: format!("words {count}") },
@@ -392,6 +405,7 @@ impl Driver {
         match outcome {
             Outcome::Joined(person) => self.clients.push(Client::new(person)),
             Outcome::Done => {}
+            Outcome::Aside(learned) => self.learn_aside(learned),
             Outcome::Renamed(number, person) => {
                 assert_eq!(person.id, self.clients[number].person.id, "a name makes nobody another");
                 self.clients[number].person = person;
@@ -575,6 +589,7 @@ impl Driver {
         let groups = self.rooms.iter().filter(|room| room.is_group).count();
         let happened = (self.clients.len(), groups, self.directs.len(), self.sent.len(), self.keys.len());
         let changed = (self.edited.len(), self.deleted.len(), self.hidden.len(), self.marked);
+        assert!(self.aside > 10 && !self.requests.is_empty(), "too little was done beside talking: {}", self.aside);
         assert!(
             changed.0 > 0 && changed.1 > 0 && changed.2 > 0 && changed.3 > 0,
             "too little was changed: {changed:?}"
@@ -647,6 +662,7 @@ enum Doing {
     Delete { message: String, for_everyone: bool },
     Mark { messages: Vec<String>, read: bool },
     Read { conversation: String, up_to: Option<usize> },
+    Aside(Aside),
 }
 
 impl Operation {
@@ -719,6 +735,7 @@ impl Operation {
                 Outcome::Acted { what, room, effect, payload: perform(&person, what, input, selection).await }
             }
             .boxed(),
+            Doing::Aside(aside) => aside.run(actor, person),
             Doing::Edit { message, body } => async move {
                 let input = json!({ "messageId": message, "body": body });
                 let payload = perform(&person, "messageEdit", input, "message { id }").await;

@@ -1,6 +1,6 @@
 //! A client that is told everything once and then only what changes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
@@ -13,6 +13,8 @@ pub struct State {
     pub conversations: BTreeMap<String, Conversation>,
     /// Everybody whom the client has heard of.
     pub users: BTreeMap<String, User>,
+    /// Whom the client's user blocks.
+    pub blocked: BTreeSet<String>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +25,11 @@ pub struct Conversation {
     pub status: String,
     pub visibility: String,
     pub history: String,
+    pub closed_at: Value,
+    /// The id of whoever has taken it.
+    pub assignee: Value,
+    /// What the client's user has set for themselves.
+    pub settings: Value,
     pub member_count: usize,
     pub last_sequence: usize,
     pub last_activity_at: String,
@@ -60,8 +67,9 @@ pub struct User {
     pub status_text: Value,
 }
 
-const CONVERSATION: &str = "id title description status visibility history";
+const CONVERSATION: &str = "id title description status visibility history closedAt assignee { id }";
 const USER: &str = "id name role status statusText";
+const SETTINGS: &str = "mutedUntil isPinned notificationLevel sound";
 const MESSAGE: &str =
     "id sequence body createdAt editedAt deletedAt replyTo { id } sender { id name role status statusText }";
 
@@ -78,6 +86,11 @@ impl State {
             // One that is in the list and cannot be fetched was left in between.
             state.fetch_conversation(person, &text(&node["id"])).await;
         }
+        let query = format!("{{ blockedUsers(first: 100) {{ nodes {{ {USER} }} }} }}");
+        for user in list(&person.ask(&query, json!({})).await["blockedUsers"]["nodes"]) {
+            let id = state.user(user);
+            state.blocked.insert(id);
+        }
         state
     }
 
@@ -85,7 +98,7 @@ impl State {
     pub async fn fetch_conversation(&mut self, person: &Person, id: &str) -> bool {
         let query = format!(
             "query($id: ID!, $after: String) {{ conversation(id: $id) {{ {CONVERSATION}
-                type memberCount lastSequence lastActivityAt
+                type viewerSettings {{ {SETTINGS} }} memberCount lastSequence lastActivityAt
                 members(first: 100) {{ nodes {{ role deliveredUpTo readUpTo user {{ {USER} }} }} }}
                 messages(first: 20, after: $after) {{ nodes {{ {MESSAGE} }} pageInfo {{ hasNextPage endCursor }} }} }} }}"
         );
@@ -119,6 +132,9 @@ impl State {
                 status: text(&found["status"]),
                 visibility: text(&found["visibility"]),
                 history: text(&found["history"]),
+                closed_at: found["closedAt"].clone(),
+                assignee: found["assignee"]["id"].clone(),
+                settings: found["viewerSettings"].clone(),
                 member_count: number(&found["memberCount"]),
                 // The fields of one answer are read one after the other, and a message may come in between.
                 last_sequence: number(&found["lastSequence"]).max(messages.keys().copied().last().unwrap_or_default()),
@@ -174,6 +190,19 @@ impl State {
             "UserJoined" | "UserUpdated" => {
                 self.user(&event["user"]);
             }
+            "ConversationSettingsUpdated" => {
+                if let Some(known) = self.conversations.get_mut(&conversation()?) {
+                    known.settings = event["conversation"]["viewerSettings"].clone();
+                }
+            }
+            "BlocksUpdated" => {
+                let user = self.user(&event["user"]);
+                if event["user"]["viewerBlocks"] == json!(true) {
+                    self.blocked.insert(user);
+                } else {
+                    self.blocked.remove(&user);
+                }
+            }
             "ConversationCreated" => return conversation().filter(|id| !self.conversations.contains_key(id)),
             "ConversationMembersAdded" | "ConversationMembersRemoved" | "ConversationMemberUpdated" => {
                 return self.apply_membership(me, &conversation()?, event);
@@ -186,6 +215,8 @@ impl State {
                 known.status = text(&now["status"]);
                 known.visibility = text(&now["visibility"]);
                 known.history = text(&now["history"]);
+                known.closed_at = now["closedAt"].clone();
+                known.assignee = now["assignee"]["id"].clone();
             }
             "ConversationLeft" => drop(self.conversations.remove(&text(&event["conversationId"]))),
             "MessageSent" => self.apply_sent(&conversation()?, event),
@@ -363,6 +394,8 @@ impl Client {
                 ... on UserUpdated {{ user {{ {USER} }} }}
                 ... on ConversationCreated {{ conversation {{ id }} }}
                 ... on ConversationUpdated {{ conversation {{ {CONVERSATION} }} }}
+                ... on ConversationSettingsUpdated {{ conversation {{ id viewerSettings {{ {SETTINGS} }} }} }}
+                ... on BlocksUpdated {{ user {{ {USER} viewerBlocks }} }}
                 ... on ConversationMembersAdded {{ conversation {{ id }} sequence users {{ {USER} }} }}
                 ... on ConversationMembersRemoved {{ conversation {{ id }} users {{ {USER} }} }}
                 ... on ConversationMemberUpdated {{ conversation {{ id }} user {{ {USER} }} member {{ role }} }}

@@ -7,7 +7,7 @@ use tokio::{
     process::{Child, Command},
 };
 
-use super::within;
+use super::{Person, within};
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_jackfield");
 
@@ -38,7 +38,10 @@ pub async fn run(data: &Path, arguments: &[&str]) -> (bool, String, String) {
 
 impl Process {
     pub async fn start(data: &Path, arguments: &[&str], environment: &[(&str, String)]) -> Self {
-        let mut all = vec!["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"];
+        let mut all = vec!["--listen", "127.0.0.1:0"];
+        if !arguments.contains(&"--metrics-listen") {
+            all.extend(["--metrics-listen", "127.0.0.1:0"]);
+        }
         all.extend(arguments);
         let mut command = command(data, &all);
         command.envs(environment.iter().map(|(name, value)| (name, value)));
@@ -76,6 +79,15 @@ impl Process {
 
     fn proc(&self, name: &str) -> String {
         format!("/proc/{}/{name}", self.child.id().expect("the program runs"))
+    }
+
+    /// Somebody with a token of the hub's own.
+    pub async fn somebody(&self, data: &Path, flags: &[&str], name: &str) -> Person {
+        let mut arguments = flags.to_vec();
+        arguments.extend(["token", "--user", name]);
+        let (ok, token, complaint) = run(data, &arguments).await;
+        assert!(ok, "{complaint}");
+        Person::at_url(&self.url, name, token.trim()).await
     }
 
     /// No warning, no last words.

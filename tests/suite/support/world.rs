@@ -127,13 +127,17 @@ impl World {
         self.nodes[number].take().expect("the node runs").stop().await;
     }
 
-    /// Does something behind the hub's back, in the words of the database.
-    pub async fn db_execute(&self, sql: &str) {
-        let url = match self.configs[0].place().expect("a place") {
+    /// Where everything is kept.
+    pub fn db_url(&self) -> String {
+        match self.configs[0].place().expect("a place") {
             Place::Sqlite(path) => format!("sqlite://{}", path.display()),
             Place::Postgres(url) => url,
-        };
-        let database = Database::connect(url).await.expect("the database");
+        }
+    }
+
+    /// Does something behind the hub's back, in the words of the database.
+    pub async fn db_execute(&self, sql: &str) {
+        let database = Database::connect(self.db_url()).await.expect("the database");
         database.execute_unprepared(sql).await.expect("the database understands");
         database.close().await.expect("the database lets go");
     }

@@ -8,6 +8,7 @@ use jackfield_domain::{
         life::{CheckedChanges, may_close},
     },
     permissions::{ConversationAct, may_here},
+    text,
 };
 use sea_orm::{ActiveValue::Set, entity::prelude::*};
 
@@ -43,6 +44,7 @@ impl Change for UpdateConversation {
         let changed = ActiveModel {
             id: Set(room.id.0),
             title: Set(room.title.clone()),
+            folded_title: Set(room.title.as_deref().map(text::folded)),
             description: Set(room.description.clone()),
             avatar_url: Set(room.avatar_url.clone()),
             visibility: Set(room.visibility.as_str().to_owned()),
