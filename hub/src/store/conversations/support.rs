@@ -121,27 +121,28 @@ impl Change for AssignConversation {
 }
 
 async fn take_part(work: &mut Work, room: &mut Conversation, assignee: UserId, by: &By) -> Result<()> {
-    let role = ConversationRole::Admin.as_str();
+    let role = ConversationRole::Admin;
     match members::Entity::find_by_id((room.id.0, assignee.0)).one(&work.transaction).await? {
         None => {
             // Whoever is to help must know what was said.
             room.history = History::Full;
-            members::admit(work, room, vec![assignee], ConversationRole::Admin, Some(by.user), by.at).await
+            members::admit(work, room, vec![assignee], role, Some(by.user), by.at).await?;
         }
         Some(member) if member.role == ConversationRole::Member.as_str() => {
             let changed = members::ActiveModel {
                 conversation_id: Set(room.id.0),
                 user_id: Set(assignee.0),
-                role: Set(role.to_owned()),
+                role: Set(role.as_str().to_owned()),
                 ..Default::default()
             };
             members::Entity::update(changed).exec(&work.transaction).await?;
-            let fact = Fact::ConversationMemberUpdated { conversation: room.id, user: assignee };
-            work.record(Some(by.user), by.at, fact);
-            Ok(())
         }
-        Some(_) => Ok(()),
+        Some(_) => return Ok(()),
     }
+    // Newcomers are members, as far as anybody is told; this one is more.
+    let fact = Fact::ConversationMemberUpdated { conversation: room.id, user: assignee };
+    work.record(Some(by.user), by.at, fact);
+    Ok(())
 }
 
 /// Says that whoever needed help has got it; what is resolved already stays as it is.
