@@ -262,11 +262,16 @@ impl Subscription {
     async fn run(self, after: Option<EventCursor>) -> Result<BoxStream<'static, Payload>, Error> {
         let workspace = self.viewer.workspace();
         let (mut at, mut resync) = (after.map(|cursor| cursor.position), None);
-        if let Some(position) = at {
+        if let Filter::Events { .. } = self.key.1 {
             let bounds = events::bounds(&self.live.core, &self.viewer).await?;
-            if !events::reaches(bounds, position) {
-                at = Some(bounds.head);
-                resync = at;
+            match at {
+                // The group may not have heard yet of what is in the table; what was acknowledged already does not come next.
+                None => at = Some(bounds.head),
+                Some(position) if !events::reaches(bounds, position) => {
+                    at = Some(bounds.head);
+                    resync = at;
+                }
+                Some(_) => {}
             }
         }
         let joined = self.live.join(&self.viewer, (&self.prepared, &self.upkeep), &self.key, at).await?;
