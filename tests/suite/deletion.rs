@@ -145,6 +145,8 @@ async fn fill(world: &World) -> (Person, String) {
     does(&owner, "botTokenCreate", json!({ "botId": bot, "name": "one", "scopes": ["READ"] }), "secret").await;
     does(&bob, "userUpdate", json!({ "preferences": { "colour": "grey" } }), "").await;
     let tea = owner.group("Tea", &[&bob, &dora]).await;
+    let garden = json!({ "type": "GROUP", "title": "Garden", "visibility": "PUBLIC", "memberIds": [] });
+    assert_eq!(owner.create(garden).await["errors"], json!([]));
     text(&bob.create(json!({ "type": "DIRECT", "memberIds": [owner.id] })).await["conversation"]["id"]);
     does(&bob, "userBlock", json!({ "userId": owner.id }), "").await;
     let input = json!({ "conversationId": tea, "body": "soon gone", "clientMessageId": "key", "metadata": { "a": 1 } });

@@ -1,7 +1,10 @@
 //! Deleting a workspace: at once for everybody, and then, piece by piece, all that it held.
 
 use async_trait::async_trait;
-use jackfield_domain::{AuditAction, By, Fact, Rejection, WorkspaceId, jobs::NewJob};
+use jackfield_domain::{
+    AuditAction, By, Fact, Rejection, WorkspaceId,
+    jobs::{JobKind, NewJob},
+};
 use sea_orm::{
     ActiveValue::Set,
     DatabaseTransaction, ExecResult, QuerySelect,
@@ -42,6 +45,7 @@ const MESSAGES: Owned = owned("messages", &["id"], "conversation_id");
 const OF_CONVERSATIONS: &[Owned] = &[
     owned("receipts", &["conversation_id", "user_id", "kind", "up_to"], "conversation_id"),
     owned("members", &["conversation_id", "user_id"], "conversation_id"),
+    owned("public_title_words", &["workspace_id", "word", "conversation_id"], "conversation_id"),
 ];
 const OF_USERS: &[Owned] = &[
     owned("hidden_messages", &["user_id", "conversation_id", "sequence"], "user_id"),
@@ -57,7 +61,6 @@ const OF_USERS: &[Owned] = &[
 ];
 const OF_WORKSPACES: &[Owned] = &[
     owned("invitations", &["id"], "workspace_id"),
-    owned("jobs", &["id"], "workspace_id"),
     owned("audit", &["id"], "workspace_id"),
     owned("events", &["workspace_id", "position"], "workspace_id"),
     owned("logs", &["workspace_id"], "workspace_id"),
@@ -151,6 +154,12 @@ impl Change for PurgeWorkspace {
         if !are_gone(work, OF_WORKSPACES, &[workspace.0]).await? {
             return Ok(true);
         }
+        // What a conversation held that was deleted before is found by nobody but the job that is still at it.
+        jobs::Entity::delete_many()
+            .filter(jobs::Column::WorkspaceId.eq(workspace.0))
+            .filter(jobs::Column::Kind.ne(JobKind::ConversationPurge.as_str()))
+            .exec(&work.transaction)
+            .await?;
         Entity::delete_by_id(workspace.0).exec(&work.transaction).await?;
         Ok(false)
     }
