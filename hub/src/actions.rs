@@ -3,6 +3,7 @@
 
 pub mod accounts;
 pub mod audit;
+pub mod blocks;
 pub mod bots;
 pub mod conversations;
 pub mod doors;
@@ -33,6 +34,7 @@ use jackfield_domain::{
     By, ConversationId, Policy, Rejection, SessionId, UserId, WorkspaceId, WorkspaceRole, bots::Scopes, users::User,
 };
 
+pub use crate::store::counting;
 use crate::{Error, Result, bus::Bus, clock::Clock, identity::Identity, store::Store};
 
 /// What every action stands on.
@@ -121,6 +123,11 @@ impl Viewer {
 pub enum Reader {
     Nobody,
     Viewer(Viewer),
+    /// A viewer who looks into this conversation without taking part, for the rest of one answer.
+    Overriding {
+        viewer: Viewer,
+        conversation: ConversationId,
+    },
     /// Whoever an event is delivered to: all that they surely have in common, so that it is read once for all.
     Audience {
         workspace: WorkspaceId,
@@ -133,7 +140,7 @@ pub enum Reader {
 impl Reader {
     pub fn viewer(&self) -> Result<&Viewer> {
         match self {
-            Reader::Viewer(viewer) => Ok(viewer),
+            Reader::Viewer(viewer) | Reader::Overriding { viewer, .. } => Ok(viewer),
             Reader::Nobody | Reader::Audience { .. } => {
                 Err(Error::Unauthenticated("sign in first: this needs a token".to_owned()))
             }
@@ -143,7 +150,7 @@ impl Reader {
     fn workspace(&self) -> Option<WorkspaceId> {
         match self {
             Reader::Nobody => None,
-            Reader::Viewer(viewer) => Some(viewer.workspace()),
+            Reader::Viewer(viewer) | Reader::Overriding { viewer, .. } => Some(viewer.workspace()),
             Reader::Audience { workspace, .. } => Some(*workspace),
         }
     }

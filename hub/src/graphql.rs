@@ -5,6 +5,7 @@
 mod accounts;
 mod answers;
 mod audit;
+mod blocks;
 mod bots;
 mod conversations;
 pub mod documents;
@@ -43,8 +44,11 @@ pub struct Query(
     sessions::SessionQuery,
     invitations::InvitationQuery,
     issuers::IssuerQuery,
+    blocks::BlockQuery,
     bots::BotQuery,
     conversations::ConversationQuery,
+    conversations::public::PublicConversationQuery,
+    conversations::SupportQuery,
     messages::MessageQuery,
     receipts::UnreadQuery,
     held::HeldMessageQuery,
@@ -63,9 +67,16 @@ pub struct Mutation(
     users::UserMutation,
     invitations::InvitationMutation,
     issuers::IssuerMutation,
+    blocks::BlockMutation,
     bots::BotMutation,
     workspaces::WorkspaceMutation,
     conversations::ConversationMutation,
+    conversations::life::ConversationLife,
+    conversations::membership::MembershipMutation,
+    conversations::invitations::ConversationInvitationMutation,
+    conversations::SettingsMutation,
+    conversations::SupportMutation,
+    conversations::OverrideMutation,
     messages::MessageMutation,
     messages::MessageChanges,
     receipts::ReceiptMutation,

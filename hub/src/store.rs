@@ -5,6 +5,7 @@
 
 mod accounts;
 mod audit;
+mod blocks;
 mod bots;
 mod conversations;
 mod error;
@@ -44,18 +45,32 @@ use tokio::sync::mpsc;
 pub use accounts::{
     Account, BeginSignIn, ChangePassword, CreateAccount, CreatePasswordReset, OWN_ISSUER, ResetPassword, SweepAccess,
 };
+pub use blocks::SetBlock;
 pub use bots::{CreateBot, CreateBotToken, RevokeBotToken};
-pub use conversations::{CreateConversation, Wanted};
+pub use conversations::{
+    CreateConversation, Wanted,
+    deletion::{DeleteConversation, PurgeConversation},
+    invitations::{InviteToConversation, RevokeConversationInvitation},
+    life::{CloseConversation, UpdateConversation},
+    overriding::LookInto,
+    settings::UpdateSettings,
+    support::{AssignConversation, ResolveConversation},
+};
 pub use invitations::{CreateInvitation, RevokeInvitation};
 pub use issuers::{CreateIssuer, DeleteIssuer, KeptIssuer};
 pub use jobs::{ClaimJobs, EndJob, Ending, EnqueueJobs, RenewLease, RetryJob, SweepJobs};
 pub use log::TrimLog;
-pub use members::AddMembers;
+pub use members::{
+    AddMembers,
+    joining::{Entrance, JoinConversation},
+    leaving::{LeaveConversation, RemoveMember},
+    roles::{TransferConversation, UpdateMember},
+};
 pub use messages::{
     deletions::{DeleteMessage, HideMessage},
     edits::EditMessage,
 };
-pub use people::{FoundKey, UpdateProfile, UpdateRole, UpdateStatus};
+pub use people::{UpdateProfile, UpdateRole, UpdateStatus};
 pub use plugins::{
     ChangePlugin,
     commit::{CommitIssued, Effects, EndTurn, MakeBot, WriteLogs},
@@ -63,12 +78,17 @@ pub use plugins::{
     held::{DecideHeld, KeepOutcome},
     workspaces::{ChangeInConversation, ChangeInWorkspace, TakeTurn, Turn},
 };
+pub use reads::counting;
 pub use receipts::{AdvanceReceipts, Marked, Standing};
 pub use secrets::{ConsumeSignInLink, CreateSignInLink, EnsureSecret};
 pub use sessions::{CreateSession, EndSession, EndSessions, NewSession, RotateSession, Rotated};
 pub use setup::FirstStart;
 pub use users::ProvisionUser;
-pub use workspaces::{CreateWorkspace, UpdateWorkspace};
+pub use words::FoundKey;
+pub use workspaces::{
+    CreateWorkspace, UpdateWorkspace,
+    purge::{DeleteWorkspace, PurgeWorkspace},
+};
 pub use writer::{Change, FromPlugins, Outgoing, Sent, Work};
 
 use crate::{Error, Result};

@@ -8,6 +8,7 @@ mod m0003_people;
 mod m0004_blocks;
 mod m0005_messages;
 mod m0006_jobs;
+mod m0007_public_titles;
 mod m0008_plugins;
 
 pub struct Migrator;
@@ -22,6 +23,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0004_blocks::Migration),
             Box::new(m0005_messages::Migration),
             Box::new(m0006_jobs::Migration),
+            Box::new(m0007_public_titles::Migration),
             Box::new(m0008_plugins::Migration),
         ]
     }

@@ -28,6 +28,7 @@ enum Workspaces {
     SignUp,
     Policy,
     CreatedAt,
+    DeletedAt,
 }
 
 #[derive(DeriveIden)]
@@ -67,6 +68,7 @@ enum Conversations {
     Visibility,
     History,
     Title,
+    FoldedTitle,
     Description,
     AvatarUrl,
     ContextKind,
@@ -182,6 +184,7 @@ impl MigrationTrait for Migration {
                     .col(text(Workspaces::SignUp))
                     .col(text(Workspaces::Policy))
                     .col(big_integer(Workspaces::CreatedAt))
+                    .col(big_integer_null(Workspaces::DeletedAt))
                     .to_owned(),
             )
             .await?;
@@ -258,6 +261,7 @@ impl MigrationTrait for Migration {
                     .col(text(Conversations::Visibility))
                     .col(text(Conversations::History))
                     .col(text_null(Conversations::Title))
+                    .col(text_null(Conversations::FoldedTitle))
                     .col(text_null(Conversations::Description))
                     .col(text_null(Conversations::AvatarUrl))
                     .col(text_null(Conversations::ContextKind))
@@ -433,6 +437,16 @@ impl MigrationTrait for Migration {
                     .primary_key(Index::create().col(IdempotencyKeys::UserId).col(IdempotencyKeys::Key))
                     .to_owned(),
             ))
+            .await?;
+        // What goes with its message is found by it. Ids of messages grow, so that this is written at its end.
+        manager
+            .create_index(
+                Index::create()
+                    .name("idempotency_keys_by_message")
+                    .table(IdempotencyKeys::Table)
+                    .col(IdempotencyKeys::MessageId)
+                    .to_owned(),
+            )
             .await?;
 
         manager

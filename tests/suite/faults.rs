@@ -1,6 +1,6 @@
 //! What breaks, and what is whole afterwards.
 
-use std::{collections::HashSet, path::Path, time::Instant};
+use std::{collections::HashSet, time::Instant};
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -8,24 +8,10 @@ use serde_json::{Value, json};
 use crate::{
     stories,
     support::{
-        Backend, Person, Setup, World, backends,
-        person::text,
-        process::{self, Process},
-        proxy::Proxy,
-        redis::Redis,
-        socket::bodies,
-        within,
+        Backend, Person, Setup, World, backends, person::text, process::Process, proxy::Proxy, redis::Redis,
+        socket::bodies, within,
     },
 };
-
-/// Somebody at a hub that runs as a process of its own.
-async fn somebody(hub: &Process, data: &Path, flags: &[&str], name: &str) -> Person {
-    let mut arguments = flags.to_vec();
-    arguments.extend(["token", "--user", name]);
-    let (ok, token, complaint) = process::run(data, &arguments).await;
-    assert!(ok, "{complaint}");
-    Person::at_url(&hub.url, name, token.trim()).await
-}
 
 /// Sends until the hub is gone: which were acknowledged, and which were merely tried.
 async fn send_until_gone(
@@ -164,10 +150,10 @@ stories! {
         let flags = ["--database", database.as_str()];
         let data = folder.path().join("data");
         let mut hub = Process::start(&data, &flags, &[]).await;
-        let ann = somebody(&hub, &data, &flags, "ann").await;
+        let ann = hub.somebody(&data, &flags, "ann").await;
         let mut people = Vec::new();
         for number in 0..8 {
-            people.push(somebody(&hub, &data, &flags, &format!("p{number}")).await);
+            people.push(hub.somebody(&data, &flags, &format!("p{number}")).await);
         }
         let tea = ann.group("Tea", &people.iter().collect::<Vec<_>>()).await;
         let start = ann.cursor().await;

@@ -3,23 +3,32 @@
 mod support;
 
 mod accounts;
+mod blocks;
 mod bots;
 mod changes;
 mod conversations;
+mod deletion;
 mod documents;
 mod events;
 mod faults;
+mod floods;
 mod identity;
 mod isolation;
 mod issuers;
 mod jobs;
+mod listing;
+mod lives;
+mod membership;
 mod messages;
 mod operation;
+mod overriding;
 mod partings;
 mod people;
+mod policies;
 mod program;
 mod property;
 mod receipts;
+mod requests;
 mod sessions;
 mod signals;
 mod sockets;
@@ -34,23 +43,32 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let stories = [
         accounts::stories(),
+        blocks::stories(),
         bots::stories(),
         changes::stories(),
         conversations::stories(),
+        deletion::stories(),
         documents::stories(),
         events::stories(),
         faults::stories(),
+        floods::stories(),
         identity::stories(),
         isolation::stories(),
         issuers::stories(),
         jobs::stories(),
+        lives::stories(),
+        membership::stories(),
+        listing::stories(),
         messages::stories(),
         operation::stories(),
+        overriding::stories(),
         partings::stories(),
         people::stories(),
+        policies::stories(),
         program::stories(),
         property::stories(),
         receipts::stories(),
+        requests::stories(),
         sessions::stories(),
         signals::stories(),
         sockets::stories(),

@@ -27,10 +27,26 @@ words! {
         WorkspaceUpdated = "workspace_updated",
         /// The policy of a workspace was changed.
         PolicyUpdated = "policy_updated",
+        /// A workspace was deleted.
+        WorkspaceDeleted = "workspace_deleted",
         /// A job that was given up was put into the queue again.
         JobRetried = "job_retried",
         /// Somebody else's message was deleted for everyone.
         MessageDeleted = "message_deleted",
+        /// A conversation was deleted, with all that was said in it.
+        ConversationDeleted = "conversation_deleted",
+        /// Somebody was sent away from a conversation.
+        ConversationMemberRemoved = "conversation_member_removed",
+        /// Somebody was given another role in a conversation.
+        ConversationMemberUpdated = "conversation_member_updated",
+        /// A conversation was handed over to somebody.
+        ConversationTransferred = "conversation_transferred",
+        /// A support conversation was given to somebody, or back to the queue.
+        ConversationAssigned = "conversation_assigned",
+        /// A support conversation was resolved by who has taken it or gives support.
+        ConversationResolved = "conversation_resolved",
+        /// Somebody looked into a conversation without taking part.
+        ConversationOverridden = "conversation_overridden",
         /// People were invited.
         InvitationCreated = "invitation_created",
         /// An invitation was taken back.
@@ -85,6 +101,18 @@ impl By {
             details: details.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
         }
     }
+}
+
+/// Which lines of the record somebody wants to see: those of which all of this is true. What is none, or empty, says nothing.
+#[derive(Debug, Clone, Default)]
+pub struct AuditFilter {
+    pub actions: Vec<AuditAction>,
+    pub actor: Option<UserId>,
+    pub target: Option<String>,
+    /// At this moment or later.
+    pub since: Option<Timestamp>,
+    /// Before this moment.
+    pub until: Option<Timestamp>,
 }
 
 /// One line of the record; it is only ever added to.

@@ -1,12 +1,18 @@
 //! Rules for making conversations and for who may join them.
 
+pub mod filter;
+pub mod life;
+pub mod membership;
+pub mod settings;
+pub mod support;
+
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     ConversationId, ConversationRole, Policy, Rejection, Timestamp, UserId, WorkspaceId, receipts::Pointers,
-    roles::words, text,
+    roles::words, text, users::picture,
 };
 
 words! {
@@ -87,6 +93,9 @@ pub struct ConversationDraft {
     pub kind: ConversationKind,
     pub title: Option<String>,
     pub description: Option<String>,
+    pub avatar_url: Option<String>,
+    pub visibility: Visibility,
+    pub history: History,
     pub context: Option<Context>,
     pub members: Vec<UserId>,
 }
@@ -97,6 +106,9 @@ pub struct CheckedConversation {
     kind: ConversationKind,
     title: Option<String>,
     description: Option<String>,
+    avatar_url: Option<String>,
+    visibility: Visibility,
+    history: History,
     context: Option<Context>,
     creator: UserId,
     others: BTreeSet<UserId>,
@@ -107,7 +119,7 @@ impl CheckedConversation {
     pub fn check(draft: ConversationDraft, creator: UserId, policy: &Policy) -> Result<Self, Rejection> {
         let mut others: BTreeSet<UserId> = draft.members.into_iter().collect();
         others.remove(&creator);
-        let title = draft.title.as_deref().map(|title| text::line("title", title, 120)).transpose()?;
+        let title = checked_title(draft.title.as_deref())?;
         match draft.kind {
             ConversationKind::Direct if others.len() != 1 => return Err(Rejection::DirectNeedsTwo),
             ConversationKind::Direct if title.is_some() => {
@@ -115,12 +127,15 @@ impl CheckedConversation {
             }
             ConversationKind::Group if title.is_none() => return Err(Rejection::Missing { field: "title" }),
             ConversationKind::Group => room_for(1, others.len(), policy)?,
+            // Whoever takes it comes in then.
+            ConversationKind::Support if !others.is_empty() => {
+                return Err(Rejection::Invalid { field: "memberIds", expected: "empty for a support conversation" });
+            }
             ConversationKind::Direct | ConversationKind::Support => {}
         }
-        let description = match draft.description.as_deref() {
-            Some(description) if text::is_visible(description) => Some(paragraph("description", description, 1_000)?),
-            _ => None,
-        };
+        life::may_be_seen(draft.kind, draft.visibility)?;
+        let description = checked_description(draft.description.as_deref())?;
+        let avatar_url = checked_picture(draft.avatar_url.as_deref())?;
         let context = match draft.context {
             None => None,
             Some(context) => Some(Context {
@@ -128,7 +143,8 @@ impl CheckedConversation {
                 id: text::line("context.id", &context.id, 120)?,
             }),
         };
-        Ok(Self { kind: draft.kind, title, description, context, creator, others })
+        let ConversationDraft { kind, visibility, history, .. } = draft;
+        Ok(Self { kind, title, description, avatar_url, visibility, history, context, creator, others })
     }
 
     pub fn kind(&self) -> ConversationKind {
@@ -141,6 +157,18 @@ impl CheckedConversation {
 
     pub fn description(&self) -> Option<&str> {
         self.description.as_deref()
+    }
+
+    pub fn avatar_url(&self) -> Option<&str> {
+        self.avatar_url.as_deref()
+    }
+
+    pub fn visibility(&self) -> Visibility {
+        self.visibility
+    }
+
+    pub fn history(&self) -> History {
+        self.history
     }
 
     pub fn context(&self) -> Option<&Context> {
@@ -186,6 +214,20 @@ pub fn takes_members(kind: ConversationKind) -> Result<(), Rejection> {
     }
 }
 
+fn checked_title(title: Option<&str>) -> Result<Option<String>, Rejection> {
+    title.map(|title| text::line("title", title, 120)).transpose()
+}
+
+/// What nobody can see is as good as nothing.
+fn checked_description(words: Option<&str>) -> Result<Option<String>, Rejection> {
+    let words = words.filter(|words| text::is_visible(words));
+    words.map(|words| paragraph("description", words, 1_000)).transpose()
+}
+
+fn checked_picture(url: Option<&str>) -> Result<Option<String>, Rejection> {
+    url.map(picture).transpose()
+}
+
 fn paragraph(field: text::Field, text: &str, max_characters: usize) -> Result<String, Rejection> {
     if text.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
         return Err(Rejection::ControlCharacter { field });
@@ -195,7 +237,7 @@ fn paragraph(field: text::Field, text: &str, max_characters: usize) -> Result<St
 }
 
 /// A conversation as it stands.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conversation {
     pub id: ConversationId,
     pub workspace: WorkspaceId,
@@ -262,11 +304,37 @@ mod tests {
         UserId(Uuid::from_u128(number))
     }
 
+    /// A conversation that the first user has made.
+    pub fn room(kind: ConversationKind) -> Conversation {
+        Conversation {
+            id: ConversationId(Uuid::from_u128(7)),
+            workspace: WorkspaceId(Uuid::from_u128(8)),
+            kind,
+            status: ConversationStatus::Active,
+            visibility: Visibility::Private,
+            history: History::Full,
+            title: (kind == ConversationKind::Group).then(|| "Tea".to_owned()),
+            description: None,
+            avatar_url: None,
+            context: None,
+            creator: user(1),
+            created_at: Timestamp(0),
+            assignee: None,
+            closed_at: None,
+            member_count: 2,
+            last_sequence: 0,
+            last_activity_at: Timestamp(0),
+        }
+    }
+
     fn check(kind: ConversationKind, title: Option<&str>, members: &[u128]) -> Result<CheckedConversation, Rejection> {
         let draft = ConversationDraft {
             kind,
             title: title.map(str::to_owned),
             description: None,
+            avatar_url: None,
+            visibility: Visibility::Private,
+            history: History::Full,
             context: None,
             members: members.iter().map(|&number| user(number)).collect(),
         };
@@ -294,12 +362,23 @@ mod tests {
     }
 
     #[test]
+    fn a_support_conversation_begins_with_one() {
+        use ConversationKind::Support;
+        assert!(check(Support, None, &[]).is_ok());
+        assert!(check(Support, Some("Keys"), &[1]).is_ok());
+        assert_eq!(check(Support, Some("Keys"), &[2]).unwrap_err().field(), Some("memberIds"));
+    }
+
+    #[test]
     fn the_key_of_a_pair_is_the_same_from_both_sides_and_differs_by_context() {
         let key = |creator, other, context: Option<(&str, &str)>| {
             let draft = ConversationDraft {
                 kind: ConversationKind::Direct,
                 title: None,
                 description: None,
+                avatar_url: None,
+                visibility: Visibility::Private,
+                history: History::Full,
                 context: context.map(|(kind, id)| Context { kind: kind.into(), id: id.into() }),
                 members: vec![user(other)],
             };

@@ -78,6 +78,8 @@ pub enum Fact {
         members: Vec<UserId>,
         /// They see what was said after this.
         from_sequence: i64,
+        /// How far the conversation had come: what was said up to here is not new to them.
+        sequence: i64,
     },
     /// For those who stay.
     ConversationMembersRemoved {
@@ -352,7 +354,7 @@ impl Fact {
     pub fn joined(&self) -> Option<(ConversationId, &[UserId], i64)> {
         match self {
             Fact::ConversationCreated { conversation, members } => Some((*conversation, members, 0)),
-            Fact::ConversationMembersAdded { conversation, members, from_sequence } => {
+            Fact::ConversationMembersAdded { conversation, members, from_sequence, .. } => {
                 Some((*conversation, members, *from_sequence))
             }
             _ => None,

@@ -118,6 +118,9 @@ pub struct Room {
 pub fn admit(message: &CheckedMessage, room: Option<Room>) -> Result<(), Rejection> {
     let no_such = |what, field| Rejection::NotFound { what, field };
     let room = room.ok_or(no_such("conversation", "conversationId"))?;
+    if room.status == ConversationStatus::Blocked {
+        return Err(Rejection::Blocked { field: "conversationId" });
+    }
     if room.status != ConversationStatus::Active {
         return Err(Rejection::ConversationClosed { status: room.status.as_str() });
     }

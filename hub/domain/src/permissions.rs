@@ -1,7 +1,7 @@
 //! Who may do what: one table for the workspace and one for a conversation. Everything that depends on a role is decided
 //! here and nowhere else; what also depends on a row (one's own message, the last owner) is a rule beside its noun.
 
-use crate::{ConversationRole, Rejection, WorkspaceRole};
+use crate::{ConversationRole, Policy, Rejection, WorkspaceRole};
 
 /// What can be done in a workspace beyond taking part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +82,12 @@ pub fn may_here(role: ConversationRole, act: ConversationAct) -> Result<(), Reje
     if allowed { Ok(()) } else { Err(Rejection::NotAllowed { who }) }
 }
 
+/// May somebody with this role open a conversation about something outside of the hub?
+pub fn may_open_about_something(role: WorkspaceRole, policy: &Policy) -> Result<(), Rejection> {
+    let always = matches!(role, Owner | Admin | Bot);
+    if always || policy.context_for_members { Ok(()) } else { Err(Rejection::ContextIsForbidden) }
+}
+
 /// May somebody with the one role change what somebody with the other is, or make them such? An admin does not make
 /// owners, nor unmake them.
 pub fn may_change_role(actor: WorkspaceRole, from: WorkspaceRole, to: WorkspaceRole) -> Result<(), Rejection> {
@@ -127,6 +133,16 @@ mod tests {
         assert!(may_here(ConversationRole::Member, ConversationAct::Moderate).is_err());
         assert!(may_here(ConversationRole::Admin, ConversationAct::Own).is_err());
         assert!(may_here(ConversationRole::Member, ConversationAct::Run).is_err());
+    }
+
+    #[test]
+    fn conversations_about_something_are_for_members_or_not() {
+        for for_members in [true, false] {
+            let policy = Policy { context_for_members: for_members, ..Policy::default() };
+            let allowed =
+                [Owner, Admin, Bot, Moderator, Member].map(|role| may_open_about_something(role, &policy).is_ok());
+            assert_eq!(allowed, [true, true, true, for_members, for_members]);
+        }
     }
 
     #[test]

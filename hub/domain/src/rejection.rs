@@ -33,6 +33,8 @@ words! {
         Taken = "TAKEN",
         /// The conversation takes no more messages.
         ConversationClosed = "CONVERSATION_CLOSED",
+        /// One of the two wants nothing to do with the other.
+        Blocked = "BLOCKED",
         /// The message was deleted for everyone.
         MessageDeleted = "MESSAGE_DELETED",
         /// The time within which this could be done is over.
@@ -87,12 +89,16 @@ pub enum Rejection {
     ConversationClosed { status: &'static str },
     #[error("the conversation is {status}, and its messages stay as they are")]
     EditInClosed { status: &'static str },
+    #[error("one of you wants nothing to do with the other")]
+    Blocked { field: &'static str },
     #[error("the message was deleted")]
     MessageDeleted,
     #[error("a message may be {done} by its sender within {seconds} seconds")]
     WindowClosed { done: &'static str, seconds: u64 },
     #[error("the policy of the workspace keeps messages; you may delete them for yourself alone")]
     MessagesAreKept,
+    #[error("the policy of the workspace leaves it to admins and bots to open conversations about something else")]
+    ContextIsForbidden,
     #[error("a message of type {kind} carries a file, and there are no files here yet")]
     NoFilesYet { kind: &'static str },
     #[error("messages of the system are written by the hub alone")]
@@ -127,6 +133,12 @@ pub enum Rejection {
     Decided { state: &'static str },
     #[error("others changed the same at the same time; try again")]
     Conflict,
+    #[error("this can be done with groups alone")]
+    GroupsOnly,
+    #[error("the policy of the workspace keeps conversations; you may archive them")]
+    ConversationsAreKept,
+    #[error("a group with members keeps at least one owner; name somebody else first")]
+    NoOwnerLeft { field: &'static str },
 }
 
 impl Rejection {
@@ -134,7 +146,10 @@ impl Rejection {
     pub fn code(&self) -> ErrorCode {
         match self {
             Rejection::NotFound { .. } => ErrorCode::NotFound,
-            Rejection::NotAllowed { .. } | Rejection::SystemMessage | Rejection::LastOwner => ErrorCode::NotAllowed,
+            Rejection::NotAllowed { .. }
+            | Rejection::SystemMessage
+            | Rejection::LastOwner
+            | Rejection::NoOwnerLeft { .. } => ErrorCode::NotAllowed,
             Rejection::Missing { .. } => ErrorCode::Missing,
             Rejection::TooLong { .. } | Rejection::TooLarge { .. } => ErrorCode::TooLong,
             Rejection::TooShort { .. } => ErrorCode::TooShort,
@@ -146,11 +161,15 @@ impl Rejection {
             | Rejection::Invalid { .. }
             | Rejection::OutOfBounds { .. }
             | Rejection::DirectNeedsTwo
-            | Rejection::DirectIsClosedToOthers => ErrorCode::Invalid,
+            | Rejection::DirectIsClosedToOthers
+            | Rejection::GroupsOnly => ErrorCode::Invalid,
             Rejection::ConversationClosed { .. } | Rejection::EditInClosed { .. } => ErrorCode::ConversationClosed,
+            Rejection::Blocked { .. } => ErrorCode::Blocked,
             Rejection::MessageDeleted => ErrorCode::MessageDeleted,
             Rejection::WindowClosed { .. } => ErrorCode::TooLate,
-            Rejection::MessagesAreKept => ErrorCode::ForbiddenByPolicy,
+            Rejection::MessagesAreKept | Rejection::ConversationsAreKept | Rejection::ContextIsForbidden => {
+                ErrorCode::ForbiddenByPolicy
+            }
             Rejection::NoFilesYet { .. } => ErrorCode::NotAvailable,
             Rejection::IdempotencyKeyReused => ErrorCode::IdempotencyKeyReused,
             Rejection::SlugTaken { .. } | Rejection::LoginTaken { .. } | Rejection::IssuerTaken { .. } => {
@@ -176,14 +195,20 @@ impl Rejection {
             | Rejection::TooShort { field, .. }
             | Rejection::ControlCharacter { field }
             | Rejection::Invalid { field, .. }
-            | Rejection::OutOfBounds { field, .. } => Some(field),
+            | Rejection::Blocked { field }
+            | Rejection::OutOfBounds { field, .. }
+            | Rejection::NoOwnerLeft { field } => Some(field),
             Rejection::GroupFull { .. } | Rejection::DirectNeedsTwo => Some("memberIds"),
-            Rejection::DirectIsClosedToOthers | Rejection::ConversationClosed { .. } => Some("conversationId"),
+            Rejection::DirectIsClosedToOthers
+            | Rejection::GroupsOnly
+            | Rejection::ConversationsAreKept
+            | Rejection::ConversationClosed { .. } => Some("conversationId"),
             Rejection::EditInClosed { .. } | Rejection::MessageDeleted | Rejection::WindowClosed { .. } => {
                 Some("messageId")
             }
             Rejection::BadConfiguration { .. } => Some("configuration"),
             Rejection::MessagesAreKept => Some("forEveryone"),
+            Rejection::ContextIsForbidden => Some("context"),
             Rejection::NoFilesYet { .. } | Rejection::SystemMessage => Some("type"),
             Rejection::IdempotencyKeyReused => Some("clientMessageId"),
             Rejection::SlugTaken { .. } => Some("slug"),

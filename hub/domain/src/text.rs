@@ -1,5 +1,7 @@
 //! Rules for the short texts that people type: names, titles, keys.
 
+use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
+
 use crate::Rejection;
 
 /// The field that a text was given for, as the caller names it.
@@ -33,6 +35,11 @@ fn leaves_no_mark(c: char) -> bool {
         | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
+/// As it is searched for: without capitals and without marks on letters.
+pub fn folded(text: &str) -> String {
+    text.nfkd().filter(|letter| !is_combining_mark(*letter)).flat_map(char::to_lowercase).collect()
+}
+
 /// At most `max` characters.
 pub fn within(field: Field, text: &str, max: usize) -> Result<(), Rejection> {
     // Bytes are counted first: a character has at least one, and counting them costs nothing.
@@ -58,6 +65,14 @@ mod tests {
             assert!(is_visible(text), "{text:?}");
         }
         assert_eq!(line("name", "\u{200b}\u{2060}", 9), Err(Rejection::Missing { field: "name" }));
+    }
+
+    #[test]
+    fn folding() {
+        for (text, expected) in [("Crème BRÛLÉE", "creme brulee"), ("Straße", "straße"), ("ＴＥＡ №1", "tea no1")]
+        {
+            assert_eq!(folded(text), expected);
+        }
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 use url::Url;
 
 use crate::{Rejection, Timestamp, UserId, WorkspaceId, WorkspaceRole, roles::words, text};
@@ -138,7 +137,7 @@ impl CheckedProfile {
 }
 
 /// The address of a picture, which clients show: nothing but the web, and nobody's password in it.
-fn picture(url: &str) -> Result<String, Rejection> {
+pub(crate) fn picture(url: &str) -> Result<String, Rejection> {
     let field = "avatar_url";
     let url = text::line(field, url, AVATAR_URL_MAX)?;
     let of_the_web = Url::parse(&url).is_ok_and(|url| {
@@ -156,8 +155,7 @@ fn picture(url: &str) -> Result<String, Rejection> {
 
 /// The words by which a name is found: without capitals and without marks on letters.
 pub fn folded_words(name: &str) -> Vec<String> {
-    let folded: String =
-        name.nfkd().filter(|letter| !is_combining_mark(*letter)).flat_map(char::to_lowercase).collect();
+    let folded = text::folded(name);
     let words: BTreeSet<&str> = folded.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
     words.into_iter().take(WORDS).map(|word| shortened(word).to_owned()).collect()
 }

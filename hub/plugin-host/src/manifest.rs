@@ -204,31 +204,6 @@ impl Manifest {
         })
     }
 
-    /// A configuration as it comes into force: it fits the schema, and what was left out has the schema's default where it
-    /// gives one. Or why not.
-    pub fn configured(&self, configuration: &str) -> Result<String, String> {
-        let value: Value = serde_json::from_str(configuration).map_err(|error| format!("it is not JSON: {error}"))?;
-        let Value::Object(mut object) = value else { return Err("it is not a JSON object".to_owned()) };
-        let Some(schema) = &self.configuration else {
-            return if object.is_empty() {
-                Ok("{}".to_owned())
-            } else {
-                Err("there is nothing to configure".to_owned())
-            };
-        };
-        let properties = schema.get("properties").and_then(Value::as_object);
-        for (name, property) in properties.into_iter().flatten() {
-            if let Some(default) = property.get("default") {
-                object.entry(name).or_insert_with(|| default.clone());
-            }
-        }
-        let value = Value::Object(object);
-        match compile_schema(schema)?.iter_errors(&value).next() {
-            None => Ok(value.to_string()),
-            Some(error) => Err(format!("{}: {error}", error.instance_path())),
-        }
-    }
-
     /// The capabilities that it asks for.
     pub fn wanted(&self) -> HashSet<Capability> {
         self.capabilities.iter().filter_map(|name| Capability::from_word(name)).collect()

@@ -2,6 +2,7 @@
 
 use jackfield_domain::{
     AuditEntry,
+    audit::AuditFilter,
     pages::{Page, Slice},
     permissions::{Act, may},
 };
@@ -10,8 +11,13 @@ use uuid::Uuid;
 use super::{Core, Viewer};
 use crate::Result;
 
-/// A page of the record of the viewer's workspace; for those who run it.
-pub async fn list(core: &Core, viewer: &Viewer, page: &Page<Uuid>) -> Result<Slice<AuditEntry>> {
-    may(viewer.role(), Act::ReadAudit)?;
-    core.store.audit(viewer.workspace(), page).await
+/// Does the viewer read the record at all? Asked before anybody whom they name is looked for.
+pub fn reads(viewer: &Viewer) -> Result<()> {
+    Ok(may(viewer.role(), Act::ReadAudit)?)
+}
+
+/// A page of what a filter lets through of the record of the viewer's workspace; for those who run it.
+pub async fn list(core: &Core, viewer: &Viewer, filter: &AuditFilter, page: &Page<Uuid>) -> Result<Slice<AuditEntry>> {
+    reads(viewer)?;
+    core.store.audit(viewer.workspace(), filter, page).await
 }

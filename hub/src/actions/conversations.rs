@@ -1,12 +1,25 @@
 //! Making, finding and listing conversations.
 
+pub mod invitations;
+pub mod life;
+pub mod membership;
+pub mod overriding;
+pub mod public;
+pub mod settings;
+pub mod support;
+
 use std::sync::Arc;
 
 use jackfield_domain::{
-    ConversationId, Rejection, UserId,
-    conversations::{ActivityKey, CheckedConversation, Conversation, ConversationDraft, Member, room_for},
+    ConversationId, Policy, Rejection, UserId,
+    conversations::{
+        ActivityKey, CheckedConversation, Conversation, ConversationDraft, Member,
+        filter::{CheckedFilter, ConversationFilter},
+        room_for,
+    },
     events::Admission,
     pages::{Page, Slice},
+    permissions::may_open_about_something,
 };
 
 use super::{Core, Reader, Viewer, workspaces};
@@ -19,10 +32,19 @@ use crate::{
 pub async fn create(core: &Arc<Core>, viewer: &Viewer, draft: ConversationDraft) -> Result<Conversation> {
     let policy = workspaces::policy(core, viewer.workspace()).await?;
     let conversation = CheckedConversation::check(draft, viewer.id(), &policy)?;
+    gate(viewer, &conversation, &policy)?;
     let id = ConversationId(core.clock.new_id());
     core.store
         .change(CreateConversation { id, workspace: viewer.workspace(), at: core.clock.now(), conversation })
         .await
+}
+
+/// Whether the viewer may open this conversation at all: the one place where that is decided by more than its form.
+fn gate(viewer: &Viewer, conversation: &CheckedConversation, policy: &Policy) -> Result<()> {
+    match conversation.context() {
+        Some(_) => Ok(may_open_about_something(viewer.role(), policy)?),
+        None => Ok(()),
+    }
 }
 
 /// Adds people to a group that the viewer runs.
@@ -56,6 +78,12 @@ pub async fn visible(core: &Core, reader: &Reader, ids: &[ConversationId]) -> Re
     match reader {
         Reader::Nobody => Ok(Vec::new()),
         Reader::Viewer(viewer) => core.store.conversations_for(viewer.id(), ids).await,
+        Reader::Overriding { viewer, conversation } => {
+            let (looked_into, own): (Vec<_>, Vec<_>) = ids.iter().copied().partition(|id| id == conversation);
+            let mut found = core.store.conversations_for(viewer.id(), &own).await?;
+            found.extend(core.store.conversations(&looked_into).await?);
+            Ok(found)
+        }
         Reader::Audience { conversation, .. } => {
             let ids: Vec<_> = ids.iter().copied().filter(|id| Some(*id) == *conversation).collect();
             if ids.is_empty() { Ok(Vec::new()) } else { core.store.conversations(&ids).await }
@@ -63,9 +91,15 @@ pub async fn visible(core: &Core, reader: &Reader, ids: &[ConversationId]) -> Re
     }
 }
 
-/// The viewer's own, the last active first.
-pub async fn list(core: &Core, viewer: &Viewer, page: &Page<ActivityKey>) -> Result<Slice<Conversation>> {
-    core.store.conversation_list(viewer.id(), page).await
+/// Those of the viewer's own that a filter lets through, the last active first.
+pub async fn list(
+    core: &Core,
+    viewer: &Viewer,
+    filter: ConversationFilter,
+    page: &Page<ActivityKey>,
+) -> Result<Slice<Conversation>> {
+    let filter = CheckedFilter::check(filter)?;
+    core.store.conversation_list(viewer.id(), &filter, core.clock.now(), page).await
 }
 
 /// Who takes part in a conversation that the reader was shown.

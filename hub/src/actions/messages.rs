@@ -68,6 +68,14 @@ pub async fn visible(core: &Core, reader: &Reader, ids: &[MessageId]) -> Result<
     match reader {
         Reader::Nobody => Ok(Vec::new()),
         Reader::Viewer(viewer) => core.store.messages_for(viewer.id(), ids).await,
+        Reader::Overriding { viewer, conversation } => {
+            let (looked_into, others): (Vec<_>, Vec<_>) =
+                core.store.messages(ids).await?.into_iter().partition(|message| message.conversation == *conversation);
+            let others: Vec<_> = others.iter().map(|message| message.id).collect();
+            let mut found = core.store.messages_for(viewer.id(), &others).await?;
+            found.extend(looked_into);
+            Ok(found)
+        }
         Reader::Audience { conversation, .. } => {
             let mut messages = core.store.messages(ids).await?;
             messages.retain(|message| Some(message.conversation) == *conversation);

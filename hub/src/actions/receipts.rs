@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use jackfield_domain::{
     ConversationId, MessageId, Rejection, Timestamp, UserId,
     messages::Message,
-    pages::{Page, Slice},
+    pages::{Direction, Page, Slice},
     receipts::{Reach, Receipt, ReceiptKind, Recipients, Unread, is_for},
 };
 
-use super::{Core, Viewer};
+use super::{Core, Reader, Viewer};
 use crate::{
     Result,
     store::{AdvanceReceipts, Standing},
@@ -128,9 +128,18 @@ pub async fn unread(core: &Core, viewer: &Viewer, conversations: &[ConversationI
     core.store.unread(viewer.id(), conversations).await
 }
 
-/// The last message of each of these conversations, as the viewer sees it.
-pub async fn last_messages(core: &Core, viewer: &Viewer, conversations: &[ConversationId]) -> Result<Vec<Message>> {
-    core.store.last_messages(viewer.id(), conversations).await
+/// The last message of each of these conversations, as the reader sees it.
+pub async fn last_messages(core: &Core, reader: &Reader, conversations: &[ConversationId]) -> Result<Vec<Message>> {
+    let viewer = reader.viewer()?;
+    let mut found = core.store.last_messages(viewer.id(), conversations).await?;
+    if let Reader::Overriding { conversation, .. } = reader
+        && conversations.contains(conversation)
+        && !found.iter().any(|message| message.conversation == *conversation)
+    {
+        let last = Page { direction: Direction::Backward, size: 1, from: None };
+        found.extend(core.store.history(viewer.id(), *conversation, &last).await?.items);
+    }
+    Ok(found)
 }
 
 /// All that is new to somebody.

@@ -7,6 +7,7 @@ use std::{
 
 use jackfield_domain::{
     ConversationId, Rejection, Timestamp, UserId, WorkspaceId,
+    conversations::ConversationStatus,
     signals::{Signal, Typing},
 };
 use tokio::sync::Notify;
@@ -39,23 +40,34 @@ struct Room {
 
 /// The viewer begins to type, or goes on; answers until when that stands.
 pub async fn start(core: &Arc<Core>, viewer: &Viewer, conversation: ConversationId) -> Result<Timestamp> {
-    must_take_part(core, viewer, conversation).await?;
+    let found = core.store.conversations_for(viewer.id(), &[conversation]).await?;
+    let found = found.first().ok_or(Rejection::NotFound { what: "conversation", field: "conversationId" })?;
+    if found.status == ConversationStatus::Blocked {
+        return Err(Rejection::Blocked { field: "conversationId" }.into());
+    }
     let until = core.clock.now() + workspaces::policy(core, viewer.workspace()).await?.typing_ttl();
-    signal(core, viewer, conversation, Typing::Started { until });
+    signal(core, viewer.workspace(), conversation, viewer.id(), Typing::Started { until });
     Ok(until)
 }
 
 /// The viewer has stopped typing.
 pub async fn stop(core: &Core, viewer: &Viewer, conversation: ConversationId) -> Result<()> {
-    must_take_part(core, viewer, conversation).await?;
+    if core.store.memberships(viewer.id(), &[conversation]).await?.is_empty() {
+        return Err(Rejection::NotFound { what: "conversation", field: "conversationId" }.into());
+    }
     lapse(core, viewer, conversation);
     Ok(())
 }
 
 /// Ends what the viewer may have begun.
 pub fn lapse(core: &Core, viewer: &Viewer, conversation: ConversationId) {
-    if core.typing.lock().has(conversation, viewer.id()) {
-        signal(core, viewer, conversation, Typing::Stopped);
+    lapse_of(core, viewer.workspace(), conversation, viewer.id());
+}
+
+/// Ends what somebody may have begun, who perhaps takes no part any more.
+pub fn lapse_of(core: &Core, workspace: WorkspaceId, conversation: ConversationId, user: UserId) {
+    if core.typing.lock().has(conversation, user) {
+        signal(core, workspace, conversation, user, Typing::Stopped);
     }
 }
 
@@ -88,16 +100,8 @@ pub async fn known(core: &Core, viewer: &Viewer) -> Result<Vec<Signal>> {
         .collect())
 }
 
-async fn must_take_part(core: &Core, viewer: &Viewer, conversation: ConversationId) -> Result<()> {
-    if core.store.memberships(viewer.id(), &[conversation]).await?.is_empty() {
-        return Err(Rejection::NotFound { what: "conversation", field: "conversationId" }.into());
-    }
-    Ok(())
-}
-
-fn signal(core: &Core, viewer: &Viewer, conversation: ConversationId, typing: Typing) {
-    let signal =
-        Signal { workspace: viewer.workspace(), at: core.clock.now(), conversation, user: viewer.id(), typing };
+fn signal(core: &Core, workspace: WorkspaceId, conversation: ConversationId, user: UserId, typing: Typing) {
+    let signal = Signal { workspace, at: core.clock.now(), conversation, user, typing };
     core.typing.take(core, &signal);
     core.bus.tell(Note::Signal(signal));
 }

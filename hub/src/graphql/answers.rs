@@ -3,13 +3,13 @@
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 
 use async_graphql::{Name, Response, ServerError, Value, parser::types::OperationType};
-use metrics::counter;
+use metrics::{counter, histogram};
 use serde::Serialize;
 
 use super::{Schema, documents::Prepared, errors, scope::Scope};
 use crate::{
     Error,
-    actions::{Core, Reader},
+    actions::{Core, Reader, counting},
 };
 
 /// No query or mutation takes longer.
@@ -39,8 +39,10 @@ pub async fn execute(
     }
     let scope = Scope::new(core.clone(), reader, prepared.max_answer_bytes).from(address);
     let request = prepared.request().data(scope.clone());
-    let execution = schema.executor(prepared).execute(request);
-    let response = match tokio::time::timeout(EXECUTION_LIMIT, execution).await {
+    let execution = tokio::time::timeout(EXECUTION_LIMIT, schema.executor(prepared).execute(request));
+    let (executed, statements) = counting(execution).await;
+    histogram!("jackfield_graphql_statements").record(statements as f64);
+    let response = match executed {
         Ok(mut response) => {
             if !is_refusal(&response) {
                 prepared.found_valid();

@@ -1,11 +1,17 @@
 //! The record of what was done by the power of a role, in the API.
 
-use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
-use jackfield_domain::{AuditAction as Action, audit};
+use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
+use jackfield_domain::{AuditAction as Action, Rejection, audit};
 use uuid::Uuid;
 
-use super::{conversations::page, pages::Connection, scalars::DateTime, scope::Scoped, users::User};
-use crate::actions;
+use super::{
+    conversations::page,
+    pages::Connection,
+    scalars::{DateTime, id},
+    scope::Scoped,
+    users::User,
+};
+use crate::{Error, actions};
 
 /// What was done. More may be added.
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
@@ -17,10 +23,26 @@ pub enum AuditAction {
     WorkspaceUpdated,
     /// The policy of a workspace was changed.
     PolicyUpdated,
+    /// A workspace was deleted.
+    WorkspaceDeleted,
     /// A job that was given up was put into the queue again.
     JobRetried,
     /// Somebody else's message was deleted for everyone.
     MessageDeleted,
+    /// A conversation was deleted, with all that was said in it.
+    ConversationDeleted,
+    /// Somebody was sent away from a conversation.
+    ConversationMemberRemoved,
+    /// Somebody was given another role in a conversation.
+    ConversationMemberUpdated,
+    /// A conversation was handed over to somebody.
+    ConversationTransferred,
+    /// A support conversation was given to somebody, or back to the queue.
+    ConversationAssigned,
+    /// A support conversation was resolved by who has taken it or gives support.
+    ConversationResolved,
+    /// Somebody looked into a conversation without taking part.
+    ConversationOverridden,
     /// People were invited.
     InvitationCreated,
     /// An invitation was taken back.
@@ -102,6 +124,33 @@ impl AuditEntry {
     }
 }
 
+/// Which lines of the record: those of which all of this is true. What is left out says nothing.
+#[derive(InputObject, Default)]
+pub struct AuditFilter {
+    /// One of these was done.
+    actions: Option<Vec<AuditAction>>,
+    /// This user did it.
+    actor_id: Option<ID>,
+    /// It was done to what has this id.
+    target_id: Option<ID>,
+    /// It was done at this moment or later.
+    since: Option<DateTime>,
+    /// It was done before this moment.
+    until: Option<DateTime>,
+}
+
+impl AuditFilter {
+    fn check(self) -> Result<audit::AuditFilter, Rejection> {
+        Ok(audit::AuditFilter {
+            actions: self.actions.into_iter().flatten().map(Into::into).collect(),
+            actor: self.actor_id.as_ref().map(|actor| id(actor, "user", "actor_id")).transpose()?,
+            target: self.target_id.map(|ID(target)| target),
+            since: self.since.map(|DateTime(since)| since),
+            until: self.until.map(|DateTime(until)| until),
+        })
+    }
+}
+
 #[derive(Default)]
 pub struct AuditQuery;
 
@@ -112,13 +161,17 @@ impl AuditQuery {
     async fn audit_log(
         &self,
         ctx: &Context<'_>,
+        #[graphql(desc = "Which lines; all if left out.")] filter: Option<AuditFilter>,
         #[graphql(desc = "So many from the beginning, or behind `after`; from 1 to 100.")] first: Option<i32>,
         #[graphql(desc = "The cursor to begin behind.")] after: Option<String>,
         #[graphql(desc = "So many from the end, or before `before`; from 1 to 100.")] last: Option<i32>,
         #[graphql(desc = "The cursor to end before.")] before: Option<String>,
     ) -> Result<Connection<AuditEntry>> {
         let viewer = ctx.viewer()?;
-        let slice = actions::audit::list(ctx.core(), &viewer, &page::<Uuid>(first, after, last, before)?).await?;
+        actions::audit::reads(&viewer)?;
+        let (filter, page) =
+            (filter.unwrap_or_default().check().map_err(Error::from)?, page::<Uuid>(first, after, last, before)?);
+        let slice = actions::audit::list(ctx.core(), &viewer, &filter, &page).await?;
         Ok(Connection::of(slice, |entry| entry.id, AuditEntry))
     }
 }

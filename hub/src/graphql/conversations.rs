@@ -1,11 +1,26 @@
 //! Conversations in the API.
 
+mod filter;
+pub mod invitations;
+pub mod life;
+pub mod membership;
+mod overriding;
+pub mod public;
+mod settings;
+mod support;
+
+pub use overriding::OverrideMutation;
+pub use settings::SettingsMutation;
+pub use support::{SupportMutation, SupportQuery};
+
 use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
 use jackfield_domain::{
     ConversationId, Rejection, UserId,
     conversations::{self as words, ActivityKey, ConversationDraft},
     pages::Page,
 };
+
+use invitations::ConversationInvitation;
 
 use super::{
     errors::{UserError, refusals},
@@ -78,7 +93,7 @@ pub enum NotificationLevel {
 /// What the viewer has set for themselves in a conversation.
 #[derive(SimpleObject)]
 pub struct ConversationSettings {
-    /// Until when it makes no noise; null where it does.
+    /// Until when it makes no noise; null, or a moment that is over, where it does.
     muted_until: Option<DateTime>,
     /// Whether it is kept at hand.
     is_pinned: bool,
@@ -274,6 +289,22 @@ impl Conversation {
         Message::history(ctx, &self.0, arguments).await
     }
 
+    /// The invitations to it, the oldest first; null unless the viewer manages its members. Give `first` or `last`, from 1
+    /// to 100.
+    async fn invitations(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "So many from the beginning, or from behind `after`.")] first: Option<i32>,
+        #[graphql(desc = "The cursor to begin behind.")] after: Option<String>,
+        #[graphql(desc = "So many from the end, or from before `before`.")] last: Option<i32>,
+        #[graphql(desc = "The cursor to end before.")] before: Option<String>,
+    ) -> Result<Option<Connection<ConversationInvitation>>> {
+        let viewer = ctx.viewer()?;
+        let page = page(first, after, last, before)?;
+        let found = actions::conversations::invitations::list(ctx.core(), &viewer, &self.0, &page).await?;
+        Ok(found.map(|slice| Connection::of(slice, |invitation| invitation.id, ConversationInvitation)))
+    }
+
     /// Who is typing right now, as far as this node has heard.
     async fn typing(&self, ctx: &Context<'_>) -> Result<Vec<User>> {
         let users = actions::typing::now(ctx.core(), self.0.id);
@@ -331,10 +362,11 @@ impl ConversationQuery {
         Ok(ctx.moment().loaders.conversations.load(id).await?.map(Conversation))
     }
 
-    /// The viewer's conversations, the last active first. Give `first` or `last`, from 1 to 100.
+    /// The viewer's conversations, the last active first. Give `first` or `last`, from 1 to 100; 20 is what fits a screen.
     async fn conversations(
         &self,
         ctx: &Context<'_>,
+        #[graphql(desc = "Which of them; all if left out.")] filter: Option<filter::ConversationsFilter>,
         #[graphql(desc = "So many from the beginning, or from behind `after`.")] first: Option<i32>,
         #[graphql(desc = "The cursor to begin behind.")] after: Option<String>,
         #[graphql(desc = "So many from the end, or from before `before`.")] last: Option<i32>,
@@ -342,7 +374,7 @@ impl ConversationQuery {
     ) -> Result<Connection<Conversation>> {
         let viewer = ctx.viewer()?;
         let page = page::<ActivityKey>(first, after, last, before)?;
-        let found = actions::conversations::list(ctx.core(), &viewer, &page).await?;
+        let found = actions::conversations::list(ctx.core(), &viewer, filter.unwrap_or_default().into(), &page).await?;
         let key = |found: &words::Conversation| ActivityKey { last_activity_at: found.last_activity_at, id: found.id };
         Ok(Connection::of(found, key, Conversation))
     }
@@ -364,13 +396,22 @@ pub struct ConversationCreateInput {
     /// What it is for.
     #[graphql(name = "type")]
     kind: ConversationType,
-    /// The title of a group, at most 120 characters; a direct conversation has none.
+    /// The title of a group, at most 120 characters; a support conversation may do without, a direct one has none.
     title: Option<String>,
     /// What it is about, at most 1,000 characters.
     description: Option<String>,
+    /// The address of a picture, at most 2000 characters.
+    avatar_url: Option<String>,
+    /// Who can find it. Only groups can be public.
+    #[graphql(default_with = "ConversationVisibility::Private")]
+    visibility: ConversationVisibility,
+    /// What those who come later see of what was said before.
+    #[graphql(default_with = "ConversationHistory::Full")]
+    history: ConversationHistory,
     /// The thing outside of the hub that it is about. A pair has one direct conversation for each.
     context: Option<ConversationContextInput>,
-    /// Who takes part, beside the viewer: one user for a direct conversation, any number up to the policy for a group.
+    /// Who takes part, beside the viewer: one user for a direct conversation, any number up to the policy for a group, and
+    /// nobody for a support conversation, which those who give support find in their queue.
     member_ids: Vec<ID>,
 }
 
@@ -406,7 +447,7 @@ pub struct ConversationMutation;
 
 #[Object]
 impl ConversationMutation {
-    /// Makes a group, or finds or makes the direct conversation of two people.
+    /// Makes a group, finds or makes the direct conversation of two people, or asks for support.
     async fn conversation_create(
         &self,
         ctx: &Context<'_>,
@@ -418,6 +459,9 @@ impl ConversationMutation {
                 kind: input.kind.into(),
                 title: input.title,
                 description: input.description,
+                avatar_url: input.avatar_url,
+                visibility: input.visibility.into(),
+                history: input.history.into(),
                 context: input.context.map(|context| words::Context { kind: context.kind, id: context.id }),
                 members: users(&input.member_ids)?,
             };

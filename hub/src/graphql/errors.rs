@@ -34,6 +34,8 @@ pub enum ErrorCode {
     Taken,
     /// The conversation takes no more messages.
     ConversationClosed,
+    /// One of the two wants nothing to do with the other.
+    Blocked,
     /// The message was deleted for everyone.
     MessageDeleted,
     /// The time within which this could be done is over.

@@ -343,8 +343,8 @@ impl Event {
                     Fact::ConversationUpdated { conversation } => {
                         ConversationUpdated(logged.within(*conversation)).into()
                     }
-                    Fact::ConversationMembersAdded { conversation, members, .. } => {
-                        ConversationMembersAdded(logged.within(*conversation), members.clone()).into()
+                    Fact::ConversationMembersAdded { conversation, members, sequence, .. } => {
+                        ConversationMembersAdded(logged.within(*conversation), members.clone(), *sequence).into()
                     }
                     Fact::ConversationMembersRemoved { conversation, members } => {
                         ConversationMembersRemoved(logged.within(*conversation), members.clone()).into()

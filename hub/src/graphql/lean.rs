@@ -110,7 +110,13 @@ async fn resolve<T: ContainerType>(ctx: &ContextSelectionSet<'_>, object: &T, fi
             }
         }
     }
+    // Each was asked just now. To ask at once again would take the turn from the objects beside this one: a loader gives way
+    // once, so that they can say what they need, and then fetches for all who have spoken.
+    let mut asked = true;
     poll_fn(|context| {
+        if std::mem::take(&mut asked) && !waiting.is_empty() {
+            return Poll::Pending;
+        }
         waiting.retain_mut(|(name, slot)| match poll(slot, context) {
             Poll::Pending => true,
             Poll::Ready(outcome) => {

@@ -41,6 +41,8 @@ pub struct Loaders {
     pub unread: Loader<ConversationId, i64>,
     /// The last message of a conversation that the viewer sees.
     pub last_messages: Loader<ConversationId, Message>,
+    /// Those whom the viewer blocks.
+    pub blocked: Loader<UserId, ()>,
     /// The viewer's own part in a conversation.
     pub parts: Loader<ConversationId, Member>,
 }
@@ -87,8 +89,14 @@ impl Loaders {
             }),
             last_messages: Loader::new(source.clone(), |source, ids| {
                 Box::pin(async move {
-                    let found = actions::receipts::last_messages(&source.0, source.1.viewer()?, &ids).await?;
+                    let found = actions::receipts::last_messages(&source.0, &source.1, &ids).await?;
                     Ok(found.into_iter().map(|message| (message.conversation, message)).collect())
+                })
+            }),
+            blocked: Loader::new(source.clone(), |source, ids| {
+                Box::pin(async move {
+                    let found = actions::blocks::among(&source.0, source.1.viewer()?, &ids).await?;
+                    Ok(found.into_iter().map(|user| (user, ())).collect())
                 })
             }),
             parts: Loader::new(source, |source, ids| {

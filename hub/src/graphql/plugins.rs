@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
-use jackfield_domain::plugins as words;
+use jackfield_domain::{Rejection, plugins as words};
 
 use super::{
     errors::{UserError, refusals},
@@ -316,7 +316,10 @@ impl PluginMutation {
         let outcome = async {
             actions::plugins::admin::runs(&viewer)?;
             let plugin = named(&input.plugin_id)?;
-            let configuration = input.configuration.0.to_string();
+            let serde_json::Value::Object(configuration) = input.configuration.0 else {
+                let rejection = Rejection::Invalid { field: "configuration", expected: "a JSON object" };
+                return Err(rejection.into());
+            };
             actions::plugins::admin::configure(ctx.core(), &viewer, &plugin, configuration).await?;
             actions::plugins::admin::find(ctx.core(), &viewer, &plugin).await
         };
@@ -326,7 +329,7 @@ impl PluginMutation {
 }
 
 fn named(plugin: &ID) -> Result<words::PluginId, Error> {
-    let none = jackfield_domain::Rejection::NotFound { what: "plugin", field: "pluginId" };
+    let none = Rejection::NotFound { what: "plugin", field: "pluginId" };
     plugin.parse().map_err(|_| none.into())
 }
 

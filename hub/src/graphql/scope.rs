@@ -9,7 +9,7 @@ use std::{
 };
 
 use async_graphql::Context;
-use jackfield_domain::messages::Message;
+use jackfield_domain::{ConversationId, messages::Message};
 
 use super::{documents::Refusal, loaders::Loaders};
 use crate::{
@@ -61,6 +61,12 @@ impl Scope {
     pub fn too_long(&self) -> Option<Refusal> {
         let (asked, limit) = (self.words.written.load(Ordering::Relaxed), self.words.limit);
         (asked > limit).then_some(Refusal::TooMuch { what: "the bytes of the answer would be more than", asked, limit })
+    }
+
+    /// For the rest of this answer the viewer is shown this conversation without taking part in it.
+    pub fn look_into(&self, viewer: Viewer, conversation: ConversationId) {
+        let moment = Moment::new(&self.core, Reader::Overriding { viewer, conversation });
+        *self.moment.write().expect("nothing panics while it holds this lock") = moment;
     }
 
     /// From here on this is the moment, and another answer.

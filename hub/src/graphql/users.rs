@@ -8,7 +8,7 @@ use super::{
     conversations::page,
     errors::{UserError, refusals},
     pages::Connection,
-    scalars::{DateTime, id},
+    scalars::{DateTime, given, id},
     scope::{Scoped, present},
     workspaces::Workspace,
 };
@@ -77,6 +77,12 @@ impl User {
     /// What the user says of themselves.
     async fn status_text(&self) -> Option<&str> {
         self.0.status_text.as_deref()
+    }
+
+    /// Whether the viewer wants nothing to do with them.
+    async fn viewer_blocks(&self, ctx: &Context<'_>) -> Result<bool> {
+        ctx.viewer()?;
+        Ok(ctx.moment().loaders.blocked.load(self.0.id).await?.is_some())
     }
 
     /// When the user was first seen.
@@ -239,11 +245,6 @@ impl UserMutation {
         #[graphql(desc = "What is to change.")] input: UserUpdateInput,
     ) -> Result<Option<UserUpdatePayload>> {
         let viewer = ctx.viewer()?;
-        let given = |field: MaybeUndefined<String>| match field {
-            MaybeUndefined::Undefined => None,
-            MaybeUndefined::Null => Some(None),
-            MaybeUndefined::Value(value) => Some(Some(value)),
-        };
         let draft = ProfileDraft {
             name: input.name,
             avatar_url: given(input.avatar_url),

@@ -148,6 +148,24 @@ pub struct WorkspacePolicyUpdatePayload {
     errors: Vec<UserError>,
 }
 
+/// What is to be deleted.
+#[derive(InputObject)]
+pub struct WorkspaceDeleteInput {
+    /// Which one; not the one that the operator is in.
+    workspace_id: ID,
+    /// Its slug, so that nobody deletes another one than they mean.
+    slug: String,
+}
+
+/// What came of it.
+#[derive(SimpleObject)]
+pub struct WorkspaceDeletePayload {
+    /// The id of what is no more.
+    workspace_id: Option<ID>,
+    /// Why it is still there.
+    errors: Vec<UserError>,
+}
+
 #[derive(Default)]
 pub struct WorkspaceMutation;
 
@@ -184,6 +202,23 @@ impl WorkspaceMutation {
         };
         let (workspace, errors) = refusals(outcome.await)?;
         Ok(Some(WorkspaceUpdatePayload { workspace: workspace.map(Workspace), errors }))
+    }
+
+    /// Deletes a workspace for good: nobody comes in any more, those who are in are sent away, its slug is free, and all that
+    /// it held is taken away in the background. For operators of the hub.
+    async fn workspace_delete(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which one.")] input: WorkspaceDeleteInput,
+    ) -> Result<Option<WorkspaceDeletePayload>> {
+        let viewer = ctx.viewer()?;
+        let outcome = async {
+            actions::workspaces::must_be_operator(&viewer)?;
+            let workspace = id(&input.workspace_id, "workspace", "workspace_id")?;
+            actions::workspaces::delete(ctx.core(), &viewer, workspace, input.slug).await
+        };
+        let (workspace, errors) = refusals(outcome.await)?;
+        Ok(Some(WorkspaceDeletePayload { workspace_id: workspace.map(|id| id.to_string().into()), errors }))
     }
 
     /// Changes limits of the viewer's workspace, which hold on every node within a second. For those who run it.

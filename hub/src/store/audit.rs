@@ -2,6 +2,7 @@
 
 use jackfield_domain::{
     AuditAction, AuditEntry, Timestamp, UserId, WorkspaceId,
+    audit::AuditFilter,
     pages::{Direction, Page, Slice},
 };
 use sea_orm::{ActiveValue::Set, DatabaseTransaction, QueryOrder, QuerySelect, entity::prelude::*};
@@ -67,16 +68,36 @@ pub async fn append(transaction: &DatabaseTransaction, entries: Vec<AuditEntry>)
 }
 
 impl Store {
-    /// A page of a workspace's record, the oldest first.
-    pub async fn audit(&self, workspace: WorkspaceId, page: &Page<Uuid>) -> Result<Slice<AuditEntry>> {
-        let rows = walk(workspace, page).all(&self.reads).await?;
+    /// A page of what a filter lets through of a workspace's record, the oldest first.
+    pub async fn audit(
+        &self,
+        workspace: WorkspaceId,
+        filter: &AuditFilter,
+        page: &Page<Uuid>,
+    ) -> Result<Slice<AuditEntry>> {
+        let rows = walk(workspace, filter, page).all(&self.reads).await?;
         let entries = rows.into_iter().map(AuditEntry::try_from).collect::<Result<_>>()?;
         Ok(Slice::of_walk(page, entries))
     }
 }
 
-pub fn walk(workspace: WorkspaceId, page: &Page<Uuid>) -> Select<Entity> {
-    let walk = Entity::find().filter(Column::WorkspaceId.eq(workspace.0)).limit(page.size as u64 + 1);
+pub fn walk(workspace: WorkspaceId, filter: &AuditFilter, page: &Page<Uuid>) -> Select<Entity> {
+    let mut walk = Entity::find().filter(Column::WorkspaceId.eq(workspace.0)).limit(page.size as u64 + 1);
+    if !filter.actions.is_empty() {
+        walk = walk.filter(Column::Action.is_in(filter.actions.iter().map(|action| action.as_str())));
+    }
+    if let Some(actor) = filter.actor {
+        walk = walk.filter(Column::ActorId.eq(actor.0));
+    }
+    if let Some(target) = &filter.target {
+        walk = walk.filter(Column::Target.eq(target));
+    }
+    if let Some(since) = filter.since {
+        walk = walk.filter(Column::At.gte(since.0));
+    }
+    if let Some(until) = filter.until {
+        walk = walk.filter(Column::At.lt(until.0));
+    }
     match (page.direction, page.from) {
         (Direction::Forward, from) => {
             from.into_iter().fold(walk, |walk, from| walk.filter(Column::Id.gt(from))).order_by_asc(Column::Id)

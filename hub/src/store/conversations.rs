@@ -1,19 +1,29 @@
 //! Conversations, and the list of one's own.
 
+pub mod deletion;
+pub mod filter;
+pub mod invitations;
+pub mod life;
+pub mod overriding;
+pub mod public;
+pub mod settings;
+pub mod support;
+
 use async_trait::async_trait;
 use jackfield_domain::{
-    ConversationId, ConversationRole, Fact, Timestamp, UserId, WorkspaceId,
+    ConversationId, ConversationRole, Fact, Rejection, Timestamp, UserId, WorkspaceId,
     conversations::{
         ActivityKey, CheckedConversation, Context, Conversation, ConversationKind, ConversationStatus, History,
-        Visibility,
+        Visibility, filter::CheckedFilter,
     },
     pages::{Direction, Page, Slice},
+    text,
 };
 use sea_orm::{
     ActiveValue::Set, Condition, ExprTrait, JoinType, Order, QueryOrder, QuerySelect, RelationTrait, entity::prelude::*,
 };
 
-use super::{Change, Store, Work, members};
+use super::{Change, Store, Work, blocks, members};
 use crate::{Error, Result};
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -27,6 +37,8 @@ pub struct Model {
     pub visibility: String,
     pub history: String,
     pub title: Option<String>,
+    /// As it is searched for.
+    pub folded_title: Option<String>,
     pub description: Option<String>,
     pub avatar_url: Option<String>,
     pub context_kind: Option<String>,
@@ -156,9 +168,15 @@ impl Store {
         walk.all(&self.reads).await?.into_iter().map(Conversation::try_from).collect()
     }
 
-    /// A page of the user's own conversations.
-    pub async fn conversation_list(&self, user: UserId, page: &Page<ActivityKey>) -> Result<Slice<Conversation>> {
-        let rows = list(user, page).all(&self.reads).await?;
+    /// A page of those of the user's own conversations that a filter lets through.
+    pub async fn conversation_list(
+        &self,
+        user: UserId,
+        filter: &CheckedFilter,
+        now: Timestamp,
+        page: &Page<ActivityKey>,
+    ) -> Result<Slice<Conversation>> {
+        let rows = list(user, page).filter(filter::condition(filter, now)).all(&self.reads).await?;
         let found = rows.into_iter().map(Conversation::try_from).collect::<Result<_>>()?;
         Ok(Slice::of_walk(page, found))
     }
@@ -241,6 +259,11 @@ impl Change for CreateConversation {
         }
         let others: Vec<UserId> = asked.others().collect();
         members::all_exist(work, self.workspace, &others).await?;
+        if let (ConversationKind::Direct, [other]) = (asked.kind(), others.as_slice())
+            && blocks::between(work, asked.creator(), *other).await?
+        {
+            return Err(Rejection::Blocked { field: "memberIds" }.into());
+        }
 
         let everybody: Vec<UserId> = std::iter::once(asked.creator()).chain(others).collect();
         let row = Model {
@@ -248,11 +271,12 @@ impl Change for CreateConversation {
             workspace_id: self.workspace.0,
             kind: asked.kind().as_str().to_owned(),
             status: ConversationStatus::Active.as_str().to_owned(),
-            visibility: Visibility::Private.as_str().to_owned(),
-            history: History::Full.as_str().to_owned(),
+            visibility: asked.visibility().as_str().to_owned(),
+            history: asked.history().as_str().to_owned(),
             title: asked.title().map(str::to_owned),
+            folded_title: asked.title().map(text::folded),
             description: asked.description().map(str::to_owned),
-            avatar_url: None,
+            avatar_url: asked.avatar_url().map(str::to_owned),
             context_kind: asked.context().map(|context| context.kind.clone()),
             context_id: asked.context().map(|context| context.id.clone()),
             direct_key,
@@ -282,6 +306,9 @@ impl Change for CreateConversation {
         members::Entity::insert_many(rows).exec_without_returning(&work.transaction).await?;
         let fact = Fact::ConversationCreated { conversation: self.id, members: everybody };
         work.record(Some(asked.creator()), self.at, fact);
+        if asked.visibility() == Visibility::Public {
+            public::index(work, &row).await?;
+        }
         row.try_into()
     }
 }

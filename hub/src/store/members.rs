@@ -1,9 +1,13 @@
 //! Who takes part in which conversation.
 
+pub mod joining;
+pub mod leaving;
+pub mod roles;
+
 use async_trait::async_trait;
 use jackfield_domain::{
     ConversationId, ConversationRole, Fact, Policy, Position, Rejection, Timestamp, UserId, WorkspaceId,
-    conversations::{self, Conversation, History, Member, Notify, Settings},
+    conversations::{self, Conversation, History, Member, Notify, Settings, membership::Part},
     events::Admission,
     pages::{Direction, Page, Slice},
     permissions::{ConversationAct, may_here},
@@ -179,6 +183,35 @@ pub async fn all_exist(work: &Work, workspace: WorkspaceId, users: &[UserId]) ->
     Err(Rejection::NotFound { what: "user", field: "memberIds" }.into())
 }
 
+/// A conversation as its row stands, and somebody's part in it; there is no such conversation for who takes none.
+pub async fn part_in(work: &Work, conversation: ConversationId, user: UserId) -> Result<(rooms::Model, Part)> {
+    let found =
+        Entity::find_by_id((conversation.0, user.0)).find_also_related(rooms::Entity).one(&work.transaction).await?;
+    let Some((member, Some(room))) = found else {
+        return Err(Rejection::NotFound { what: "conversation", field: "conversationId" }.into());
+    };
+    Ok((room, Part { user, role: Member::try_from(member)?.role }))
+}
+
+/// The part of somebody who is named in a field.
+async fn part_of(work: &Work, conversation: ConversationId, user: UserId, field: &'static str) -> Result<Part> {
+    let row = Entity::find_by_id((conversation.0, user.0)).one(&work.transaction).await?;
+    let row = row.ok_or(Rejection::NotFound { what: "member", field })?;
+    Ok(Part { user, role: Member::try_from(row)?.role })
+}
+
+/// Whether somebody beside this user owns the conversation, as a number.
+async fn another_owner(work: &Work, conversation: ConversationId, than: UserId) -> Result<usize> {
+    let other = Entity::find()
+        .filter(Column::ConversationId.eq(conversation.0))
+        .filter(Column::UserId.ne(than.0))
+        .filter(Column::Role.eq(ConversationRole::Owner.as_str()))
+        .limit(1)
+        .one(&work.transaction)
+        .await?;
+    Ok(usize::from(other.is_some()))
+}
+
 /// Adds people to a group, all or none of them.
 pub struct AddMembers {
     pub workspace: WorkspaceId,
@@ -198,16 +231,10 @@ impl Change for AddMembers {
     }
 
     async fn apply(&self, work: &mut Work) -> Result<Conversation> {
-        let found = Entity::find_by_id((self.conversation.0, self.actor.0))
-            .find_also_related(rooms::Entity)
-            .one(&work.transaction)
-            .await?;
-        let Some((actor, Some(room))) = found else {
-            return Err(Rejection::NotFound { what: "conversation", field: "conversationId" }.into());
-        };
-        let mut room = Conversation::try_from(room)?;
+        let (row, actor) = part_in(work, self.conversation, self.actor).await?;
+        let mut room = Conversation::try_from(row)?;
         conversations::takes_members(room.kind)?;
-        may_here(Member::try_from(actor)?.role, ConversationAct::ManageMembers)?;
+        may_here(actor.role, ConversationAct::ManageMembers)?;
         all_exist(work, self.workspace, &self.members).await?;
 
         let present: Vec<Uuid> = Entity::find()
@@ -257,6 +284,8 @@ pub async fn admit(
     Entity::insert_many(rows).exec_without_returning(&work.transaction).await?;
     room.member_count += users.len();
     rooms::set_member_count(work, room.id, room.member_count).await?;
-    work.record(actor, at, Fact::ConversationMembersAdded { conversation: room.id, members: users, from_sequence });
+    let sequence = room.last_sequence;
+    let fact = Fact::ConversationMembersAdded { conversation: room.id, members: users, from_sequence, sequence };
+    work.record(actor, at, fact);
     Ok(())
 }

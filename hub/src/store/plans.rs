@@ -3,17 +3,22 @@
 
 use jackfield_domain::{
     BotTokenId, ConversationId, InvitationId, MessageId, Position, SessionId, Timestamp, UserId, WorkspaceId,
-    conversations::ActivityKey,
+    audit::AuditFilter,
+    conversations::{
+        ActivityKey, ConversationKind, ConversationStatus,
+        filter::{CheckedFilter, ContextFilter, ConversationFilter},
+        support::SupportFilter,
+    },
     messages::{ContentType, Message, MessageKind},
     pages::{Direction, Page},
     receipts::{Advance, ReceiptKind, Recipients},
 };
-use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, QueryTrait, Select, Statement, TransactionTrait};
+use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryTrait, Select, Statement, TransactionTrait};
 use uuid::Uuid;
 
 use super::{
-    FoundKey, Store, accounts, audit, bots, conversations, invitations, jobs, log, members, messages, people, receipts,
-    sessions, users, writer,
+    FoundKey, Store, accounts, audit, blocks, bots, conversations, invitations, jobs, log, members, messages, people,
+    receipts, sessions, users, words, writer,
 };
 use crate::Result;
 
@@ -64,7 +69,7 @@ fn hot(backend: DbBackend) -> Vec<(&'static str, Statement)> {
     let id = Uuid::from_u128(7);
     let wanted = ["ann".to_owned(), "b".to_owned()];
     let found = |direction| {
-        let from = FoundKey { word: b"anna".to_vec(), user: UserId(id) };
+        let from = FoundKey { word: b"anna".to_vec(), id };
         Page { direction, size: 50, from: Some(from) }
     };
     let (workspace, user, conversation) = (WorkspaceId(id), UserId(id), ConversationId(id));
@@ -105,7 +110,27 @@ fn hot(backend: DbBackend) -> Vec<(&'static str, Statement)> {
             "less of one's conversations",
             of(&conversations::list(user, &listed(Direction::Backward, Some(key))), backend),
         ),
+        (
+            "one's conversations, filtered",
+            of(
+                &conversations::list(user, &listed(Direction::Forward, Some(key)))
+                    .filter(conversations::filter::condition(&narrow(), Timestamp(7))),
+                backend,
+            ),
+        ),
+        (
+            "who asks for support",
+            of(&conversations::support::walk(workspace, user, SupportFilter::Mine, &ids(conversation)), backend),
+        ),
         ("conversations for a reader", of(&conversations::readable(user, &[conversation]), backend)),
+        ("public groups", of(&conversations::public::walk(workspace, &ids(conversation)), backend)),
+        (
+            "public groups by their titles",
+            of(
+                &words::found::<conversations::public::titles::Entity>(workspace, &wanted, &found(Direction::Forward)),
+                backend,
+            ),
+        ),
         ("a conversation's members", of(&members::walk(conversation, &joined), backend)),
         ("the bearer of a token", of(&users::by_subject(workspace, "issuer", "subject"), backend)),
         ("a session and whose it is", build(&sessions::with_user(SessionId(id)), backend)),
@@ -113,23 +138,43 @@ fn hot(backend: DbBackend) -> Vec<(&'static str, Statement)> {
         ("a login", of(&accounts::by_login(workspace, "login"), backend)),
         ("the bearer of a bot's token", build(&bots::by_hash([7; 32]), backend)),
         ("a bot's tokens", of(&bots::walk(user, &ids(BotTokenId(id))), backend)),
+        ("whom somebody blocks", of(&blocks::walk(user, &joined), backend)),
+        ("whom of some somebody blocks", of(&blocks::among(user, &[user]), backend)),
+        ("the direct conversations of two", of(&blocks::directs(user, UserId(Uuid::from_u128(8))), backend)),
         ("the bots of a workspace", of(&bots::walk_bots(workspace, &joined), backend)),
         ("invitations", of(&invitations::walk(workspace, None, &ids(InvitationId(id))), backend)),
         ("everybody in a workspace", of(&people::walk(workspace, &joined), backend)),
-        ("people by their names", of(&people::found(workspace, &wanted, &found(Direction::Forward)), backend)),
+        (
+            "people by their names",
+            of(&words::found::<words::Entity>(workspace, &wanted, &found(Direction::Forward)), backend),
+        ),
         (
             "people by their names, backwards",
-            of(&people::found(workspace, &wanted, &found(Direction::Backward)), backend),
+            of(&words::found::<words::Entity>(workspace, &wanted, &found(Direction::Backward)), backend),
         ),
         ("the next events", of(&log::after_position(workspace, Position(7)), backend)),
         ("missed events", of(&log::concerning(workspace, user, Position(7), Position(9)), backend)),
-        ("the record", of(&audit::walk(workspace, &line), backend)),
+        ("the record", of(&audit::walk(workspace, &AuditFilter::default(), &line), backend)),
         ("jobs that are due", of(&jobs::due(Timestamp(7), 1), backend)),
         ("jobs that were done", of(&jobs::done_before(Timestamp(7), 10), backend)),
         ("the jobs of a workspace", of(&jobs::walk(Some(workspace), &line), backend)),
         ("used keys", of(&writer::used_keys([(id, "key"), (id, "other")]), backend)),
         ("rooms of senders", of(&writer::rooms([(id, id), (Uuid::from_u128(8), id)]), backend)),
     ]
+}
+
+/// Everything that a list of conversations can be narrowed to.
+fn narrow() -> CheckedFilter {
+    let filter = ConversationFilter {
+        kinds: vec![ConversationKind::Group],
+        statuses: vec![ConversationStatus::Active, ConversationStatus::Blocked],
+        has_unread: Some(true),
+        is_pinned: Some(true),
+        is_muted: Some(false),
+        context: Some(ContextFilter { kind: "booking".to_owned(), id: Some("42".to_owned()) }),
+        title: Some("tea".to_owned()),
+    };
+    CheckedFilter::check(filter).expect("a filter that is within its bounds")
 }
 
 fn sent() -> Message {

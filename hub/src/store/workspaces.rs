@@ -1,5 +1,7 @@
 //! Workspaces: the tenants.
 
+pub mod purge;
+
 use async_trait::async_trait;
 use jackfield_domain::{
     AuditAction, By, Fact, PolicyChanges, Rejection, Timestamp, WorkspaceId,
@@ -22,6 +24,8 @@ pub struct Model {
     /// Where it differs from the hub's, as JSON.
     pub policy: String,
     pub created_at: i64,
+    /// From then on it is not there for anybody; what is left of it goes piece by piece.
+    pub deleted_at: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -53,7 +57,8 @@ impl Store {
     }
 
     pub async fn workspace_by_slug(&self, slug: &str) -> Result<Option<Workspace>> {
-        let row = Entity::find().filter(Column::Slug.eq(slug)).one(&self.reads).await?;
+        let found = Entity::find().filter(Column::Slug.eq(slug)).filter(Column::DeletedAt.is_null());
+        let row = found.one(&self.reads).await?;
         row.map(Workspace::try_from).transpose()
     }
 
@@ -71,7 +76,7 @@ impl Store {
 }
 
 pub fn existing(id: WorkspaceId) -> Select<Entity> {
-    Entity::find_by_id(id.0)
+    Entity::find_by_id(id.0).filter(Column::DeletedAt.is_null())
 }
 
 /// Makes a workspace and begins its log.
@@ -101,6 +106,7 @@ impl Change for CreateWorkspace {
             sign_up: SignUp::Closed.as_str().to_owned(),
             policy: "{}".to_owned(),
             created_at: self.at.0,
+            deleted_at: None,
         };
         let inserted = Entity::insert(ActiveModel {
             id: Set(row.id),
@@ -110,6 +116,7 @@ impl Change for CreateWorkspace {
             sign_up: Set(row.sign_up.clone()),
             policy: Set(row.policy.clone()),
             created_at: Set(row.created_at),
+            deleted_at: Set(None),
         })
         .exec_without_returning(&work.transaction)
         .await;

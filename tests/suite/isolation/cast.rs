@@ -17,8 +17,12 @@ pub enum Asker {
     Anonymous,
     /// Of the same workspace, but not in the conversation.
     Stranger,
+    /// Of the same workspace; was in the conversation, and was sent away.
+    Former,
     /// The owner of the same workspace, not in the conversation either.
     Admin,
+    /// Of the same workspace, and blocked by Annabel.
+    Blocked,
     /// The owner of another workspace.
     Elsewhere,
 }
@@ -56,10 +60,13 @@ impl Cast {
         let world = setup.start().await;
         let ann = world.person_of("harbour", "Annabel", "member").await;
         let bob = world.person_of("harbour", "Bartholomew", "member").await;
+        let former = world.person_of("harbour", "Former", "member").await;
+        let spare = spare_groups(&ann, &bob).await;
         let made = ann
             .create(json!({
                 "type": "GROUP", "title": "Quay at midnight", "description": "About a certain bird",
-                "context": { "type": "shipment", "id": "crate-4711" }, "memberIds": [bob.id],
+                "avatarUrl": "https://pictures.example/quay.png", "context": { "type": "shipment", "id": "crate-4711" },
+                "memberIds": [bob.id, former.id],
             }))
             .await;
         let conversation = text(&made["conversation"]["id"]);
@@ -77,16 +84,28 @@ impl Cast {
             assert_eq!(person.ask(edit, json!({ "m": message, "b": body })).await["messageEdit"]["errors"], json!([]));
             messages.push(message);
         }
+        let settings = json!({
+            "conversationId": conversation, "mutedUntil": "9999-01-01T00:00:00Z", "isPinned": true, "sound": "a foghorn",
+        });
+        does(&ann, "conversationSettingsUpdate", settings, "").await;
         // Bartholomew has read what Annabel said; Annabel has read nothing, and so there is something that is new to her.
         let read = "mutation($c: ID!) { conversationMarkRead(input: { conversationId: $c }) { errors { code } } }";
         assert_eq!(bob.ask(read, json!({ "c": conversation })).await["conversationMarkRead"]["errors"], json!([]));
         type_in(&bob, &conversation, "typingStart").await;
+        does(&former, "conversationMarkRead", json!({ "conversationId": conversation }), "").await;
+        type_in(&former, &conversation, "typingStart").await;
+        let input = json!({ "conversationId": conversation, "uses": 5 });
+        let invited = does(&ann, "conversationInvitationCreate", input, "code invitation { id }").await;
+        let sent_away = json!({ "conversationId": conversation, "memberId": former.id });
+        assert_eq!(does(&ann, "conversationMemberRemove", sent_away, "").await["errors"], json!([]));
 
         let found = ann
             .ask(
                 "query($id: ID!) { viewer { workspace { id slug } } eventCursor
                     conversations(first: 1) { pageInfo { startCursor } }
+                    publicConversations(first: 1) { pageInfo { startCursor } }
                     conversation(id: $id) { members(first: 1) { pageInfo { startCursor } }
+                        invitations(first: 1) { pageInfo { startCursor } }
                         messages(first: 1) { pageInfo { startCursor } } } }",
                 json!({ "id": conversation }),
             )
@@ -102,6 +121,13 @@ impl Cast {
             "listCursor": found["conversations"]["pageInfo"]["startCursor"],
             "memberCursor": found["conversation"]["members"]["pageInfo"]["startCursor"],
             "messageCursor": found["conversation"]["messages"]["pageInfo"]["startCursor"],
+            "publicCursor": found["publicConversations"]["pageInfo"]["startCursor"],
+            "conversationInvitation": invited["invitation"]["id"],
+            "conversationCode": invited["code"],
+            "leadCursor": found["conversation"]["invitations"]["pageInfo"]["startCursor"],
+            "handedOver": spare[0],
+            "left": spare[1],
+            "deleted": spare[2],
         });
 
         let of_conversation: Vec<String> = ["Quay at midnight", "certain bird", "crate-4711", "heron", &conversation]
@@ -123,13 +149,18 @@ impl Cast {
         }];
         for (who, workspace, role, secrets) in [
             (Asker::Stranger, "harbour", "member", &of_conversation),
+            (Asker::Former, "harbour", "member", &of_conversation),
             (Asker::Admin, "harbour", "owner", &of_conversation),
+            (Asker::Blocked, "harbour", "member", &of_conversation),
             (Asker::Elsewhere, "lighthouse", "owner", &all),
         ] {
             let person = world.person_of(workspace, &format!("{who:?}"), role).await;
             let mate = world.person_of(workspace, &format!("Mate of {who:?}"), "member").await;
             let own = person.group(&format!("{who:?} and mate"), &[&mate]).await;
             mate.say(&own, "something new").await;
+            if who == Asker::Blocked {
+                does(&ann, "userBlock", json!({ "userId": person.id }), "").await;
+            }
             outsiders.push(Outsider { who, person, mate, own, secrets: secrets.clone() });
         }
         for owner in outsiders.iter().filter(|outsider| matches!(outsider.who, Asker::Admin | Asker::Elsewhere)) {
@@ -151,6 +182,10 @@ impl Cast {
                 let profile = json!({ "avatarUrl": "https://pictures.example/one.png", "statusText": "about" });
                 does(person, "userUpdate", profile, "").await;
             }
+        }
+        ask_for_support(&world, &bob, &owner, &mut things).await;
+        for outsider in outsiders.iter_mut().filter(|outsider| outsider.who != Asker::Admin) {
+            outsider.secrets.extend(["Lost lantern".to_owned(), text(&things["request"])]);
         }
         let operator = world.operator().await;
         let input = json!({
@@ -200,9 +235,12 @@ impl Cast {
         things["own"] = json!(outsider.own);
         // They have nothing to show for it.
         things["login"] = json!(format!("no-login-of-{:?}", outsider.who));
-        for (name, value) in
-            [("refreshToken", "jfr_not-theirs"), ("resetCode", "jfp_not-theirs"), ("invitationCode", "jfi_not-theirs")]
-        {
+        for (name, value) in [
+            ("refreshToken", "jfr_not-theirs"),
+            ("resetCode", "jfp_not-theirs"),
+            ("invitationCode", "jfi_not-theirs"),
+            ("conversationCode", "jfi_not-theirs"),
+        ] {
             things[name] = json!(value);
         }
         // Who may take something away has one of their own to do it with.
@@ -217,11 +255,34 @@ impl Cast {
     /// All that there is to see in the conversation.
     pub async fn state(&self) -> Value {
         let query =
-            "query($id: ID!) { conversation(id: $id) { title description memberCount lastSequence lastActivityAt
+            "query($id: ID!) { conversation(id: $id) { title description avatarUrl visibility history status closedAt
+            memberCount lastSequence lastActivityAt invitations(first: 100) { nodes { id usesLeft } }
             members(first: 100) { nodes { role user { id name role } } } typing { id }
             unreadCount messages(last: 100) { nodes { id sequence body editedAt deletedAt status sender { id } } } } }";
         self.ann.ask(query, json!({ "id": self.conversation() })).await
     }
+}
+
+/// Groups of the two that end: one is handed over, one is left, one is deleted. And one that everybody finds.
+async fn spare_groups(ann: &Person, bob: &Person) -> [String; 3] {
+    let public = json!({
+        "type": "GROUP", "title": "Promenade", "memberIds": [], "visibility": "PUBLIC", "description": "For everybody",
+        "avatarUrl": "https://pictures.example/promenade.png",
+    });
+    assert_eq!(ann.create(public).await["errors"], json!([]));
+    [ann.group("One", &[bob]).await, ann.group("Two", &[bob]).await, ann.group("Three", &[bob]).await]
+}
+
+/// Bartholomew asks for support, and somebody who gives it has taken it.
+async fn ask_for_support(world: &World, bob: &Person, owner: &Person, things: &mut Value) {
+    let agent = world.person_of("harbour", "Mia", "moderator").await;
+    let made = bob.create(json!({ "type": "SUPPORT", "title": "Lost lantern", "memberIds": [] })).await;
+    things["request"] = made["conversation"]["id"].clone();
+    things["agent"] = json!(agent.id);
+    let input = json!({ "conversationId": things["request"], "assigneeId": agent.id });
+    does(owner, "conversationAssign", input, "").await;
+    let found = owner.ask("{ supportConversations(first: 1) { pageInfo { startCursor } } }", json!({})).await;
+    things["requestCursor"] = found["supportConversations"]["pageInfo"]["startCursor"].clone();
 }
 
 /// Somebody who signs in here, and a bot; with all that lets them in.
@@ -274,6 +335,8 @@ pub fn invented(things: &Value) -> Value {
     let mut invented = things.clone();
     for (name, prefix) in [
         ("conversation", "conv_"),
+        ("request", "conv_"),
+        ("agent", "usr_"),
         ("message", "msg_"),
         ("user", "usr_"),
         ("account", "usr_"),
@@ -281,6 +344,10 @@ pub fn invented(things: &Value) -> Value {
         ("botToken", "btk_"),
         ("session", "ses_"),
         ("invitation", "inv_"),
+        ("conversationInvitation", "inv_"),
+        ("handedOver", "conv_"),
+        ("left", "conv_"),
+        ("deleted", "conv_"),
         ("workspace", "wsp_"),
         ("issuer", "iss_"),
         ("job", "job_"),

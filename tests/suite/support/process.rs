@@ -7,7 +7,7 @@ use tokio::{
     process::{Child, Command},
 };
 
-use super::within;
+use super::{Person, within};
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_jackfield");
 
@@ -38,7 +38,10 @@ pub async fn run(data: &Path, arguments: &[&str]) -> (bool, String, String) {
 
 impl Process {
     pub async fn start(data: &Path, arguments: &[&str], environment: &[(&str, String)]) -> Self {
-        let mut all = vec!["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"];
+        let mut all = vec!["--listen", "127.0.0.1:0"];
+        if !arguments.contains(&"--metrics-listen") {
+            all.extend(["--metrics-listen", "127.0.0.1:0"]);
+        }
         all.extend(arguments);
         let mut command = command(data, &all);
         command.envs(environment.iter().map(|(name, value)| (name, value)));
@@ -52,6 +55,39 @@ impl Process {
             }
             said.push(line);
         }
+    }
+
+    /// How much of the memory it has.
+    pub fn resident_bytes(&self) -> u64 {
+        self.memory("VmRSS:")
+    }
+
+    /// The most that it ever had, or had since this was forgotten.
+    pub fn height_bytes(&self) -> u64 {
+        self.memory("VmHWM:")
+    }
+
+    pub fn forget_height(&self) {
+        std::fs::write(self.proc("clear_refs"), "5").expect("the kernel forgets");
+    }
+
+    fn memory(&self, name: &str) -> u64 {
+        let status = std::fs::read_to_string(self.proc("status")).expect("the kernel tells");
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("a line of that name");
+        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1_024
+    }
+
+    fn proc(&self, name: &str) -> String {
+        format!("/proc/{}/{name}", self.child.id().expect("the program runs"))
+    }
+
+    /// Somebody with a token of the hub's own.
+    pub async fn somebody(&self, data: &Path, flags: &[&str], name: &str) -> Person {
+        let mut arguments = flags.to_vec();
+        arguments.extend(["token", "--user", name]);
+        let (ok, token, complaint) = run(data, &arguments).await;
+        assert!(ok, "{complaint}");
+        Person::at_url(&self.url, name, token.trim()).await
     }
 
     /// No warning, no last words.

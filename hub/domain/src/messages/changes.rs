@@ -21,6 +21,9 @@ pub fn may_edit(
     if message.deleted.is_some() {
         return Err(Rejection::MessageDeleted);
     }
+    if status == ConversationStatus::Blocked {
+        return Err(Rejection::Blocked { field: "messageId" });
+    }
     // New words are as good as a new message, which nobody could send here.
     if status != ConversationStatus::Active {
         return Err(Rejection::EditInClosed { status: status.as_str() });
@@ -103,7 +106,7 @@ mod tests {
 
     #[test]
     fn editing() {
-        use ConversationStatus::{Active, Archived};
+        use ConversationStatus::{Active, Archived, Blocked};
         let check = |message: &Message, status, by, at| {
             may_edit(message, status, by, Timestamp(at), &policy()).map_err(|refused| refused.code().as_str())
         };
@@ -111,6 +114,7 @@ mod tests {
         assert_eq!(check(&message(), Active, ANN, 10_001), Err("TOO_LATE"));
         assert_eq!(check(&message(), Active, BOB, 0), Err("NOT_ALLOWED"));
         assert_eq!(check(&message(), Archived, ANN, 0), Err("CONVERSATION_CLOSED"));
+        assert_eq!(check(&message(), Blocked, ANN, 0), Err("BLOCKED"));
         let deleted = Message { deleted: Some(Deletion { at: Timestamp(1), by: ANN }), ..message() };
         assert_eq!(check(&deleted, Active, ANN, 2), Err("MESSAGE_DELETED"));
     }

@@ -12,9 +12,11 @@ use jackfield_domain::{
     users::{User, UserStatus},
 };
 use jackfield_plugin_host::{
-    Failure, Package, Plugin,
-    hooks::{Ask, ConfigurationChanged, Disable, Enable, Install, Upgrade, ValidateConfiguration},
+    Configurations, Failure, Package, Plugin,
+    hooks::{Ask, ConfigurationChanged, Disable, Enable, Install, Problem, Upgrade, ValidateConfiguration},
 };
+
+use serde_json::{Map, Value};
 
 use super::{super::Core, Loaded, blob_name, effects, hash_of, here, occasion, refresh};
 use crate::{
@@ -319,13 +321,18 @@ pub async fn switch_in_conversation(
 }
 
 /// Puts another configuration in force, if the plugin's schema and the plugin itself let it through.
-pub async fn configure(core: &Arc<Core>, viewer: &Viewer, plugin: &PluginId, configuration: String) -> Result<()> {
+pub async fn configure(
+    core: &Arc<Core>,
+    viewer: &Viewer,
+    plugin: &PluginId,
+    configuration: Map<String, Value>,
+) -> Result<()> {
     may(viewer.role(), Act::RunWorkspace)?;
     let loaded = known(core, plugin)?;
-    let configuration = loaded
-        .manifest
-        .configured(&configuration)
-        .map_err(|why| Rejection::BadConfiguration { path: String::new(), why })?;
+    let fault = |problem: Problem| Rejection::BadConfiguration { path: problem.path, why: problem.message };
+    let configurations = Configurations::of(loaded.manifest.configuration.as_ref()).map_err(Error::internal)?;
+    let first = |problems: Vec<Problem>| problems.into_iter().next().map_or(Rejection::Conflict, fault);
+    let configuration = configurations.complete(&configuration).map_err(first)?.to_string();
     let row = settle_in(core, viewer.workspace(), &loaded).await?;
     let module = loaded.module.as_ref().ok().cloned();
     if let Some(module) = module.as_ref().filter(|module| module.wish(Hook::ValidateConfiguration).is_some()) {
@@ -333,7 +340,7 @@ pub async fn configure(core: &Arc<Core>, viewer: &Viewer, plugin: &PluginId, con
         let plugin = ready(module.clone(), &loaded, &row);
         let problems = call(core, viewer.workspace(), &loaded, &row, &plugin, &question).await?;
         if let Some(problem) = problems.into_iter().next() {
-            return Err(Rejection::BadConfiguration { path: problem.path, why: problem.message }.into());
+            return Err(fault(problem).into());
         }
     }
     let by = viewer.by(core);

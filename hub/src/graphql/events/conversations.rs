@@ -96,7 +96,7 @@ impl ConversationUpdated {
     }
 }
 
-pub struct ConversationMembersAdded(pub Within, pub Vec<UserId>);
+pub struct ConversationMembersAdded(pub Within, pub Vec<UserId>, pub i64);
 
 /// People were added to a conversation, or joined it. If you are one of them, it is new to you: fetch it.
 #[Object]
@@ -124,6 +124,11 @@ impl ConversationMembersAdded {
     /// Who was added.
     async fn users(&self, ctx: &Context<'_>) -> Result<Vec<User>> {
         self.0.logged.users(ctx, &self.1).await
+    }
+
+    /// How many messages there had been by then: none of them is new to who was added.
+    async fn sequence(&self) -> i64 {
+        self.2
     }
 }
 

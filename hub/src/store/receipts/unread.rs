@@ -55,6 +55,12 @@ fn counts(user: UserId) -> Select<members::Entity> {
         .expr_as(hidden_from(), "hidden")
 }
 
+/// How many messages are new to a member, beside the rows of the member and the conversation.
+pub fn count() -> Expr {
+    let (head, read) = (conversations::Column::LastSequence.into_expr(), members::Column::ReadSequence.into_expr());
+    head.sub(read).sub(Expr::from(own())).sub(Expr::from(hidden_from()))
+}
+
 fn own() -> SelectStatement {
     use messages::Column;
     Query::select()
