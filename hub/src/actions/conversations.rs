@@ -11,7 +11,7 @@ pub mod support;
 use std::sync::Arc;
 
 use jackfield_domain::{
-    ConversationId, Policy, Rejection, UserId,
+    ConversationId, ConversationRole, Policy, Rejection, UserId,
     conversations::{
         ActivityKey, CheckedConversation, Conversation, ConversationDraft, Member,
         filter::{CheckedFilter, ConversationFilter},
@@ -20,23 +20,47 @@ use jackfield_domain::{
     events::Admission,
     pages::{Page, Slice},
     permissions::may_open_about_something,
+    plugins::Hook,
+    users::User,
 };
 
-use super::{Core, Reader, Viewer, workspaces};
+use jackfield_plugin_host::hooks::{BeforeConversationCreate, BeforeJoin};
+
+use super::{
+    Core, Reader, Viewer,
+    plugins::{self, before},
+    workspaces,
+};
 use crate::{
-    Result,
-    store::{AddMembers, CreateConversation},
+    Error, Result,
+    store::{AddMembers, CreateConversation, FromPlugins},
 };
 
 /// A new group, or the direct conversation of the pair, which is made only once.
 pub async fn create(core: &Arc<Core>, viewer: &Viewer, draft: ConversationDraft) -> Result<Conversation> {
     let policy = workspaces::policy(core, viewer.workspace()).await?;
-    let conversation = CheckedConversation::check(draft, viewer.id(), &policy)?;
-    gate(viewer, &conversation, &policy)?;
-    let id = ConversationId(core.clock.new_id());
-    core.store
-        .change(CreateConversation { id, workspace: viewer.workspace(), at: core.clock.now(), conversation })
-        .await
+    let (id, workspace, at) = (ConversationId(core.clock.new_id()), viewer.workspace(), core.clock.now());
+    let change = |draft, plugins| {
+        let conversation = CheckedConversation::check(draft, viewer.id(), &policy)?;
+        gate(viewer, &conversation, &policy)?;
+        Ok::<_, Error>(CreateConversation { id, workspace, at, conversation, plugins })
+    };
+    let alone = change(draft.clone(), FromPlugins::default())?;
+    let Some(chain) = plugins::chain(core, workspace, None, Hook::BeforeConversationCreate).await? else {
+        return core.store.change(alone).await;
+    };
+    // One that the pair has already is found, and not made.
+    if let Some(key) = alone.conversation.direct_key()
+        && core.store.has_direct(workspace, &key).await?
+    {
+        return core.store.change(alone).await;
+    }
+    before::retried(|| async {
+        let question = BeforeConversationCreate::new(draft.clone(), viewer.user());
+        let (question, left) = before::asked(core, viewer, &chain, question).await?;
+        core.store.change(change(question.into_draft(), left)?).await
+    })
+    .await
 }
 
 /// Whether the viewer may open this conversation at all: the one place where that is decided by more than its form.
@@ -61,16 +85,51 @@ pub async fn add_members(
     }
     let policy = workspaces::policy(core, viewer.workspace()).await?;
     room_for(0, members.len(), &policy)?;
-    core.store
-        .change(AddMembers {
-            workspace: viewer.workspace(),
-            conversation,
-            actor: viewer.id(),
-            members,
-            at: core.clock.now(),
-            policy,
-        })
-        .await
+    let (workspace, actor, at) = (viewer.workspace(), viewer.id(), core.clock.now());
+    let change = |plugins| AddMembers {
+        workspace,
+        conversation,
+        actor,
+        members: members.clone(),
+        at,
+        policy: policy.clone(),
+        plugins,
+    };
+    before::retried(|| async {
+        let left = may_come(core, viewer, conversation, &members, Some(viewer.user())).await?;
+        core.store.change(change(left)).await
+    })
+    .await
+}
+
+/// Asks plugins whether these people may become members, one after the other; answers what is to be committed with it.
+/// About who is one already, or is to be brought in by who takes no part, nobody is asked: the rules decide that.
+async fn may_come(
+    core: &Arc<Core>,
+    viewer: &Viewer,
+    conversation: ConversationId,
+    users: &[UserId],
+    added_by: Option<&User>,
+) -> Result<FromPlugins> {
+    let mut left = FromPlugins::default();
+    let Some(chain) = plugins::chain(core, viewer.workspace(), Some(conversation), Hook::BeforeJoin).await? else {
+        return Ok(left);
+    };
+    let found = match added_by {
+        Some(_) => core.store.conversations_for(viewer.id(), &[conversation]).await?,
+        None => core.store.conversations(&[conversation]).await?,
+    };
+    let Some(room) = found.into_iter().find(|room| room.workspace == viewer.workspace()) else { return Ok(left) };
+    let present = core.store.members_among(conversation, users).await?;
+    for user in core.store.users(users).await? {
+        if user.workspace != viewer.workspace() || present.contains(&user.id) {
+            continue;
+        }
+        let question = BeforeJoin::new(&room, &user, added_by, ConversationRole::Member);
+        let (_, more) = before::asked(core, viewer, &chain, question).await?;
+        left.data.extend(more.data);
+    }
+    Ok(left)
 }
 
 /// These conversations, as far as the reader takes part in them.

@@ -11,6 +11,7 @@ use jackfield_domain::{
 };
 
 pub use super::plugins::before::Sending;
+use jackfield_plugin_host::hooks::{BeforeDelete, BeforeEdit};
 use super::{
     Core, Reader, Viewer, memory,
     plugins::{self, before},
@@ -18,7 +19,7 @@ use super::{
 };
 use crate::{
     Result,
-    store::{DeleteMessage, EditMessage, HideMessage, Outgoing},
+    store::{DeleteMessage, EditMessage, FromPlugins, HideMessage, Outgoing},
 };
 
 /// Sends a message: the words are checked, then all the rest is decided and stored in one transaction. When this
@@ -44,11 +45,25 @@ pub async fn send(core: &Arc<Core>, viewer: &Viewer, draft: MessageDraft) -> Res
 pub async fn edit(core: &Arc<Core>, viewer: &Viewer, message: MessageId, body: String) -> Result<Message> {
     let policy = workspaces::policy(core, viewer.workspace()).await?;
     let found = core.store.messages_for(viewer.id(), &[message]).await?;
-    let found = found.first().ok_or(Rejection::NotFound { what: "message", field: "messageId" })?;
+    let found = found.into_iter().next().ok_or(Rejection::NotFound { what: "message", field: "messageId" })?;
     // What kind of message it is never changes, so that this can be decided before anything is locked.
-    let body = CheckedBody::check(found.kind, found.content, body, &policy)?;
+    let checked = |body| CheckedBody::check(found.kind, found.content, body, &policy);
     let (workspace, by, at) = (viewer.workspace(), viewer.id(), core.clock.now());
-    core.store.change(EditMessage { workspace, message, by, at, body, policy }).await
+    let change = |body, plugins| EditMessage { workspace, message, by, at, body, policy: policy.clone(), plugins };
+    let is_own = found.sender == by && found.deleted.is_none();
+    let chain = plugins::chain(core, workspace, Some(found.conversation), Hook::BeforeEdit).await?;
+    let Some(chain) = chain.filter(|_| is_own) else {
+        return core.store.change(change(checked(body)?, FromPlugins::default())).await;
+    };
+    checked(body.clone())?;
+    let whole = plugins::whole(core, &found).await?;
+    before::retried(|| async {
+        let question = BeforeEdit::new(&whole, viewer.user(), body.clone());
+        let (question, left) = before::asked(core, viewer, &chain, question).await?;
+        // A plugin's words are as untrusted as anybody's.
+        core.store.change(change(checked(question.into_body())?, left)).await
+    })
+    .await
 }
 
 /// Deletes a message for the viewer alone, on all their devices.
@@ -59,7 +74,22 @@ pub async fn hide(core: &Core, viewer: &Viewer, message: MessageId) -> Result<Me
 /// Deletes a message for everyone; what is left of it is its place in the sequence.
 pub async fn delete(core: &Arc<Core>, viewer: &Viewer, message: MessageId) -> Result<Message> {
     let policy = workspaces::policy(core, viewer.workspace()).await?;
-    core.store.change(DeleteMessage { by: viewer.by(core), role: viewer.role(), message, policy }).await
+    let (workspace, role) = (viewer.workspace(), viewer.role());
+    let change = |plugins| DeleteMessage { by: viewer.by(core), role, message, policy: policy.clone(), plugins };
+    let found = core.store.messages_for(viewer.id(), &[message]).await?.pop().filter(|found| found.deleted.is_none());
+    let chain = match &found {
+        Some(found) => plugins::chain(core, workspace, Some(found.conversation), Hook::BeforeDelete).await?,
+        None => None,
+    };
+    let Some((found, chain)) = found.zip(chain) else {
+        return core.store.change(change(FromPlugins::default())).await;
+    };
+    let whole = plugins::whole(core, &found).await?;
+    before::retried(|| async {
+        let (_, left) = before::asked(core, viewer, &chain, BeforeDelete::new(&whole, viewer.user())).await?;
+        core.store.change(change(left)).await
+    })
+    .await
 }
 
 /// These messages, as far as the reader takes part in their conversations and has not deleted them for themselves. Where

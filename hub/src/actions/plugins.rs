@@ -18,9 +18,10 @@ use std::{
 
 use jackfield_domain::{
     Timestamp, WorkspaceId,
+    messages::{Details, Message},
     plugins::{Breaker, Hook, Installed, Package as PackageRow, PluginId},
 };
-use jackfield_plugin_host::{Bridge, Manifest, Module, Package, PluginHost};
+use jackfield_plugin_host::{Bridge, Manifest, Module, Package, PluginHost, WholeMessage};
 use tokio::sync::Notify;
 
 use self::admin::Installing;
@@ -224,6 +225,12 @@ pub async fn install_bundled(core: &Arc<Core>) -> Result<()> {
 /// When a hook is asked, and for whom.
 fn occasion(core: &Core, workspace: WorkspaceId, now: Timestamp) -> jackfield_plugin_host::Occasion {
     jackfield_plugin_host::Occasion { bridge: core.plugins.bridge(), workspace, viewer: None, now }
+}
+
+/// A message with what stands beside its words, as plugins are shown it.
+pub async fn whole(core: &Core, message: &Message) -> Result<WholeMessage> {
+    let found = runner::whole(core, &[message.id]).await?.remove(&message.id);
+    Ok(found.unwrap_or_else(|| WholeMessage { message: message.clone(), details: Details::default() }))
 }
 
 /// Does anybody want to be asked this here?

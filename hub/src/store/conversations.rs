@@ -23,7 +23,7 @@ use sea_orm::{
     ActiveValue::Set, Condition, ExprTrait, JoinType, Order, QueryOrder, QuerySelect, RelationTrait, entity::prelude::*,
 };
 
-use super::{Change, Store, Work, blocks, members};
+use super::{Change, Store, Work, blocks, members, plugins::held, writer::FromPlugins};
 use crate::{Error, Result};
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -168,6 +168,12 @@ impl Store {
         walk.all(&self.reads).await?.into_iter().map(Conversation::try_from).collect()
     }
 
+    /// Has the pair this direct conversation already?
+    pub async fn has_direct(&self, workspace: WorkspaceId, key: &str) -> Result<bool> {
+        let found = Entity::find().filter(Column::WorkspaceId.eq(workspace.0)).filter(Column::DirectKey.eq(key));
+        Ok(found.one(&self.reads).await?.is_some())
+    }
+
     /// A page of those of the user's own conversations that a filter lets through.
     pub async fn conversation_list(
         &self,
@@ -233,6 +239,8 @@ pub struct CreateConversation {
     pub workspace: WorkspaceId,
     pub at: Timestamp,
     pub conversation: CheckedConversation,
+    /// What plugins leave, who were asked about it.
+    pub plugins: FromPlugins,
 }
 
 #[async_trait]
@@ -257,6 +265,7 @@ impl Change for CreateConversation {
                 return row.try_into();
             }
         }
+        held::commit_data(work, &self.plugins, self.at).await?;
         let others: Vec<UserId> = asked.others().collect();
         members::all_exist(work, self.workspace, &others).await?;
         if let (ConversationKind::Direct, [other]) = (asked.kind(), others.as_slice())

@@ -69,6 +69,17 @@ impl Store {
         Ok(Slice::of_walk(page, rows.into_iter().map(Invitation::try_from).collect::<Result<_>>()?))
     }
 
+    /// Where an invitation leads that is good now, if it leads to a conversation.
+    pub async fn invited_to(
+        &self,
+        workspace: WorkspaceId,
+        code_hash: [u8; 32],
+        at: Timestamp,
+    ) -> Result<Option<ConversationId>> {
+        let found = by_code(workspace, code_hash, at).one(&self.reads).await?;
+        Ok(found.and_then(|row| row.conversation_id).map(ConversationId))
+    }
+
     pub async fn invitation(&self, id: InvitationId) -> Result<Option<Invitation>> {
         Entity::find_by_id(id.0).one(&self.reads).await?.map(Invitation::try_from).transpose()
     }
@@ -133,13 +144,15 @@ pub async fn good(
     code_hash: [u8; 32],
     at: Timestamp,
 ) -> Result<Option<Invitation>> {
-    let found = Entity::find()
+    let found = by_code(workspace, code_hash, at).one(&work.transaction).await?;
+    found.map(Invitation::try_from).transpose()
+}
+
+fn by_code(workspace: WorkspaceId, code_hash: [u8; 32], at: Timestamp) -> Select<Entity> {
+    Entity::find()
         .filter(Column::CodeHash.eq(code_hash.to_vec()))
         .filter(Column::WorkspaceId.eq(workspace.0))
         .filter(Column::ExpiresAt.gt(at.0))
-        .one(&work.transaction)
-        .await?;
-    found.map(Invitation::try_from).transpose()
 }
 
 /// Uses an invitation once.

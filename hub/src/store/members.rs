@@ -15,7 +15,9 @@ use jackfield_domain::{
 };
 use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*};
 
-use super::{Change, Store, Work, conversations as rooms, reads::Reads, users};
+use super::{
+    Change, Store, Work, conversations as rooms, plugins::held, reads::Reads, users, writer::FromPlugins,
+};
 use crate::{Error, Result};
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -220,6 +222,8 @@ pub struct AddMembers {
     pub members: Vec<UserId>,
     pub at: Timestamp,
     pub policy: Policy,
+    /// What plugins leave, who were asked about it.
+    pub plugins: FromPlugins,
 }
 
 #[async_trait]
@@ -236,6 +240,7 @@ impl Change for AddMembers {
         conversations::takes_members(room.kind)?;
         may_here(actor.role, ConversationAct::ManageMembers)?;
         all_exist(work, self.workspace, &self.members).await?;
+        held::commit_data(work, &self.plugins, self.at).await?;
 
         let present: Vec<Uuid> = Entity::find()
             .filter(Column::ConversationId.eq(self.conversation.0))

@@ -7,10 +7,13 @@ use jackfield_domain::{
     conversations::{Conversation, Member},
 };
 
-use super::super::{Core, Viewer, secrets::digest, typing, workspaces};
+use super::{
+    super::{Core, Viewer, plugins::before, secrets::digest, typing, workspaces},
+    may_come,
+};
 use crate::{
     Result,
-    store::{Entrance, JoinConversation, LeaveConversation, RemoveMember, TransferConversation, UpdateMember},
+    store::{Entrance, FromPlugins, JoinConversation, LeaveConversation, RemoveMember, TransferConversation, UpdateMember},
 };
 
 /// Makes the viewer a member of a public group, or of the conversation that an invitation leads to.
@@ -27,7 +30,18 @@ pub async fn join(
     };
     let policy = workspaces::policy(core, viewer.workspace()).await?;
     let (workspace, user, at) = (viewer.workspace(), viewer.id(), core.clock.now());
-    core.store.change(JoinConversation { workspace, user, by, at, policy }).await
+    let place = match by {
+        Entrance::Public(conversation) => Some(conversation),
+        Entrance::Invited(code_hash) => core.store.invited_to(workspace, code_hash, at).await?,
+    };
+    before::retried(|| async {
+        let plugins = match place {
+            Some(place) => may_come(core, viewer, place, &[user], None).await?,
+            None => FromPlugins::default(),
+        };
+        core.store.change(JoinConversation { workspace, user, by, at, policy: policy.clone(), plugins }).await
+    })
+    .await
 }
 
 /// Takes the viewer out of a conversation.

@@ -13,7 +13,7 @@ use super::{super::Core, effects, occasion};
 use crate::{
     Error, Result,
     actions::Viewer,
-    store::{DataChange, FromPlugins, KeepOutcome, Outgoing, Sent},
+    store::{CommitIssued, DataChange, Effects, FromPlugins, KeepOutcome, Outgoing, Sent},
 };
 
 /// So often a chain is asked again because somebody else changed what a plugin had looked at.
@@ -56,12 +56,12 @@ pub async fn send(
         let sent = core.store.send(outgoing(id, asked_for, None)).await;
         return outcome(core, sent).await;
     }
-    for _ in 0..TRIES {
+    let done = retried(|| async {
         let now = core.clock.now();
         let question = BeforeCreate::new(draft.clone(), viewer.user());
         let asked = chain.ask(&core.plugins.host, &occasion(core, viewer.workspace(), now), question).await;
         note(core, viewer, &asked.steps).await;
-        let plugins = left(core, viewer, &asked, Hook::BeforeCreate);
+        let plugins = left(viewer, &asked, Hook::BeforeCreate);
         let kept = |outcome, held| KeepOutcome {
             workspace: viewer.workspace(),
             sender: viewer.id(),
@@ -73,7 +73,7 @@ pub async fn send(
             held,
             plugins: plugins.clone().unwrap_or_default(),
         };
-        let done = match asked.decision {
+        match asked.decision {
             Decision::Allow => {
                 let message = CheckedMessage::check(asked.question.into_draft(), policy)?;
                 let plugins =
@@ -104,10 +104,43 @@ pub async fn send(
                 core.store.change(change).await.and_then(|refused| Err(refused.into()))
             }
             Decision::Unavailable { by } => Err(unavailable(by).into()),
-        };
-        match done {
+        }
+    });
+    let done = done.await;
+    outcome(core, done).await
+}
+
+/// Asks plugins whether something may be done; answers the question as they left it, and what is to be committed with what
+/// is done. Where one says no, what they leave is committed with that.
+pub async fn asked<Q: Before>(
+    core: &Arc<Core>,
+    viewer: &Viewer,
+    chain: &Chain,
+    question: Q,
+) -> Result<(Q, FromPlugins)> {
+    let now = core.clock.now();
+    let asked = chain.ask(&core.plugins.host, &occasion(core, viewer.workspace(), now), question).await;
+    note(core, viewer, &asked.steps).await;
+    let data = left(viewer, &asked, Q::HOOK).unwrap_or_default();
+    let (by, refusal) = match asked.decision {
+        Decision::Allow => return Ok((asked.question, data)),
+        Decision::Reject { by, refusal } => (by, refusal),
+        // Only messages that are to be sent can wait.
+        Decision::Hold { by, .. } | Decision::Unavailable { by } => return Err(unavailable(by).into()),
+    };
+    let (workspace, plugin) = (viewer.workspace(), by.clone());
+    core.store
+        .change(CommitIssued { workspace, plugin, bot: None, at: now, data, effects: Effects::default() })
+        .await?;
+    Err(Rejection::RefusedByPlugin { plugin: by, refusal }.into())
+}
+
+/// Does something that plugins are asked about, again if somebody else changed meanwhile what one of them had looked at.
+pub async fn retried<T, F: Future<Output = Result<T>>>(mut attempt: impl FnMut() -> F) -> Result<T> {
+    for _ in 0..TRIES {
+        match attempt().await {
             Err(Error::Rejected(Rejection::Conflict)) => {}
-            done => return outcome(core, done).await,
+            done => return done,
         }
     }
     Err(Rejection::Conflict.into())
@@ -132,8 +165,7 @@ pub fn unavailable(plugin: PluginId) -> Rejection {
 }
 
 /// What the plugins left to be committed; none where they left nothing.
-fn left<Q: Before>(core: &Core, viewer: &Viewer, asked: &Asked<Q>, hook: Hook) -> Option<FromPlugins> {
-    let _ = core;
+fn left<Q: Before>(viewer: &Viewer, asked: &Asked<Q>, hook: Hook) -> Option<FromPlugins> {
     let mut plugins = FromPlugins::default();
     for step in &asked.steps {
         if !step.issued.operations.is_empty() {

@@ -15,7 +15,8 @@ use sea_orm::{
 use super::{
     super::{
         Change, Work,
-        plugins::{annotations, mentions},
+        plugins::{annotations, held, mentions},
+        writer::FromPlugins,
     },
     details, edits,
 };
@@ -106,6 +107,8 @@ pub struct DeleteMessage {
     pub role: WorkspaceRole,
     pub message: MessageId,
     pub policy: Policy,
+    /// What plugins leave, who were asked about it.
+    pub plugins: FromPlugins,
 }
 
 #[async_trait]
@@ -124,6 +127,7 @@ impl Change for DeleteMessage {
         let by = &self.by;
         let (message, _, role_here) = super::seen(work, by.user, self.message).await?;
         let right = may_delete_for_everyone(&message, by.user, self.role, role_here, by.at, &self.policy)?;
+        held::commit_data(work, &self.plugins, by.at).await?;
         if message.deleted.is_some() {
             return Ok(message);
         }

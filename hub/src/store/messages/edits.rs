@@ -8,7 +8,7 @@ use jackfield_domain::{
 };
 use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*};
 
-use super::super::{Change, Store, Work};
+use super::super::{Change, Store, Work, plugins::held, writer::FromPlugins};
 use crate::Result;
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -74,6 +74,8 @@ pub struct EditMessage {
     pub at: Timestamp,
     pub body: CheckedBody,
     pub policy: Policy,
+    /// What plugins leave, who were asked about it.
+    pub plugins: FromPlugins,
 }
 
 #[async_trait]
@@ -91,6 +93,7 @@ impl Change for EditMessage {
     async fn apply(&self, work: &mut Work) -> Result<Message> {
         let (message, room, _) = super::seen(work, self.by, self.message).await?;
         may_edit(&message, room.status, self.by, self.at, &self.policy)?;
+        held::commit_data(work, &self.plugins, self.at).await?;
         if message.body == self.body.as_str() {
             return Ok(message);
         }
