@@ -18,8 +18,8 @@ use jackfield_domain::{
     users::{User, UserStatus},
 };
 use jackfield_plugin_host::{
-    Allocation, Answer, Bridge, Caller, Compiler, ConversationFilter, Grants, Membership, Occasion, Outcome, Package,
-    Page, Plugin, PluginHost, Reuse, Settings, Unavailable, WholeMessage, Window,
+    Allocation, Answer, Bridge, Caller, Compiler, Configurations, ConversationFilter, Grants, Membership, Occasion,
+    Outcome, Package, Page, Plugin, PluginHost, Reuse, Settings, Unavailable, WholeMessage, Window,
     hooks::{Ask, BeforeCreate, MessagePatch, Verdict},
 };
 use uuid::Uuid;
@@ -52,12 +52,18 @@ pub fn host(reuse: Reuse) -> PluginHost {
 
 /// A plugin with all that its manifest asks for.
 pub async fn plugin(host: &PluginHost, guest: &Guest) -> Plugin {
-    let package = Package::read(guest.build()).unwrap();
+    plugin_of(host, guest.build()).await
+}
+
+pub async fn plugin_of(host: &PluginHost, component: Vec<u8>) -> Plugin {
+    let package = Package::read(component).unwrap();
     let manifest = Arc::clone(package.manifest());
     let module = host.load(&package).await.unwrap();
     let grants = Grants { capabilities: manifest.wanted(), conversations: None };
     let limits = Limits::default().lowered(&manifest.limits).unwrap();
-    Plugin { module, grants: Arc::new(grants), configuration: "{}".into(), limits }
+    let configurations = Configurations::of(manifest.configuration.as_ref()).unwrap();
+    let configuration = configurations.complete(&serde_json::Map::new()).unwrap().to_string().into();
+    Plugin { module, grants: Arc::new(grants), configuration, limits }
 }
 
 pub fn occasion(hub: &Arc<Hub>) -> Occasion {
