@@ -5,7 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use jackfield_domain::plugins::{FailureKind, Issued, LogLevel};
+use jackfield_domain::{
+    conversations::{History, Visibility},
+    plugins::{FailureKind, Issued, LogLevel},
+};
 use jackfield_plugin_host::{
     Failure, Outcome, Reuse,
     hooks::{
@@ -163,6 +166,9 @@ async fn a_trap_is_only_its_own_call() {
         kind: conversation.kind,
         title: None,
         description: None,
+        avatar_url: None,
+        visibility: Visibility::Private,
+        history: History::Full,
         context: None,
         members: Vec::new(),
     };

@@ -12,7 +12,7 @@ use std::{
 use async_trait::async_trait;
 use jackfield_domain::{
     ConversationId, ConversationRole, MessageId, Timestamp, UserId, WorkspaceId, WorkspaceRole,
-    conversations::{Conversation, ConversationKind, ConversationStatus},
+    conversations::{Conversation, ConversationKind, ConversationStatus, History, Visibility},
     messages::{ContentType, Details, Message, MessageDraft, MessageKind},
     plugins::{Limits, PluginId},
     users::{User, UserStatus},
@@ -127,9 +127,14 @@ pub fn conversation(id: ConversationId) -> Conversation {
         status: ConversationStatus::Active,
         title: Some("Tea".into()),
         description: None,
+        visibility: Visibility::Private,
+        history: History::Full,
+        avatar_url: None,
         context: None,
         creator: ANN,
         created_at: NOW,
+        assignee: None,
+        closed_at: None,
         member_count: 1,
         last_sequence: 1,
         last_activity_at: NOW,
