@@ -45,9 +45,8 @@ pub struct Config {
     pub sockets: Sockets,
     pub identity: IdentityConfig,
     pub policy: Policy,
-    /// The program that compiles plugins, which is this one; tests run within another.
     #[serde(skip)]
-    pub compiler: Option<PathBuf>,
+    pub embedded: Embedded,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -121,6 +120,15 @@ pub struct IdentityConfig {
     pub issuers: Vec<IssuerConfig>,
 }
 
+/// What is said by who runs a hub within a program of their own.
+#[derive(Debug, Clone, Default)]
+pub struct Embedded {
+    /// The program that compiles plugins; without it, the one that runs.
+    pub compiler: Option<PathBuf>,
+    /// Where compiled plugins are kept, and the key that seals them; without it, in the data folder, with the hub's own.
+    pub compiled: Option<(PathBuf, [u8; 32])>,
+}
+
 impl Default for Config {
     fn default() -> Self {
         Config {
@@ -137,7 +145,7 @@ impl Default for Config {
             sockets: Sockets::default(),
             identity: IdentityConfig::default(),
             policy: Policy::default(),
-            compiler: None,
+            embedded: Embedded::default(),
         }
     }
 }

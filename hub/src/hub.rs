@@ -193,9 +193,13 @@ async fn bind(address: SocketAddr) -> Result<TcpListener> {
 
 /// The host of the plugins, with what comes with the program.
 fn plugins(config: &Config, shelf: &Shelf, key: &[u8]) -> Result<Plugins> {
-    let program = config.compiler.clone().map_or_else(std::env::current_exe, Ok).map_err(Error::internal)?;
-    let seal: [u8; 32] = Sha256::new().chain_update(b"compiled plugins").chain_update(key).finalize().into();
-    let cache = Cache::open(&config.data.join("compiled"), seal).map_err(Error::internal)?;
+    let embedded = config.embedded.clone();
+    let program = embedded.compiler.map_or_else(std::env::current_exe, Ok).map_err(Error::internal)?;
+    let (folder, seal) = embedded.compiled.unwrap_or_else(|| {
+        let seal = Sha256::new().chain_update(b"compiled plugins").chain_update(key).finalize().into();
+        (config.data.join("compiled"), seal)
+    });
+    let cache = Cache::open(&folder, seal).map_err(Error::internal)?;
     let host = PluginHost::new(Settings {
         allocation: Allocation::Pool,
         reuse: Reuse::Warm,

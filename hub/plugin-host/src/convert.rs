@@ -114,7 +114,7 @@ pub(crate) fn conversation_kind(kind: ConversationKind) -> wit::ConversationKind
     }
 }
 
-pub(crate) fn wanted_kind(kind: wit::ConversationKind) -> ConversationKind {
+pub(crate) fn meant_kind(kind: wit::ConversationKind) -> ConversationKind {
     match kind {
         wit::ConversationKind::Direct => ConversationKind::Direct,
         wit::ConversationKind::Group => ConversationKind::Group,
@@ -122,7 +122,7 @@ pub(crate) fn wanted_kind(kind: wit::ConversationKind) -> ConversationKind {
     }
 }
 
-pub(crate) fn wanted_status(status: wit::ConversationStatus) -> ConversationStatus {
+pub(crate) fn meant_status(status: wit::ConversationStatus) -> ConversationStatus {
     match status {
         wit::ConversationStatus::Active => ConversationStatus::Active,
         wit::ConversationStatus::Archived => ConversationStatus::Archived,

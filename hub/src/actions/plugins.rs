@@ -37,7 +37,7 @@ const LOOK: Duration = Duration::from_millis(400);
 const WORKSPACES: usize = 10_000;
 
 pub struct Plugins {
-    pub host: PluginHost,
+    pub host: Arc<PluginHost>,
     pub blobs: Blobs,
     /// What comes with the program, by its hash.
     bundled: BTreeMap<String, Arc<Package>>,
@@ -71,7 +71,7 @@ impl Plugins {
     pub fn new(host: PluginHost, blobs: Blobs, bundled: Vec<Package>) -> Self {
         let bundled = bundled.into_iter().map(|package| (hash_of(&package), Arc::new(package))).collect();
         Plugins {
-            host,
+            host: Arc::new(host),
             blobs,
             bundled,
             bridge: OnceLock::new(),

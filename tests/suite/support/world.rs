@@ -1,10 +1,10 @@
 //! A hub, or several nodes of one, with a clock that the story holds.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use jackfield::{
     clock::Clock,
-    config::{Config, IssuerConfig},
+    config::{Config, Embedded, IssuerConfig},
     hub::Hub,
     store::Place,
 };
@@ -14,7 +14,7 @@ use sea_orm::{ConnectionTrait, Database, Statement};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{Backend, Person, backends};
+use super::{Backend, Person, backends, process::PROGRAM};
 
 pub const ISSUER: &str = "https://id.example";
 pub const SECRET: &str = "a secret that only the tests share";
@@ -71,6 +71,7 @@ impl Setup {
                 public_key: None,
                 jwks_url: None,
             }];
+            config.embedded = embedded();
             (self.change)(&mut config);
             let hub = Hub::start(config.clone(), world.clock.clone()).await.expect("the hub starts");
             world.nodes.push(Some(hub));
@@ -78,6 +79,12 @@ impl Setup {
         }
         world
     }
+}
+
+/// Plugins are compiled by the program, once for all stories.
+fn embedded() -> Embedded {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled-plugins");
+    Embedded { compiler: Some(PROGRAM.into()), compiled: Some((folder, [7; 32])) }
 }
 
 pub struct World {

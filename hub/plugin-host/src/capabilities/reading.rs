@@ -108,8 +108,8 @@ impl Run {
         let after = after.map(|id| parse::<ConversationId>("conversation", &id)).transpose()?;
         let limit = limited(limit, 100)?;
         let filter = ConversationFilter {
-            kind: filter.kind.map(convert::wanted_kind),
-            status: filter.status.map(convert::wanted_status),
+            kind: filter.kind.map(convert::meant_kind),
+            status: filter.status.map(convert::meant_status),
             idle_since: filter.idle_since.map(Timestamp),
             context_kind: filter.context_kind,
             context_id: filter.context_id,

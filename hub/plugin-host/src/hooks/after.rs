@@ -59,7 +59,7 @@ fn event(told: &ToldEvent<'_>) -> events::Event {
 
 fn message_of(fact: &Fact) -> Option<jackfield_domain::MessageId> {
     match fact {
-        Fact::MessageSent { message, .. } => Some(*message),
+        Fact::MessageSent { message, .. } | Fact::MentionsUpdated { message, .. } => Some(*message),
         _ => fact.changed_message(),
     }
 }
@@ -69,6 +69,7 @@ fn users_of(fact: &Fact) -> Vec<UserId> {
         Fact::ConversationCreated { members, .. }
         | Fact::ConversationMembersAdded { members, .. }
         | Fact::ConversationMembersRemoved { members, .. } => members.clone(),
+        Fact::BlocksUpdated { user, other } => vec![*user, *other],
         Fact::UserJoined { user }
         | Fact::UserUpdated { user }
         | Fact::UserDeactivated { user }
@@ -76,14 +77,13 @@ fn users_of(fact: &Fact) -> Vec<UserId> {
         | Fact::SessionStarted { user, .. }
         | Fact::SessionEnded { user, .. }
         | Fact::BotTokenRevoked { user, .. }
-        | Fact::MessageHidden { user, .. }
-        | Fact::ReceiptsAdvanced { user, .. }
-        | Fact::ConversationLeft { user, .. }
         | Fact::ConversationMemberUpdated { user, .. }
+        | Fact::ConversationLeft { user, .. }
         | Fact::ConversationSettingsUpdated { user, .. }
+        | Fact::MessageHidden { user, .. }
         | Fact::MessageHeld { user, .. }
-        | Fact::HeldMessageDecided { user, .. } => vec![*user],
-        Fact::BlocksUpdated { user, other } => vec![*user, *other],
+        | Fact::HeldMessageDecided { user, .. }
+        | Fact::ReceiptsAdvanced { user, .. } => vec![*user],
         Fact::MentionsUpdated { users, .. } => users.clone(),
         Fact::WorkspaceCreated
         | Fact::WorkspaceUpdated

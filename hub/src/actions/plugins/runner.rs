@@ -164,7 +164,8 @@ async fn tell(core: &Arc<Core>, here: &super::Here, local: &Local, turn: &Turn) 
         .collect();
     let question = OnEvents::new(&told_events, turn.failures + 1);
     let now = core.clock.now();
-    let outcome = core.plugins.host.ask(plugin, &occasion(core, turn.workspace, now), &question).await;
+    let outcome =
+        core.plugins.host.ask_aside((**plugin).clone(), occasion(core, turn.workspace, now), question).await;
     effects::note(core, turn.workspace, &turn.plugin, &outcome.logs).await;
     let breaker = || local.breaker.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     match outcome.answer {
@@ -214,7 +215,7 @@ fn concerns(local: &Local, event: &Event) -> bool {
 
 fn message_of(fact: &Fact) -> Option<MessageId> {
     match fact {
-        Fact::MessageSent { message, .. } => Some(*message),
+        Fact::MessageSent { message, .. } | Fact::MentionsUpdated { message, .. } => Some(*message),
         fact => fact.changed_message(),
     }
 }
