@@ -35,15 +35,20 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("bundled", &[]),
     ("store", &[]),
+    ("blobs", &[]),
     ("bus", &[]),
     ("identity", &[]),
-    ("config", &["store", "bus", "identity"]),
-    ("actions", &["store", "bus", "identity"]),
+    ("config", &["blobs", "store", "bus", "identity"]),
+    ("actions", &["blobs", "store", "bus", "identity"]),
+    ("plugin_bridge", &["actions"]),
     ("graphql", &["actions", "config"]),
     ("http", &["graphql", "actions", "config"]),
     ("jobs", &["actions"]),
-    ("hub", &["bundled", "jobs", "actions", "bus", "config", "graphql", "http", "identity", "store"]),
-    ("cli", &["bus", "config", "graphql", "hub", "identity", "store"]),
+    (
+        "hub",
+        &["actions", "blobs", "bundled", "bus", "config", "graphql", "http", "identity", "jobs", "plugin_bridge", "store"],
+    ),
+    ("cli", &["blobs", "bus", "config", "graphql", "hub", "identity", "store"]),
 ];
 
 /// Crates whose types stay in their room.
@@ -55,6 +60,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("hyper", &["http"]),
     ("jsonwebtoken", &["identity", "config"]),
     ("clap", &["cli"]),
+    ("opendal", &["blobs"]),
     ("argon2", &["actions"]),
     ("cronexpr", &["jobs"]),
     ("wasmtime", &[]),

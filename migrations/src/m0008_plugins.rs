@@ -369,6 +369,16 @@ impl MigrationTrait for Migration {
                 .col(Mentions::MessageId)
                 .to_owned(),
             Index::create()
+                .name("held_messages_by_conversation")
+                .table(HeldMessages::Table)
+                .col(HeldMessages::ConversationId)
+                .to_owned(),
+            Index::create()
+                .name("plugin_verdicts_by_workspace")
+                .table(PluginVerdicts::Table)
+                .col(PluginVerdicts::WorkspaceId)
+                .to_owned(),
+            Index::create()
                 .name("held_messages_by_state")
                 .table(HeldMessages::Table)
                 .col(HeldMessages::WorkspaceId)

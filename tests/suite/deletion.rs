@@ -16,7 +16,17 @@ use crate::{
 };
 
 /// What no workspace has a part in.
-const OF_THE_HUB: [&str; 6] = ["issuers", "jobs", "seaql_migrations", "secrets", "sign_in_failures", "sign_in_links"];
+const OF_THE_HUB: [&str; 9] = [
+    "issuers",
+    "jobs",
+    "plugin_generation",
+    "plugin_packages",
+    "plugins",
+    "seaql_migrations",
+    "secrets",
+    "sign_in_failures",
+    "sign_in_links",
+];
 
 stories! {
     /// F: A-06, G-03
@@ -154,8 +164,48 @@ async fn fill(world: &World) -> (Person, String) {
     does(&bob, "messageEdit", json!({ "messageId": message, "body": "gone soon" }), "").await;
     does(&owner, "conversationMarkRead", json!({ "conversationId": tea }), "").await;
     does(&owner, "messageDelete", json!({ "messageId": message }), "").await;
+    plugins(world, &owner, &bob, &tea).await;
     let found = owner.ask("{ workspace { id } }", json!({})).await;
     (owner, text(&found["workspace"]["id"]))
+}
+
+/// Plugins leave something wherever they can.
+async fn plugins(world: &World, owner: &Person, bob: &Person, tea: &str) {
+    let plugin = json!("jackfield.moderation");
+    let rule = |action: &str, word: &str| json!({ "kind": "words", "action": action, "words": [word], "strikes": 1 });
+    let rules = json!({ "rules": [rule("hold", "gale"), rule("mask", "squall"), rule("flag", "fog")] });
+    for (what, input) in [
+        ("pluginEnable", json!({ "pluginId": plugin })),
+        ("pluginEnable", json!({ "pluginId": plugin, "conversationId": tea })),
+        ("pluginConfigure", json!({ "pluginId": plugin, "configuration": rules })),
+    ] {
+        assert_eq!(does(owner, what, input, "").await["errors"], json!([]));
+    }
+    for body in ["a gale", "a squall, @odo"] {
+        does(bob, "messageSend", json!({ "conversationId": tea, "body": body }), "").await;
+    }
+    bob.say(tea, "fog").await;
+    let lag = "{ plugins { lag } }";
+    within("the plugins to have heard of it", async {
+        while owner.ask(lag, json!({})).await["plugins"]
+            .as_array()
+            .expect("plugins")
+            .iter()
+            .any(|plugin| plugin["lag"] != json!(0))
+        {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    // What there is no way to yet.
+    for statement in [
+        "INSERT INTO plugin_secrets (workspace_id, plugin_id, name, value)
+            SELECT workspace_id, plugin_id, 'one', value FROM plugin_data LIMIT 1",
+        "INSERT INTO plugin_dead_letters (id, workspace_id, plugin_id, position, problem, attempts, created_at)
+            SELECT message_id, workspace_id, plugin_id, 1, 'a fault', 1, 1 FROM plugin_verdicts WHERE verdict = 'patched'",
+    ] {
+        world.db_execute(statement).await;
+    }
 }
 
 async fn query(world: &World, backend: Backend, sql: &str) -> Vec<(String, i64)> {

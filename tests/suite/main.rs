@@ -24,6 +24,7 @@ mod operation;
 mod overriding;
 mod partings;
 mod people;
+mod plugins;
 mod policies;
 mod program;
 mod property;
@@ -64,6 +65,7 @@ fn main() -> ExitCode {
         overriding::stories(),
         partings::stories(),
         people::stories(),
+        plugins::stories(),
         policies::stories(),
         program::stories(),
         property::stories(),

@@ -11,7 +11,6 @@ use jackfield_domain::{
 };
 
 pub use super::plugins::before::Sending;
-use jackfield_plugin_host::hooks::{BeforeDelete, BeforeEdit};
 use super::{
     Core, Reader, Viewer, memory,
     plugins::{self, before},
@@ -21,6 +20,7 @@ use crate::{
     Result,
     store::{DeleteMessage, EditMessage, FromPlugins, HideMessage, Outgoing},
 };
+use jackfield_plugin_host::hooks::{BeforeDelete, BeforeEdit};
 
 /// Sends a message: the words are checked, then all the rest is decided and stored in one transaction. When this
 /// returns, the message is in the store and its event in the log.

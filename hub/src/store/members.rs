@@ -15,9 +15,7 @@ use jackfield_domain::{
 };
 use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*};
 
-use super::{
-    Change, Store, Work, conversations as rooms, plugins::held, reads::Reads, users, writer::FromPlugins,
-};
+use super::{Change, Store, Work, conversations as rooms, plugins::held, reads::Reads, users, writer::FromPlugins};
 use crate::{Error, Result};
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]

@@ -8,6 +8,7 @@ use crate::support::{
     Person, Setup, World,
     account::{PASSWORD, bearer, does, sign_up},
     person::text,
+    within,
 };
 
 /// The kinds of people whom a conversation is not for.
@@ -184,6 +185,7 @@ impl Cast {
             }
         }
         ask_for_support(&world, &bob, &owner, &mut things).await;
+        moderate(&ann, &bob, &owner, &mut things).await;
         for outsider in outsiders.iter_mut().filter(|outsider| outsider.who != Asker::Admin) {
             outsider.secrets.extend(["Lost lantern".to_owned(), text(&things["request"])]);
         }
@@ -285,6 +287,46 @@ async fn ask_for_support(world: &World, bob: &Person, owner: &Person, things: &m
     things["requestCursor"] = found["supportConversations"]["pageInfo"]["startCursor"].clone();
 }
 
+/// A plugin looks at what is said: some of what Annabel says is changed, and some waits for a moderator.
+async fn moderate(ann: &Person, bob: &Person, owner: &Person, things: &mut Value) {
+    let group = ann.group("Four", &[bob]).await;
+    let plugin = json!("jackfield.moderation");
+    let rules = json!({ "rules": [
+        { "kind": "words", "action": "hold", "words": ["gale"] }, { "kind": "words", "action": "mask", "words": ["squall"] },
+    ] });
+    for (what, input) in [
+        ("pluginEnable", json!({ "pluginId": plugin })),
+        ("pluginEnable", json!({ "pluginId": plugin, "conversationId": group })),
+        ("pluginConfigure", json!({ "pluginId": plugin, "configuration": rules })),
+    ] {
+        assert_eq!(does(owner, what, input, "").await["errors"], json!([]));
+    }
+    things["plugin"] = plugin;
+    let said = async |body: &str| {
+        let input = json!({ "conversationId": group, "body": body });
+        does(ann, "messageSend", input, "message { id } held { id }").await
+    };
+    for name in ["held", "approved", "rejected"] {
+        things[name] = said("a gale").await["held"]["id"].clone();
+    }
+    things["masked"] = said("a squall").await["message"]["id"].clone();
+    let found = owner.ask("{ heldMessages(first: 1) { pageInfo { startCursor } } }", json!({})).await;
+    things["heldCursor"] = found["heldMessages"]["pageInfo"]["startCursor"].clone();
+    said("hello @Bartholomew").await;
+    // The plugin is told after the message was sent.
+    things["mentionCursor"] = within("a mention", async {
+        loop {
+            let found = bob.ask("{ mentions(first: 1) { pageInfo { startCursor } } }", json!({})).await;
+            let cursor = found["mentions"]["pageInfo"]["startCursor"].clone();
+            if !cursor.is_null() {
+                return cursor;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
 /// Somebody who signs in here, and a bot; with all that lets them in.
 async fn people_of_the_hub(world: &World, owner: &Person, things: &mut Value) -> (Person, Person) {
     does(owner, "workspaceUpdate", json!({ "signUp": "INVITED" }), "").await;
@@ -338,6 +380,10 @@ pub fn invented(things: &Value) -> Value {
         ("request", "conv_"),
         ("agent", "usr_"),
         ("message", "msg_"),
+        ("masked", "msg_"),
+        ("held", "held_"),
+        ("approved", "held_"),
+        ("rejected", "held_"),
         ("user", "usr_"),
         ("account", "usr_"),
         ("bot", "usr_"),

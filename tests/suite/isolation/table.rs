@@ -47,6 +47,7 @@ pub const FIELDS: &[(&str, &[&str])] = &[
             "type",
             "typing { id name }",
             "unreadCount",
+            "unreadMentionCount",
             "viewerRole",
             "viewerSettings { sound }",
             "visibility",
@@ -109,6 +110,27 @@ pub const FIELDS: &[(&str, &[&str])] = &[
     ("ConversationUpdated", &["actor { id name }", "at", "conversation { id title }", "cursor"]),
     ("Credentials", &["accessToken", "accessTokenExpiresAt", "refreshToken", "session { isCurrent }"]),
     ("Event", &["cursor"]),
+    (
+        "HeldMessage",
+        &[
+            "body",
+            "conversation { id title }",
+            "createdAt",
+            "decidedAt",
+            "id",
+            "message { id }",
+            "note",
+            "plugin",
+            "reason",
+            "sender { id name }",
+            "state",
+        ],
+    ),
+    ("HeldMessageApprovePayload", &["errors { code }", "heldMessage { id state }"]),
+    ("HeldMessageConnection", &["edges { cursor node { body } }", "nodes { id body }", "pageInfo { endCursor }"]),
+    ("HeldMessageDecided", &["at", "cursor", "heldMessageId"]),
+    ("HeldMessageEdge", &["cursor", "node { id body }"]),
+    ("HeldMessageRejectPayload", &["errors { code }", "heldMessage { id state }"]),
     ("IssuerCreatePayload", &["errors { code }", "issuer { issuer }"]),
     ("IssuerDeletePayload", &["errors { code }", "issuerId"]),
     ("Job", &["attempts", "createdAt", "dueAt", "finishedAt", "id", "kind", "lastError", "state"]),
@@ -136,6 +158,7 @@ pub const FIELDS: &[(&str, &[&str])] = &[
             "edits(first: 10) { nodes { body } }",
             "id",
             "location { label }",
+            "mentions { id name }",
             "metadata",
             "readBy(last: 10) { nodes { user { id name } } }",
             "readByAll",
@@ -159,6 +182,8 @@ pub const FIELDS: &[(&str, &[&str])] = &[
     ("MessageEditEdge", &["cursor", "node { body }"]),
     ("MessageEditPayload", &["errors { code }", "message { id body }"]),
     ("MessageEdited", &["at", "conversation { id title }", "cursor", "message { id body }", "sequence"]),
+    ("MentionsUpdated", &["at", "conversation { id title }", "cursor", "message { id body }", "users { id name }"]),
+    ("MessageHeld", &["at", "cursor", "heldMessageId"]),
     ("MessageHidden", &["at", "conversationId", "cursor", "messageId", "sequence"]),
     ("MessageReceipt", &["deliveredAt", "readAt", "user { id name }"]),
     (
@@ -166,7 +191,7 @@ pub const FIELDS: &[(&str, &[&str])] = &[
         &["edges { cursor node { user { id name } } }", "nodes { user { id name } }", "pageInfo { endCursor }"],
     ),
     ("MessageReceiptEdge", &["cursor", "node { user { id name } }"]),
-    ("MessageSendPayload", &["errors { code }", "message { id body }"]),
+    ("MessageSendPayload", &["errors { code }", "held { id }", "message { id body }"]),
     ("MessageSent", &["at", "conversation { id title viewerRole }", "cursor", "message { id body }", "sequence"]),
     ("MessagesMarkDeliveredPayload", &["errors { code }", "markedCount"]),
     ("MessagesMarkReadPayload", &["errors { code }", "markedCount"]),
@@ -181,6 +206,32 @@ pub const FIELDS: &[(&str, &[&str])] = &[
     ),
     ("PublicConversationConnection", &["edges { cursor node { id } }", "nodes { id title }", "pageInfo { endCursor }"]),
     ("PublicConversationEdge", &["cursor", "node { id title }"]),
+    (
+        "Plugin",
+        &[
+            "configuration",
+            "configurationSchema",
+            "description",
+            "exceptions { isOn }",
+            "grantedCapabilities",
+            "id",
+            "isOn",
+            "isResting",
+            "lag",
+            "logs { text }",
+            "name",
+            "problem",
+            "storageBytes",
+            "version",
+            "wantedCapabilities",
+        ],
+    ),
+    ("PluginConfigurePayload", &["errors { code }", "plugin { id }"]),
+    ("PluginDisablePayload", &["errors { code }", "plugin { id isOn }"]),
+    ("PluginEnablePayload", &["errors { code }", "plugin { id isOn }"]),
+    ("PluginException", &["conversationId", "isOn"]),
+    ("PluginLogLine", &["at", "level", "text"]),
+    ("PluginVerdict", &["at", "code", "hook", "kind", "plugin", "reason"]),
     ("ReceiptsAdvanced", &["at", "conversation { id title }", "cursor", "kind", "upTo", "user { id name }"]),
     ("ResyncRequired", &["cursor"]),
     ("Session", &["address", "createdAt", "device", "expiresAt", "id", "isCurrent", "lastUsedAt"]),
@@ -229,7 +280,7 @@ pub const FIELDS: &[(&str, &[&str])] = &[
     ("UserConnection", &["edges { cursor node { id name } }", "nodes { id name }", "pageInfo { endCursor }"]),
     ("UserEdge", &["cursor", "node { id name }"]),
     ("UserDeactivatePayload", &["errors { code }", "user { id name }"]),
-    ("UserError", &["code", "message", "path", "retryAt"]),
+    ("UserError", &["code", "message", "path", "plugin", "pluginCode", "retryAt"]),
     ("UserJoined", &["at", "cursor", "user { id name }"]),
     ("UserReactivatePayload", &["errors { code }", "user { id name }"]),
     ("UserRoleUpdatePayload", &["errors { code }", "user { id name }"]),
@@ -268,9 +319,20 @@ pub const FIELDS: &[(&str, &[&str])] = &[
 ];
 
 /// Fields that have nothing to tell of what the table leads to, each of which has a story elsewhere that shows what it does
-/// tell: `changes` for messages, `lives` for conversations, `requests` for support.
+/// tell: `changes` for messages, `lives` for conversations, `requests` for support, `plugins` for those.
 pub const SILENT: &[(&str, &str)] = &[
+    ("UserError", "plugin"),
+    ("UserError", "pluginCode"),
     ("UserError", "retryAt"),
+    ("HeldMessage", "conversation"),
+    ("HeldMessage", "decidedAt"),
+    ("HeldMessage", "message"),
+    ("HeldMessage", "note"),
+    ("Message", "mentions"),
+    ("MessageSendPayload", "held"),
+    ("Plugin", "problem"),
+    ("PluginVerdict", "code"),
+    ("PluginVerdict", "reason"),
     ("Message", "deletedAt"),
     ("Message", "deletedBy"),
     ("Message", "editedAt"),
@@ -596,6 +658,36 @@ pub const WAYS: &[Way] = &[
         "query($requestCursor: String) { supportConversations(last: 10, before: $requestCursor) { nodes { id } } }")
         .naming(&["Query.supportConversations.before"]).for_owners(),
 
+    way("Query.mentions", "", "/mentions", EVERYBODYS_OWN,
+        "query($mentionCursor: String) { mentions(first: 10, after: $mentionCursor) { nodes { id } } }")
+        .naming(&["Query.mentions.after"]),
+    way("Query.mentions", "", "/mentions", EVERYBODYS_OWN,
+        "query($mentionCursor: String) { mentions(last: 10, before: $mentionCursor) { nodes { id } } }")
+        .naming(&["Query.mentions.before"]),
+    way("Query.heldMessage", "HeldMessage", "/heldMessage", Seen { admin: Sees::TheSame, ..OF_THE_CONVERSATION },
+        "query($held: ID!) { heldMessage(id: $held) { @ } }")
+        .naming(&["Query.heldMessage.id"]).for_owners(),
+    way("Query.heldMessages", "HeldMessageConnection", "/heldMessages", OF_RUNNERS,
+        "{ heldMessages(first: 10) { @ } }").for_owners(),
+    way("Query.heldMessages", "HeldMessageEdge", "/heldMessages/edges/0", OF_RUNNERS_ALONE,
+        "{ heldMessages(first: 10) { edges { @ } } }").for_owners(),
+    way("Query.heldMessages", "HeldMessage", "/heldMessages/nodes/0", OF_RUNNERS_ALONE,
+        "{ heldMessages(last: 10) { nodes { @ } } }").for_owners(),
+    way("Query.heldMessages", "", "/heldMessages", OF_RUNNERS,
+        "query($heldCursor: String) { heldMessages(first: 10, after: $heldCursor) { nodes { id } } }")
+        .naming(&["Query.heldMessages.after"]).for_owners(),
+    way("Query.heldMessages", "", "/heldMessages", OF_RUNNERS,
+        "query($heldCursor: String) { heldMessages(last: 10, before: $heldCursor) { nodes { id } } }")
+        .naming(&["Query.heldMessages.before"]).for_owners(),
+    way("Query.plugins", "Plugin", "/plugins/1", OF_RUNNERS, "{ plugins { @ } }").for_owners(),
+    way("Query.plugins", "PluginException", "/plugins/1/exceptions/0", OF_RUNNERS_ALONE,
+        "{ plugins { exceptions { @ } } }").for_owners(),
+    way("Query.plugins", "PluginLogLine", "/plugins/1/logs/0", OF_RUNNERS_ALONE,
+        "{ plugins { logs { @ } } }").for_owners(),
+    way("Query.pluginVerdicts", "PluginVerdict", "/pluginVerdicts/0", OF_RUNNERS_ALONE,
+        "query($masked: ID!) { pluginVerdicts(messageId: $masked) { @ } }")
+        .naming(&["Query.pluginVerdicts.messageId"]).for_owners(),
+
     way("Query.unreadCounts", "UnreadCounts", "/unreadCounts", EVERYBODYS_OWN, "{ unreadCounts { @ } }"),
     way("Query.unreadCounts", "UnreadCount", "/unreadCounts/conversations/0", EVERYBODYS_OWN,
         "{ unreadCounts { conversations(first: 10) { @ } } }"),
@@ -814,6 +906,27 @@ pub const WAYS: &[Way] = &[
         Seen { admin: Sees::TheSame, ..OF_THE_CONVERSATION },
         "mutation($request: ID!) { conversationResolve(input: { conversationId: $request }) { @ } }")
         .naming(&["ConversationResolveInput.conversationId"]).for_owners(),
+    way("Mutation.heldMessageReject", "HeldMessageRejectPayload", "/heldMessageReject", OF_RUNNERS_ALONE,
+        "mutation($rejected: ID!) { heldMessageReject(input: { heldMessageId: $rejected }) { @ } }")
+        .naming(&["HeldMessageRejectInput.heldMessageId"]).for_owners(),
+    way("Mutation.heldMessageApprove", "HeldMessageApprovePayload", "/heldMessageApprove", OF_RUNNERS_ALONE,
+        "mutation($approved: ID!) { heldMessageApprove(input: { heldMessageId: $approved }) { @ } }")
+        .naming(&["HeldMessageApproveInput.heldMessageId"]).for_owners(),
+    way("Mutation.pluginEnable", "PluginEnablePayload", "/pluginEnable", OF_RUNNERS,
+        "mutation($plugin: ID!) { pluginEnable(input: { pluginId: $plugin }) { @ } }")
+        .naming(&["PluginEnableInput.pluginId"]).for_owners(),
+    way("Mutation.pluginEnable", "PluginEnablePayload", "/pluginEnable", OF_RUNNERS_ALONE,
+        "mutation($plugin: ID!, $conversation: ID!) { pluginEnable(input: { pluginId: $plugin, conversationId: $conversation }) { @ } }")
+        .naming(&["PluginEnableInput.conversationId"]).for_owners(),
+    way("Mutation.pluginConfigure", "PluginConfigurePayload", "/pluginConfigure", OF_RUNNERS,
+        "mutation($plugin: ID!) { pluginConfigure(input: { pluginId: $plugin, configuration: {} }) { @ } }")
+        .naming(&["PluginConfigureInput.pluginId"]).for_owners(),
+    way("Mutation.pluginDisable", "PluginDisablePayload", "/pluginDisable", OF_RUNNERS_ALONE,
+        "mutation($plugin: ID!, $conversation: ID!) { pluginDisable(input: { pluginId: $plugin, conversationId: $conversation }) { @ } }")
+        .naming(&["PluginDisableInput.conversationId"]).for_owners(),
+    way("Mutation.pluginDisable", "PluginDisablePayload", "/pluginDisable", OF_RUNNERS,
+        "mutation($plugin: ID!) { pluginDisable(input: { pluginId: $plugin }) { @ } }")
+        .naming(&["PluginDisableInput.pluginId"]).for_owners(),
     way("Mutation.messageSend", "MessageSendPayload", "/messageSend", OF_THE_CONVERSATION,
         r#"mutation($conversation: ID!) { messageSend(input: { conversationId: $conversation, body: "hello" }) { @ } }"#)
         .naming(&["MessageSendInput.conversationId"]),

@@ -13,7 +13,9 @@ use super::{
 };
 use crate::{
     Result,
-    store::{Entrance, FromPlugins, JoinConversation, LeaveConversation, RemoveMember, TransferConversation, UpdateMember},
+    store::{
+        Entrance, FromPlugins, JoinConversation, LeaveConversation, RemoveMember, TransferConversation, UpdateMember,
+    },
 };
 
 /// Makes the viewer a member of a public group, or of the conversation that an invitation leads to.

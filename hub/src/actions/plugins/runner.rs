@@ -164,8 +164,7 @@ async fn tell(core: &Arc<Core>, here: &super::Here, local: &Local, turn: &Turn) 
         .collect();
     let question = OnEvents::new(&told_events, turn.failures + 1);
     let now = core.clock.now();
-    let outcome =
-        core.plugins.host.ask_aside((**plugin).clone(), occasion(core, turn.workspace, now), question).await;
+    let outcome = core.plugins.host.ask_aside((**plugin).clone(), occasion(core, turn.workspace, now), question).await;
     effects::note(core, turn.workspace, &turn.plugin, &outcome.logs).await;
     let breaker = || local.breaker.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     match outcome.answer {

@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 use jackfield_domain::{
-    AuditAction, By, ConversationId, Fact, Policy, UserId, WorkspaceId,
+    AuditAction, By, ConversationId, Fact, MessageId, Policy, UserId, WorkspaceId,
     conversations::{Conversation, life::may_delete},
     jobs::NewJob,
 };
@@ -13,6 +13,7 @@ use super::{
     super::{
         Change, Work, invitations, jobs, members,
         messages::{self, deletions::hidden, details, edits},
+        plugins::{annotations, held, mentions, workspaces::conversations as switches},
         receipts,
         writer::keys,
     },
@@ -55,6 +56,11 @@ impl Change for DeleteConversation {
             .await?;
         invitations::forget(work, room.workspace, room.id).await?;
         public::forget(work, room.id).await?;
+        held::forget(work, room.id).await?;
+        switches::Entity::delete_many()
+            .filter(switches::Column::ConversationId.eq(room.id.0))
+            .exec(&work.transaction)
+            .await?;
         Entity::delete_by_id(room.id.0).exec(&work.transaction).await?;
         jobs::enqueue(work, std::slice::from_ref(&self.purge)).await?;
         for member in &present {
@@ -112,6 +118,9 @@ impl PurgeConversation {
             .filter(details::Column::MessageId.is_in(said.clone()))
             .exec(&work.transaction)
             .await?;
+        let ids: Vec<MessageId> = said.iter().copied().map(MessageId).collect();
+        annotations::forget(&work.transaction, &ids).await?;
+        mentions::forget(&work.transaction, &ids).await?;
         keys::Entity::delete_many().filter(keys::Column::MessageId.is_in(said.clone())).exec(&work.transaction).await?;
         messages::Entity::delete_many().filter(messages::Column::Id.is_in(said)).exec(&work.transaction).await?;
         Ok(true)

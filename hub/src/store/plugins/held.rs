@@ -110,6 +110,12 @@ pub fn walk(workspace: WorkspaceId, state: HeldState, page: &Page<HeldMessageId>
     }
 }
 
+/// Nothing waits to be sent to a conversation that is no more.
+pub async fn forget(work: &Work, conversation: ConversationId) -> Result<()> {
+    Entity::delete_many().filter(Column::ConversationId.eq(conversation.0)).exec(&work.transaction).await?;
+    Ok(())
+}
+
 /// What is to be kept of a message that is not sent, or not yet.
 pub struct KeepOutcome {
     pub workspace: WorkspaceId,

@@ -40,11 +40,14 @@ const fn owned(table: &'static str, key: &'static [&'static str], owner: &'stati
 const OF_MESSAGES: &[Owned] = &[
     owned("message_edits", &["message_id", "number"], "message_id"),
     owned("message_details", &["message_id"], "message_id"),
+    owned("annotations", &["message_id", "plugin_id"], "message_id"),
+    owned("mentions", &["message_id", "user_id", "plugin_id"], "message_id"),
 ];
 const MESSAGES: Owned = owned("messages", &["id"], "conversation_id");
 const OF_CONVERSATIONS: &[Owned] = &[
     owned("receipts", &["conversation_id", "user_id", "kind", "up_to"], "conversation_id"),
     owned("members", &["conversation_id", "user_id"], "conversation_id"),
+    owned("plugin_conversations", &["conversation_id", "plugin_id"], "conversation_id"),
     owned("public_title_words", &["workspace_id", "word", "conversation_id"], "conversation_id"),
 ];
 const OF_USERS: &[Owned] = &[
@@ -61,6 +64,13 @@ const OF_USERS: &[Owned] = &[
 ];
 const OF_WORKSPACES: &[Owned] = &[
     owned("invitations", &["id"], "workspace_id"),
+    owned("held_messages", &["id"], "workspace_id"),
+    owned("plugin_verdicts", &["message_id", "number"], "workspace_id"),
+    owned("plugin_dead_letters", &["id"], "workspace_id"),
+    owned("plugin_logs", &["workspace_id", "plugin_id", "id"], "workspace_id"),
+    owned("plugin_data", &["workspace_id", "plugin_id", "key"], "workspace_id"),
+    owned("plugin_secrets", &["workspace_id", "plugin_id", "name"], "workspace_id"),
+    owned("plugin_workspaces", &["workspace_id", "plugin_id"], "workspace_id"),
     owned("audit", &["id"], "workspace_id"),
     owned("events", &["workspace_id", "position"], "workspace_id"),
     owned("logs", &["workspace_id"], "workspace_id"),
