@@ -37,6 +37,8 @@ const BATCH: usize = 64;
 const LEASE: Duration = Duration::from_secs(60);
 /// How soon a node sees what others committed, if nobody tells it.
 const POLL: Duration = Duration::from_secs(1);
+/// After a round nobody is told anything for so long: what comes in quick succession is told, and committed, together.
+const BREATH: Duration = Duration::from_millis(25);
 /// An event that fails so often is laid aside.
 const ATTEMPTS: u32 = 5;
 /// Deeper than this no plugin answers to a plugin.
@@ -54,6 +56,7 @@ pub async fn run(core: Arc<Core>, draining: CancellationToken) {
         if let Err(error) = round(&core, &places).await {
             tracing::debug!(%error, "plugins cannot be told what happens");
         }
+        tokio::time::sleep(BREATH).await;
     }
 }
 
