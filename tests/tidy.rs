@@ -46,7 +46,19 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("jobs", &["actions"]),
     (
         "hub",
-        &["actions", "blobs", "bundled", "bus", "config", "graphql", "http", "identity", "jobs", "plugin_bridge", "store"],
+        &[
+            "actions",
+            "blobs",
+            "bundled",
+            "bus",
+            "config",
+            "graphql",
+            "http",
+            "identity",
+            "jobs",
+            "plugin_bridge",
+            "store",
+        ],
     ),
     ("cli", &["blobs", "bus", "config", "graphql", "hub", "identity", "store"]),
 ];

@@ -149,11 +149,11 @@ stories! {
         let owner = cast.rightful(Rightful::Owner);
         let plugin = json!("jackfield.moderation");
         does(owner, "pluginEnable", json!({ "pluginId": plugin, "conversationId": new }), "").await;
-        let rules = json!({ "rules": [{ "kind": "words", "action": "hold", "words": ["gale"] }] });
+        let rules = json!({ "rules": [{ "kind": "words", "action": "hold", "words": ["gale"], "strikes": 0 }] });
         does(owner, "pluginConfigure", json!({ "pluginId": plugin, "configuration": rules }), "").await;
         let held = does(&cast.ann, "messageSend", json!({ "conversationId": new, "body": "a gale, says the heron" }), "held { id }").await;
         does(owner, "heldMessageReject", json!({ "heldMessageId": held["held"]["id"] }), "").await;
-        cast.ann.say(&new, "@Bart, the heron is back").await;
+        cast.ann.say(&new, "@all, the heron is back").await;
         of_ann.until(|event| event["__typename"] == json!("MentionsUpdated") && event["conversation"]["id"] == json!(new)).await;
         cast.bob.say(&cast.conversation(), "a heron again").await;
         of_ann.until(|event| event["message"]["body"] == json!("a heron again")).await;

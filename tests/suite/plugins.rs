@@ -67,6 +67,7 @@ stories! {
         let query = "subscription { events(input: { kinds: [MENTIONS_UPDATED] }) { __typename
             ... on MentionsUpdated { message { body } users { name } } } }";
         socket.subscribe("s", query, json!({})).await;
+        socket.until_caught_up("s").await;
         let first = text(&ann.say(&tea, "hello @bob, not `@Cléo de Mérode`").await["id"]);
         let told = socket.event("s").await;
         assert_eq!(told, json!({ "__typename": "MentionsUpdated",

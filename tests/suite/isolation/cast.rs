@@ -185,7 +185,7 @@ impl Cast {
             }
         }
         ask_for_support(&world, &bob, &owner, &mut things).await;
-        moderate(&ann, &bob, &owner, &mut things).await;
+        moderate(&world, &bob, &owner, &mut things).await;
         for outsider in outsiders.iter_mut().filter(|outsider| outsider.who != Asker::Admin) {
             outsider.secrets.extend(["Lost lantern".to_owned(), text(&things["request"])]);
         }
@@ -287,12 +287,13 @@ async fn ask_for_support(world: &World, bob: &Person, owner: &Person, things: &m
     things["requestCursor"] = found["supportConversations"]["pageInfo"]["startCursor"].clone();
 }
 
-/// A plugin looks at what is said: some of what Annabel says is changed, and some waits for a moderator.
-async fn moderate(ann: &Person, bob: &Person, owner: &Person, things: &mut Value) {
-    let group = ann.group("Four", &[bob]).await;
+/// A plugin looks at what is said: some of what Bartholomew says is changed, and some waits for a moderator.
+async fn moderate(world: &World, bob: &Person, owner: &Person, things: &mut Value) {
+    let cora = world.person_of("harbour", "Cora", "member").await;
+    let group = bob.group("Four", &[&cora]).await;
     let plugin = json!("jackfield.moderation");
     let rules = json!({ "rules": [
-        { "kind": "words", "action": "hold", "words": ["gale"] }, { "kind": "words", "action": "mask", "words": ["squall"] },
+        { "kind": "words", "action": "hold", "words": ["gale"], "strikes": 0 }, { "kind": "words", "action": "mask", "words": ["squall"] },
     ] });
     for (what, input) in [
         ("pluginEnable", json!({ "pluginId": plugin })),
@@ -304,7 +305,7 @@ async fn moderate(ann: &Person, bob: &Person, owner: &Person, things: &mut Value
     things["plugin"] = plugin;
     let said = async |body: &str| {
         let input = json!({ "conversationId": group, "body": body });
-        does(ann, "messageSend", input, "message { id } held { id }").await
+        does(bob, "messageSend", input, "message { id } held { id }").await
     };
     for name in ["held", "approved", "rejected"] {
         things[name] = said("a gale").await["held"]["id"].clone();
@@ -312,11 +313,11 @@ async fn moderate(ann: &Person, bob: &Person, owner: &Person, things: &mut Value
     things["masked"] = said("a squall").await["message"]["id"].clone();
     let found = owner.ask("{ heldMessages(first: 1) { pageInfo { startCursor } } }", json!({})).await;
     things["heldCursor"] = found["heldMessages"]["pageInfo"]["startCursor"].clone();
-    said("hello @Bartholomew").await;
+    said("hello @Cora").await;
     // The plugin is told after the message was sent.
     things["mentionCursor"] = within("a mention", async {
         loop {
-            let found = bob.ask("{ mentions(first: 1) { pageInfo { startCursor } } }", json!({})).await;
+            let found = cora.ask("{ mentions(first: 1) { pageInfo { startCursor } } }", json!({})).await;
             let cursor = found["mentions"]["pageInfo"]["startCursor"].clone();
             if !cursor.is_null() {
                 return cursor;
