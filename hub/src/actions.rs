@@ -122,6 +122,8 @@ pub enum Reader {
     Audience {
         workspace: WorkspaceId,
         conversation: Option<ConversationId>,
+        /// Some of them see only what was said after this.
+        from_sequence: i64,
     },
 }
 

@@ -106,6 +106,8 @@ pub struct Sockets {
     pub max_subscriptions: usize,
     /// How many messages may wait for a slow reader before it is sent away with a cursor to come back with.
     pub max_waiting: usize,
+    /// How many bytes of answers wait for all readers of this node together before those who fall behind are sent away.
+    pub max_waiting_bytes: usize,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -175,6 +177,7 @@ impl Default for Sockets {
             write_seconds: 10,
             max_subscriptions: 50,
             max_waiting: 1_024,
+            max_waiting_bytes: 64 * 1_024 * 1_024,
         }
     }
 }

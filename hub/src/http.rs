@@ -20,6 +20,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use entrance::Entrance;
+pub use graphql::LongBodies;
 pub use server::serve;
 
 use crate::{
@@ -37,6 +38,7 @@ pub struct Gate {
     pub documents: Documents,
     pub live: Arc<Live>,
     pub metrics: PrometheusHandle,
+    pub long_bodies: LongBodies,
     /// The hub is going away: finish what was begun and take nothing new.
     pub draining: CancellationToken,
     /// Everything that has to come to its end before the hub does.

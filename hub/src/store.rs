@@ -44,22 +44,33 @@ pub use accounts::{
     Account, BeginSignIn, ChangePassword, CreateAccount, CreatePasswordReset, OWN_ISSUER, ResetPassword, SweepAccess,
 };
 pub use bots::{CreateBot, CreateBotToken, RevokeBotToken};
-pub use conversations::CreateConversation;
+pub use conversations::{
+    CreateConversation,
+    deletion::{DeleteConversation, PurgeConversation},
+    invitations::{InviteToConversation, RevokeConversationInvitation},
+    life::{CloseConversation, UpdateConversation},
+};
 pub use invitations::{CreateInvitation, RevokeInvitation};
 pub use issuers::{CreateIssuer, DeleteIssuer, KeptIssuer};
 pub use jobs::{ClaimJobs, EndJob, Ending, EnqueueJobs, RenewLease, RetryJob, SweepJobs};
 pub use log::TrimLog;
-pub use members::AddMembers;
+pub use members::{
+    AddMembers,
+    joining::{Entrance, JoinConversation},
+    leaving::{LeaveConversation, RemoveMember},
+    roles::{TransferConversation, UpdateMember},
+};
 pub use messages::{
     deletions::{DeleteMessage, HideMessage},
     edits::EditMessage,
 };
-pub use people::{FoundKey, UpdateProfile, UpdateRole, UpdateStatus};
+pub use people::{UpdateProfile, UpdateRole, UpdateStatus};
 pub use receipts::{AdvanceReceipts, Marked, Standing};
 pub use secrets::{ConsumeSignInLink, CreateSignInLink, EnsureSecret};
 pub use sessions::{CreateSession, EndSession, EndSessions, NewSession, RotateSession, Rotated};
 pub use setup::FirstStart;
 pub use users::ProvisionUser;
+pub use words::FoundKey;
 pub use workspaces::{CreateWorkspace, UpdateWorkspace};
 pub use writer::{Change, Outgoing, Sent, Work};
 

@@ -5,8 +5,10 @@ use sea_orm_migration::prelude::*;
 mod m0001_skeleton;
 mod m0002_audit;
 mod m0003_people;
+mod m0004_blocks;
 mod m0005_messages;
 mod m0006_jobs;
+mod m0007_public_titles;
 
 pub struct Migrator;
 
@@ -17,8 +19,10 @@ impl MigratorTrait for Migrator {
             Box::new(m0001_skeleton::Migration),
             Box::new(m0002_audit::Migration),
             Box::new(m0003_people::Migration),
+            Box::new(m0004_blocks::Migration),
             Box::new(m0005_messages::Migration),
             Box::new(m0006_jobs::Migration),
+            Box::new(m0007_public_titles::Migration),
         ]
     }
 }

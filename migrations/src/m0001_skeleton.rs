@@ -64,13 +64,19 @@ enum Conversations {
     WorkspaceId,
     Kind,
     Status,
+    Visibility,
+    History,
     Title,
     Description,
+    AvatarUrl,
     ContextKind,
     ContextId,
     DirectKey,
     CreatorId,
     CreatedAt,
+    AssigneeId,
+    ClosedAt,
+    Blocked,
     MemberCount,
     LastSequence,
     LastActivityAt,
@@ -83,9 +89,15 @@ enum Members {
     UserId,
     Role,
     JoinedAt,
+    JoinedPosition,
+    FromSequence,
     ActiveHour,
     DeliveredSequence,
     ReadSequence,
+    MutedUntil,
+    Pinned,
+    Notify,
+    Sound,
 }
 
 #[derive(DeriveIden)]
@@ -241,13 +253,19 @@ impl MigrationTrait for Migration {
                     .col(uuid(Conversations::WorkspaceId))
                     .col(text(Conversations::Kind))
                     .col(text(Conversations::Status))
+                    .col(text(Conversations::Visibility))
+                    .col(text(Conversations::History))
                     .col(text_null(Conversations::Title))
                     .col(text_null(Conversations::Description))
+                    .col(text_null(Conversations::AvatarUrl))
                     .col(text_null(Conversations::ContextKind))
                     .col(text_null(Conversations::ContextId))
                     .col(text_null(Conversations::DirectKey))
                     .col(uuid(Conversations::CreatorId))
                     .col(big_integer(Conversations::CreatedAt))
+                    .col(uuid_null(Conversations::AssigneeId))
+                    .col(big_integer_null(Conversations::ClosedAt))
+                    .col(boolean(Conversations::Blocked).default(false))
                     .col(big_integer(Conversations::MemberCount))
                     .col(big_integer(Conversations::LastSequence))
                     .col(big_integer(Conversations::LastActivityAt))
@@ -271,6 +289,24 @@ impl MigrationTrait for Migration {
             )
             .await?;
 
+        // The groups that anybody may join, and the support conversations that wait for somebody, by name and in order.
+        for (name, sort) in
+            [("conversations_by_visibility", Conversations::Visibility), ("conversations_by_kind", Conversations::Kind)]
+        {
+            manager
+                .create_index(
+                    Index::create()
+                        .name(name)
+                        .table(Conversations::Table)
+                        .col(Conversations::WorkspaceId)
+                        .col(sort)
+                        .col(Conversations::Status)
+                        .col(Conversations::Id)
+                        .to_owned(),
+                )
+                .await?;
+        }
+
         manager
             .create_table(keyed(
                 Table::create()
@@ -279,9 +315,15 @@ impl MigrationTrait for Migration {
                     .col(uuid(Members::UserId))
                     .col(text(Members::Role))
                     .col(big_integer(Members::JoinedAt))
+                    .col(big_integer(Members::JoinedPosition))
+                    .col(big_integer(Members::FromSequence).default(0))
                     .col(big_integer(Members::ActiveHour))
                     .col(big_integer(Members::DeliveredSequence).default(0))
                     .col(big_integer(Members::ReadSequence).default(0))
+                    .col(big_integer_null(Members::MutedUntil))
+                    .col(boolean(Members::Pinned).default(false))
+                    .col(text(Members::Notify).default("all"))
+                    .col(text_null(Members::Sound))
                     .primary_key(Index::create().col(Members::ConversationId).col(Members::UserId))
                     .foreign_key(
                         ForeignKey::create()
@@ -387,6 +429,16 @@ impl MigrationTrait for Migration {
                     .primary_key(Index::create().col(IdempotencyKeys::UserId).col(IdempotencyKeys::Key))
                     .to_owned(),
             ))
+            .await?;
+        // What goes with its message is found by it. Ids of messages grow, so that this is written at its end.
+        manager
+            .create_index(
+                Index::create()
+                    .name("idempotency_keys_by_message")
+                    .table(IdempotencyKeys::Table)
+                    .col(IdempotencyKeys::MessageId)
+                    .to_owned(),
+            )
             .await?;
 
         manager

@@ -110,6 +110,15 @@ impl MigrationTrait for Migration {
                     .to_owned(),
             ))
             .await?;
+        manager
+            .create_index(
+                Index::create()
+                    .name("hidden_messages_by_conversation")
+                    .table(HiddenMessages::Table)
+                    .col(HiddenMessages::ConversationId)
+                    .to_owned(),
+            )
+            .await?;
         // A row is a range: everything after `after`, up to and with `up_to`.
         manager
             .create_table(keyed(

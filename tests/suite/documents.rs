@@ -289,6 +289,70 @@ stories! {
         }
     }
 
+    /// What is called by one name in the answer is one field, wherever in the document it is asked for; only of two objects
+    /// that cannot be one and the same may different fields be asked for, and then they are of one type.
+    ///
+    /// F: L-02
+    async fn one_name_in_an_answer_is_one_field(backend) {
+        let world = World::new(backend).await;
+        let ann = world.person("ann").await;
+        let different = |name: &str| format!("the fields called {name} are not the same");
+        let of_types = |name: &str| format!("the fields called {name} are not of the same type");
+        let node = |below: &str| format!("{{ node(id: \"x\") {{ {below} }} }}");
+        let user = |below: &str| format!("{{ viewer {{ user {{ id }} }} viewer {{ user {{ {below} }} }} }}");
+        for (wrong, says, right) in [
+            // Outside of a fragment and within it.
+            (node("... on User { createdAt } createdAt: __typename"), different("createdAt"), node("... on User { createdAt } kind: __typename")),
+            (node("a: __typename ... on User { a: name }"), different("a"), node("a: __typename ... on User { a: __typename }")),
+            (node("... { a: __typename } ... on User { a: id }"), different("a"), node("... { a: id } ... on User { a: id }")),
+            (node("... on Node { a: id } ... on User { a: name }"), different("a"), node("... on Node { a: id } ... on User { a: id }")),
+            (
+                format!("{} fragment U on User {{ id: name }}", node("... { ...U } id")),
+                different("id"),
+                format!("{} fragment U on User {{ id name }}", node("... { ...U } id")),
+            ),
+            // Below one field that is asked for in two places.
+            (user("id: name"), different("id"), user("id name")),
+            (user("id: __typename"), different("id"), user("kind: __typename")),
+            (
+                node("... on Message { sender { a: id } } ... on Message { sender { a: name } }"),
+                different("a"),
+                node("... on Message { sender { a: id } } ... on Message { sender { a: id name } }"),
+            ),
+            (
+                format!("{} fragment A on Message {{ replyTo {{ sender {{ a: name }} }} }}", node("...A ... on Message { replyTo { sender { a: statusText } } }")),
+                different("a"),
+                format!("{} fragment A on Message {{ replyTo {{ sender {{ a: name }} }} }}", node("...A ... on Conversation { a: title }")),
+            ),
+            // By their arguments, in whatever order.
+            (
+                "{ conversations(first: 1) { nodes { id } } conversations(last: 1) { nodes { id } } }".to_owned(),
+                different("conversations"),
+                "{ conversations(first: 1, after: null) { nodes { id } } conversations(after: null, first: 1) { nodes { id } } }".to_owned(),
+            ),
+            // Nothing is two things at once, and so these may differ, but a client has to know what to expect.
+            (node("... on User { a: name } ... on Conversation { a: title }"), of_types("a"), node("... on User { a: statusText } ... on Conversation { a: title }")),
+            (node("... on User { a: id } ... on Conversation { a: memberCount }"), of_types("a"), node("... on User { a: id } ... on Conversation { a: id }")),
+            (node("... on Message { a: sender { id } } ... on Conversation { a: title }"), of_types("a"), node("... on Message { a: sender { id } } ... on Conversation { a: creator { id } }")),
+            (
+                node("... on Message { a: sender { b: name } } ... on Conversation { a: lastMessage { b: sequence } }"),
+                of_types("b"),
+                node("... on Message { a: sender { b: name } } ... on Conversation { a: lastMessage { b: body } }"),
+            ),
+            (node("... on Conversation { a: typing { id } } ... on Message { a: sender { id } }"), of_types("a"), node("... on Conversation { a: typing { id } }")),
+        ] {
+            let (status, answer) = post(&ann, &request(&wrong)).await;
+            assert_eq!(status, StatusCode::BAD_REQUEST, "{wrong}: {answer}");
+            refused(&answer, "BAD_REQUEST", &says);
+            let (status, answer) = post(&ann, &request(&right)).await;
+            assert_eq!((status, answer.get("errors")), (StatusCode::OK, None), "{right}: {answer}");
+        }
+        // A name may be as long as the document, and what is said of it is not.
+        let long = "a".repeat(7_000);
+        let (_, answer) = post(&ann, &request(&format!("{{ {long}: __typename {long}: eventCursor }}"))).await;
+        refused(&answer, "BAD_REQUEST", "are not");
+    }
+
     /// F: L-02
     async fn what_is_wrong_a_thousand_times_is_told_once_or_some_hundred_times(backend) {
         let world = World::new(backend).await;
@@ -320,6 +384,12 @@ stories! {
                 format!("{{ {} }}", within("... {", 60, &format!("a: viewer {} a: eventCursor", "__typename ".repeat(1_200)), "}")),
                 "{ ... { a: __typename } ... on Query { a: __typename } }",
                 "the fields called a are not the same",
+            ),
+            bad(
+                "two fields of one name, of every kind of event and of each of them",
+                format!("subscription {{ events {{ {} {} cursor: __typename }} }}", "cursor ".repeat(400), "... on MessageSent { cursor } ... on MessageEdited { cursor } ".repeat(180)),
+                "{ node(id: \"x\") { id ... on User { id } ... on Message { id } } }",
+                "the fields called cursor are not",
             ),
             bad("unknown fields", format!("{{ {} }}", "b ".repeat(4_900)), "{ __typename }", "Unknown field"),
             bad(

@@ -128,6 +128,16 @@ stories! {
             of_ann.until(|event| event["message"]["id"] == json!(message)).await;
             change_message(&cast.ann, message, what, input, more).await;
         }
+        for (what, input) in [
+            ("conversationUpdate", json!({ "conversationId": new, "description": "before breakfast" })),
+            ("conversationMemberUpdate", json!({ "conversationId": new, "memberId": cast.bob.id, "role": "ADMIN" })),
+            ("conversationMemberRemove", json!({ "conversationId": new, "memberId": cleo.id })),
+        ] {
+            assert_eq!(does(&cast.ann, what, input, "").await["errors"], json!([]));
+        }
+        let left = cast.bob.group("Quay at noon", &[&cast.ann]).await;
+        of_ann.until(|event| event["conversation"]["id"] == json!(left)).await;
+        does(&cast.ann, "conversationLeave", json!({ "conversationId": left }), "").await;
         let marked = cast.bob.ask(
             "mutation($c: ID!) { conversationMarkRead(input: { conversationId: $c }) { markedCount } }",
             json!({ "c": new }),
@@ -140,9 +150,15 @@ stories! {
             // It has come to Annabel on the same node; whoever were to hear of it would do so before this.
             outsider.mate.say(&outsider.own, "a fence").await;
             follower.until(|event| event["message"]["body"] == json!("a fence")).await;
+            if outsider.who == Asker::Former {
+                // That they take no part any more is all that they are told of it.
+                let farewell = |event: &Value| event["conversationId"] == json!(cast.conversation());
+                assert!(follower.told.iter().filter(|event| farewell(event)).all(|event| event["__typename"] == json!("ConversationLeft")));
+                follower.told.retain(|event| !farewell(event));
+            }
             let heard = Value::from(std::mem::take(&mut follower.told));
             check_secrets(outsider, &heard.to_string(), &follower.input);
-            check_secrets_of(&[&new, "Quay at dawn"], &heard.to_string(), &follower.input);
+            check_secrets_of(&[&new, "Quay at dawn", &left, "Quay at noon"], &heard.to_string(), &follower.input);
             let of_one = ["session", "botToken"].map(|name| text(&cast.things[name]));
             check_secrets_of(&of_one.each_ref().map(String::as_str), &heard.to_string(), &follower.input);
             if outsider.who == Asker::Elsewhere {

@@ -9,10 +9,13 @@ mod conversations;
 mod documents;
 mod events;
 mod faults;
+mod floods;
 mod identity;
 mod isolation;
 mod issuers;
 mod jobs;
+mod lives;
+mod membership;
 mod messages;
 mod operation;
 mod partings;
@@ -40,10 +43,13 @@ fn main() -> ExitCode {
         documents::stories(),
         events::stories(),
         faults::stories(),
+        floods::stories(),
         identity::stories(),
         isolation::stories(),
         issuers::stories(),
         jobs::stories(),
+        lives::stories(),
+        membership::stories(),
         messages::stories(),
         operation::stories(),
         partings::stories(),

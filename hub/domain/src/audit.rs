@@ -31,6 +31,14 @@ words! {
         JobRetried = "job_retried",
         /// Somebody else's message was deleted for everyone.
         MessageDeleted = "message_deleted",
+        /// A conversation was deleted, with all that was said in it.
+        ConversationDeleted = "conversation_deleted",
+        /// Somebody was sent away from a conversation.
+        ConversationMemberRemoved = "conversation_member_removed",
+        /// Somebody was given another role in a conversation.
+        ConversationMemberUpdated = "conversation_member_updated",
+        /// A conversation was handed over to somebody.
+        ConversationTransferred = "conversation_transferred",
         /// People were invited.
         InvitationCreated = "invitation_created",
         /// An invitation was taken back.

@@ -1,12 +1,15 @@
 //! Rules for making conversations and for who may join them.
 
+pub mod life;
+pub mod membership;
+
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     ConversationId, ConversationRole, Policy, Rejection, Timestamp, UserId, WorkspaceId, receipts::Pointers,
-    roles::words, text,
+    roles::words, text, users::picture,
 };
 
 words! {
@@ -16,6 +19,8 @@ words! {
         Direct = "direct",
         /// Between any number of people, up to the policy.
         Group = "group",
+        /// Between somebody who needs help and those who give it.
+        Support = "support",
     }
 }
 
@@ -24,8 +29,51 @@ words! {
     ConversationStatus {
         /// Takes messages.
         Active = "active",
-        /// Put away by hand; can be read.
+        /// Put away by hand, or resolved; can be read.
         Archived = "archived",
+        /// Put away because nobody had said anything for long; can be read.
+        AutoArchived = "auto_archived",
+        /// Between two of whom one wants nothing to do with the other; can be read.
+        Blocked = "blocked",
+    }
+}
+
+words! {
+    /// Who can find a conversation.
+    Visibility {
+        /// Those who take part.
+        Private = "private",
+        /// Everybody in the workspace, who may also join.
+        Public = "public",
+    }
+}
+
+words! {
+    /// What those who come later see of what was said before.
+    History {
+        /// All of it.
+        Full = "full",
+        /// Nothing.
+        FromJoin = "from_join",
+    }
+}
+
+words! {
+    /// What somebody wants to be told of in a conversation.
+    Notify {
+        /// Every message.
+        All = "all",
+        /// Where they are mentioned.
+        Mentions = "mentions",
+        /// Nothing.
+        Nothing = "nothing",
+    }
+}
+
+impl ConversationStatus {
+    /// Whether it was put away, by hand or by itself.
+    pub fn is_archived(self) -> bool {
+        matches!(self, ConversationStatus::Archived | ConversationStatus::AutoArchived)
     }
 }
 
@@ -42,6 +90,9 @@ pub struct ConversationDraft {
     pub kind: ConversationKind,
     pub title: Option<String>,
     pub description: Option<String>,
+    pub avatar_url: Option<String>,
+    pub visibility: Visibility,
+    pub history: History,
     pub context: Option<Context>,
     pub members: Vec<UserId>,
 }
@@ -52,6 +103,9 @@ pub struct CheckedConversation {
     kind: ConversationKind,
     title: Option<String>,
     description: Option<String>,
+    avatar_url: Option<String>,
+    visibility: Visibility,
+    history: History,
     context: Option<Context>,
     creator: UserId,
     others: BTreeSet<UserId>,
@@ -62,7 +116,7 @@ impl CheckedConversation {
     pub fn check(draft: ConversationDraft, creator: UserId, policy: &Policy) -> Result<Self, Rejection> {
         let mut others: BTreeSet<UserId> = draft.members.into_iter().collect();
         others.remove(&creator);
-        let title = draft.title.as_deref().map(|title| text::line("title", title, 120)).transpose()?;
+        let title = checked_title(draft.title.as_deref())?;
         match draft.kind {
             ConversationKind::Direct if others.len() != 1 => return Err(Rejection::DirectNeedsTwo),
             ConversationKind::Direct if title.is_some() => {
@@ -70,12 +124,11 @@ impl CheckedConversation {
             }
             ConversationKind::Group if title.is_none() => return Err(Rejection::Missing { field: "title" }),
             ConversationKind::Group => room_for(1, others.len(), policy)?,
-            ConversationKind::Direct => {}
+            ConversationKind::Direct | ConversationKind::Support => {}
         }
-        let description = match draft.description.as_deref() {
-            Some(description) if text::is_visible(description) => Some(paragraph("description", description, 1_000)?),
-            _ => None,
-        };
+        life::may_be_seen(draft.kind, draft.visibility)?;
+        let description = checked_description(draft.description.as_deref())?;
+        let avatar_url = checked_picture(draft.avatar_url.as_deref())?;
         let context = match draft.context {
             None => None,
             Some(context) => Some(Context {
@@ -83,7 +136,8 @@ impl CheckedConversation {
                 id: text::line("context.id", &context.id, 120)?,
             }),
         };
-        Ok(Self { kind: draft.kind, title, description, context, creator, others })
+        let ConversationDraft { kind, visibility, history, .. } = draft;
+        Ok(Self { kind, title, description, avatar_url, visibility, history, context, creator, others })
     }
 
     pub fn kind(&self) -> ConversationKind {
@@ -96,6 +150,18 @@ impl CheckedConversation {
 
     pub fn description(&self) -> Option<&str> {
         self.description.as_deref()
+    }
+
+    pub fn avatar_url(&self) -> Option<&str> {
+        self.avatar_url.as_deref()
+    }
+
+    pub fn visibility(&self) -> Visibility {
+        self.visibility
+    }
+
+    pub fn history(&self) -> History {
+        self.history
     }
 
     pub fn context(&self) -> Option<&Context> {
@@ -115,7 +181,7 @@ impl CheckedConversation {
     pub fn direct_key(&self) -> Option<String> {
         let other = match self.kind {
             ConversationKind::Direct => *self.others.first()?,
-            ConversationKind::Group => return None,
+            ConversationKind::Group | ConversationKind::Support => return None,
         };
         let (low, high) = (self.creator.min(other), self.creator.max(other));
         let pair = format!("{}{}", low.0.simple(), high.0.simple());
@@ -136,9 +202,23 @@ pub fn room_for(present: usize, more: usize, policy: &Policy) -> Result<(), Reje
 /// May anybody be added to a conversation of this kind?
 pub fn takes_members(kind: ConversationKind) -> Result<(), Rejection> {
     match kind {
-        ConversationKind::Group => Ok(()),
+        ConversationKind::Group | ConversationKind::Support => Ok(()),
         ConversationKind::Direct => Err(Rejection::DirectIsClosedToOthers),
     }
+}
+
+fn checked_title(title: Option<&str>) -> Result<Option<String>, Rejection> {
+    title.map(|title| text::line("title", title, 120)).transpose()
+}
+
+/// What nobody can see is as good as nothing.
+fn checked_description(words: Option<&str>) -> Result<Option<String>, Rejection> {
+    let words = words.filter(|words| text::is_visible(words));
+    words.map(|words| paragraph("description", words, 1_000)).transpose()
+}
+
+fn checked_picture(url: Option<&str>) -> Result<Option<String>, Rejection> {
+    url.map(picture).transpose()
 }
 
 fn paragraph(field: text::Field, text: &str, max_characters: usize) -> Result<String, Rejection> {
@@ -150,17 +230,24 @@ fn paragraph(field: text::Field, text: &str, max_characters: usize) -> Result<St
 }
 
 /// A conversation as it stands.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conversation {
     pub id: ConversationId,
     pub workspace: WorkspaceId,
     pub kind: ConversationKind,
     pub status: ConversationStatus,
+    pub visibility: Visibility,
+    pub history: History,
     pub title: Option<String>,
     pub description: Option<String>,
+    pub avatar_url: Option<String>,
     pub context: Option<Context>,
     pub creator: UserId,
     pub created_at: Timestamp,
+    /// Who has taken a support conversation.
+    pub assignee: Option<UserId>,
+    /// When it was put away or resolved.
+    pub closed_at: Option<Timestamp>,
     pub member_count: usize,
     /// The sequence number of its last message, which is also how many there have been.
     pub last_sequence: i64,
@@ -174,8 +261,23 @@ pub struct Member {
     pub user: UserId,
     pub role: ConversationRole,
     pub joined_at: Timestamp,
+    /// They see what was said after this.
+    pub from_sequence: i64,
     /// How far they have come with what was said.
     pub pointers: Pointers,
+    pub settings: Settings,
+}
+
+/// What somebody has set for themselves in one conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Until when it makes no noise.
+    pub muted_until: Option<Timestamp>,
+    /// Kept at hand by the user's clients.
+    pub is_pinned: bool,
+    pub notify: Notify,
+    /// What it sounds like, in the words of the user's clients.
+    pub sound: Option<String>,
 }
 
 /// What one's list of conversations is ordered by: the last active first, then the newer.
@@ -195,11 +297,37 @@ mod tests {
         UserId(Uuid::from_u128(number))
     }
 
+    /// A conversation that the first user has made.
+    pub fn room(kind: ConversationKind) -> Conversation {
+        Conversation {
+            id: ConversationId(Uuid::from_u128(7)),
+            workspace: WorkspaceId(Uuid::from_u128(8)),
+            kind,
+            status: ConversationStatus::Active,
+            visibility: Visibility::Private,
+            history: History::Full,
+            title: (kind == ConversationKind::Group).then(|| "Tea".to_owned()),
+            description: None,
+            avatar_url: None,
+            context: None,
+            creator: user(1),
+            created_at: Timestamp(0),
+            assignee: None,
+            closed_at: None,
+            member_count: 2,
+            last_sequence: 0,
+            last_activity_at: Timestamp(0),
+        }
+    }
+
     fn check(kind: ConversationKind, title: Option<&str>, members: &[u128]) -> Result<CheckedConversation, Rejection> {
         let draft = ConversationDraft {
             kind,
             title: title.map(str::to_owned),
             description: None,
+            avatar_url: None,
+            visibility: Visibility::Private,
+            history: History::Full,
             context: None,
             members: members.iter().map(|&number| user(number)).collect(),
         };
@@ -233,6 +361,9 @@ mod tests {
                 kind: ConversationKind::Direct,
                 title: None,
                 description: None,
+                avatar_url: None,
+                visibility: Visibility::Private,
+                history: History::Full,
                 context: context.map(|(kind, id)| Context { kind: kind.into(), id: id.into() }),
                 members: vec![user(other)],
             };

@@ -66,9 +66,42 @@ pub enum Fact {
         conversation: ConversationId,
         members: Vec<UserId>,
     },
+    /// Its title, its status or anything else of its own.
+    ConversationUpdated {
+        conversation: ConversationId,
+    },
     ConversationMembersAdded {
         conversation: ConversationId,
         members: Vec<UserId>,
+        /// They see what was said after this.
+        from_sequence: i64,
+        /// How far the conversation had come: what was said up to here is not new to them.
+        sequence: i64,
+    },
+    /// For those who stay.
+    ConversationMembersRemoved {
+        conversation: ConversationId,
+        members: Vec<UserId>,
+    },
+    /// Somebody's role in it.
+    ConversationMemberUpdated {
+        conversation: ConversationId,
+        user: UserId,
+    },
+    /// For somebody who takes no part any more.
+    ConversationLeft {
+        user: UserId,
+        conversation: ConversationId,
+    },
+    /// What somebody has set for themselves.
+    ConversationSettingsUpdated {
+        user: UserId,
+        conversation: ConversationId,
+    },
+    /// Somebody blocks somebody, or does so no more.
+    BlocksUpdated {
+        user: UserId,
+        other: UserId,
     },
     MessageSent {
         conversation: ConversationId,
@@ -121,8 +154,20 @@ words! {
         BotTokenRevoked = "bot_token_revoked",
         /// A conversation was made.
         ConversationCreated = "conversation_created",
+        /// A conversation has another title or status, or something else of its own has changed.
+        ConversationUpdated = "conversation_updated",
         /// People were added to a conversation.
         ConversationMembersAdded = "conversation_members_added",
+        /// People take no part in a conversation any more.
+        ConversationMembersRemoved = "conversation_members_removed",
+        /// Somebody has another role in a conversation.
+        ConversationMemberUpdated = "conversation_member_updated",
+        /// The viewer takes no part in a conversation any more.
+        ConversationLeft = "conversation_left",
+        /// The viewer has set something for themselves in a conversation.
+        ConversationSettingsUpdated = "conversation_settings_updated",
+        /// The viewer blocks somebody, or does so no more.
+        BlocksUpdated = "blocks_updated",
         /// A message was sent.
         MessageSent = "message_sent",
         /// A message was edited.
@@ -160,7 +205,13 @@ impl Fact {
             Fact::SessionEnded { .. } => EventKind::SessionEnded,
             Fact::BotTokenRevoked { .. } => EventKind::BotTokenRevoked,
             Fact::ConversationCreated { .. } => EventKind::ConversationCreated,
+            Fact::ConversationUpdated { .. } => EventKind::ConversationUpdated,
             Fact::ConversationMembersAdded { .. } => EventKind::ConversationMembersAdded,
+            Fact::ConversationMembersRemoved { .. } => EventKind::ConversationMembersRemoved,
+            Fact::ConversationMemberUpdated { .. } => EventKind::ConversationMemberUpdated,
+            Fact::ConversationLeft { .. } => EventKind::ConversationLeft,
+            Fact::ConversationSettingsUpdated { .. } => EventKind::ConversationSettingsUpdated,
+            Fact::BlocksUpdated { .. } => EventKind::BlocksUpdated,
             Fact::MessageSent { .. } => EventKind::MessageSent,
             Fact::MessageEdited { .. } => EventKind::MessageEdited,
             Fact::MessageDeleted { .. } => EventKind::MessageDeleted,
@@ -181,9 +232,15 @@ impl Fact {
             | Fact::SessionStarted { user, .. }
             | Fact::SessionEnded { user, .. }
             | Fact::BotTokenRevoked { user, .. }
+            | Fact::ConversationLeft { user, .. }
+            | Fact::ConversationSettingsUpdated { user, .. }
+            | Fact::BlocksUpdated { user, .. }
             | Fact::MessageHidden { user, .. } => Audience::User(*user),
             Fact::ConversationCreated { conversation, .. }
+            | Fact::ConversationUpdated { conversation }
             | Fact::ConversationMembersAdded { conversation, .. }
+            | Fact::ConversationMembersRemoved { conversation, .. }
+            | Fact::ConversationMemberUpdated { conversation, .. }
             | Fact::MessageSent { conversation, .. }
             | Fact::MessageEdited { conversation, .. }
             | Fact::MessageDeleted { conversation, .. }
@@ -203,9 +260,15 @@ impl Fact {
             | Fact::PreferencesUpdated { .. }
             | Fact::SessionStarted { .. }
             | Fact::SessionEnded { .. }
-            | Fact::BotTokenRevoked { .. } => None,
+            | Fact::BotTokenRevoked { .. }
+            | Fact::BlocksUpdated { .. } => None,
             Fact::ConversationCreated { conversation, .. }
+            | Fact::ConversationUpdated { conversation }
             | Fact::ConversationMembersAdded { conversation, .. }
+            | Fact::ConversationMembersRemoved { conversation, .. }
+            | Fact::ConversationMemberUpdated { conversation, .. }
+            | Fact::ConversationLeft { conversation, .. }
+            | Fact::ConversationSettingsUpdated { conversation, .. }
             | Fact::MessageSent { conversation, .. }
             | Fact::MessageEdited { conversation, .. }
             | Fact::MessageDeleted { conversation, .. }
@@ -232,13 +295,50 @@ impl Fact {
         }
     }
 
-    /// Who became a member of which conversation by this.
-    pub fn joined(&self) -> Option<(ConversationId, &[UserId])> {
+    /// The place in the sequence of the message that it is about.
+    pub fn sequence(&self) -> Option<i64> {
         match self {
-            Fact::ConversationCreated { conversation, members }
-            | Fact::ConversationMembersAdded { conversation, members } => Some((*conversation, members)),
+            Fact::MessageSent { sequence, .. }
+            | Fact::MessageEdited { sequence, .. }
+            | Fact::MessageDeleted { sequence, .. }
+            | Fact::MessageHidden { sequence, .. } => Some(*sequence),
             _ => None,
         }
+    }
+
+    /// Who is no member of which conversation any more. What is for those who stay names others.
+    pub fn left(&self) -> Option<(ConversationId, UserId)> {
+        match self {
+            Fact::ConversationLeft { user, conversation } => Some((*conversation, *user)),
+            _ => None,
+        }
+    }
+
+    /// Who became a member of which conversation by this, and what they see of it: what was said after a place.
+    pub fn joined(&self) -> Option<(ConversationId, &[UserId], i64)> {
+        match self {
+            Fact::ConversationCreated { conversation, members } => Some((*conversation, members, 0)),
+            Fact::ConversationMembersAdded { conversation, members, from_sequence, .. } => {
+                Some((*conversation, members, *from_sequence))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Since when somebody takes part in a conversation, and what they see of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Admission {
+    /// The event by which they came.
+    pub position: Position,
+    /// They see what was said after this.
+    pub from_sequence: i64,
+}
+
+impl Admission {
+    /// Whether an event of the conversation is theirs to hear of. What was before they came they fetch, if they may.
+    pub fn covers(self, event: &Event) -> bool {
+        event.position >= self.position && event.fact.sequence().is_none_or(|sequence| sequence > self.from_sequence)
     }
 }
 
@@ -254,4 +354,29 @@ pub struct Entry {
 pub struct LogBounds {
     pub tail: Position,
     pub head: Position,
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn whoever_came_later_hears_of_what_they_see() {
+        let admission = Admission { position: Position(10), from_sequence: 5 };
+        let (conversation, message) = (ConversationId(Uuid::nil()), MessageId(Uuid::nil()));
+        let hears = |position, fact| {
+            let workspace = WorkspaceId(Uuid::nil());
+            admission.covers(&Event { workspace, position: Position(position), at: Timestamp(0), actor: None, fact })
+        };
+        let edited = |sequence| Fact::MessageEdited { conversation, message, sequence };
+        assert!(
+            hears(10, Fact::ConversationUpdated { conversation }),
+            "the event by which they came, and what follows"
+        );
+        assert!(!hears(9, Fact::ConversationUpdated { conversation }));
+        assert!(hears(11, edited(6)));
+        assert!(!hears(11, edited(5)), "a change of what they do not see");
+    }
 }

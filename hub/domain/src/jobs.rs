@@ -11,6 +11,8 @@ words! {
         LogTrim = "log_trim",
         /// Take away sessions, invitations and tries to sign in that count for nothing any more.
         AccessSweep = "access_sweep",
+        /// Take away what was said in a conversation that was deleted.
+        ConversationPurge = "conversation_purge",
         /// Take away what is left of jobs that were done.
         JobSweep = "job_sweep",
     }

@@ -99,6 +99,12 @@ pub enum Rejection {
     TooManyAttempts { retry_at: Timestamp },
     #[error("a workspace keeps at least one owner")]
     LastOwner,
+    #[error("this can be done with groups alone")]
+    GroupsOnly,
+    #[error("the policy of the workspace keeps conversations; you may archive them")]
+    ConversationsAreKept,
+    #[error("a group with members keeps at least one owner; name somebody else first")]
+    NoOwnerLeft { field: &'static str },
 }
 
 impl Rejection {
@@ -106,7 +112,10 @@ impl Rejection {
     pub fn code(&self) -> ErrorCode {
         match self {
             Rejection::NotFound { .. } => ErrorCode::NotFound,
-            Rejection::NotAllowed { .. } | Rejection::SystemMessage | Rejection::LastOwner => ErrorCode::NotAllowed,
+            Rejection::NotAllowed { .. }
+            | Rejection::SystemMessage
+            | Rejection::LastOwner
+            | Rejection::NoOwnerLeft { .. } => ErrorCode::NotAllowed,
             Rejection::Missing { .. } => ErrorCode::Missing,
             Rejection::TooLong { .. } | Rejection::TooLarge { .. } => ErrorCode::TooLong,
             Rejection::TooShort { .. } => ErrorCode::TooShort,
@@ -116,11 +125,12 @@ impl Rejection {
             | Rejection::Invalid { .. }
             | Rejection::OutOfBounds { .. }
             | Rejection::DirectNeedsTwo
-            | Rejection::DirectIsClosedToOthers => ErrorCode::Invalid,
+            | Rejection::DirectIsClosedToOthers
+            | Rejection::GroupsOnly => ErrorCode::Invalid,
             Rejection::ConversationClosed { .. } | Rejection::EditInClosed { .. } => ErrorCode::ConversationClosed,
             Rejection::MessageDeleted => ErrorCode::MessageDeleted,
             Rejection::WindowClosed { .. } => ErrorCode::TooLate,
-            Rejection::MessagesAreKept => ErrorCode::ForbiddenByPolicy,
+            Rejection::MessagesAreKept | Rejection::ConversationsAreKept => ErrorCode::ForbiddenByPolicy,
             Rejection::NoFilesYet { .. } => ErrorCode::NotAvailable,
             Rejection::IdempotencyKeyReused => ErrorCode::IdempotencyKeyReused,
             Rejection::SlugTaken { .. } | Rejection::LoginTaken { .. } | Rejection::IssuerTaken { .. } => {
@@ -141,9 +151,13 @@ impl Rejection {
             | Rejection::TooShort { field, .. }
             | Rejection::ControlCharacter { field }
             | Rejection::Invalid { field, .. }
-            | Rejection::OutOfBounds { field, .. } => Some(field),
+            | Rejection::OutOfBounds { field, .. }
+            | Rejection::NoOwnerLeft { field } => Some(field),
             Rejection::GroupFull { .. } | Rejection::DirectNeedsTwo => Some("memberIds"),
-            Rejection::DirectIsClosedToOthers | Rejection::ConversationClosed { .. } => Some("conversationId"),
+            Rejection::DirectIsClosedToOthers
+            | Rejection::GroupsOnly
+            | Rejection::ConversationsAreKept
+            | Rejection::ConversationClosed { .. } => Some("conversationId"),
             Rejection::EditInClosed { .. } | Rejection::MessageDeleted | Rejection::WindowClosed { .. } => {
                 Some("messageId")
             }

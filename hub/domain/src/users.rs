@@ -138,7 +138,7 @@ impl CheckedProfile {
 }
 
 /// The address of a picture, which clients show: nothing but the web, and nobody's password in it.
-fn picture(url: &str) -> Result<String, Rejection> {
+pub(crate) fn picture(url: &str) -> Result<String, Rejection> {
     let field = "avatar_url";
     let url = text::line(field, url, AVATAR_URL_MAX)?;
     let of_the_web = Url::parse(&url).is_ok_and(|url| {

@@ -48,15 +48,19 @@ fn main() {
 }
 
 async fn measure() {
-    let guest = Guest::new();
-    let (pre, engine) = bare_component(&guest.build());
+    // A component of one's own, or one that does nothing.
+    let given = std::env::args().skip(1).find(|argument| !argument.starts_with("--"));
+    let component =
+        given.map_or_else(|| Guest::new().build(), |path| std::fs::read(path).expect("the component is there"));
+    let (pre, engine) = bare_component(&component);
     let mut bare_warm = store(&engine);
     let bare_instance = pre.instantiate_async(&mut bare_warm).await.expect("it starts");
     let bare_hooks = bare_instance.jackfield_plugin_message_hooks();
     let draft = bare_draft();
 
     let (fresh, warm) = (support::host(Reuse::Fresh), support::host(Reuse::Warm));
-    let (fresh_plugin, warm_plugin) = (support::plugin(&fresh, &guest).await, support::plugin(&warm, &guest).await);
+    let (fresh_plugin, warm_plugin) =
+        (support::plugin_of(&fresh, component.clone()).await, support::plugin_of(&warm, component).await);
     let occasion = support::occasion(&support::hub());
     let question = support::question(BODY);
     let ann = support::ann();
@@ -145,11 +149,16 @@ fn bare_component(component: &[u8]) -> (BarePre<StoreLimits>, Engine) {
         .total_memories(64)
         .total_tables(128)
         .total_stacks(64)
-        .max_memory_size(64 << 20);
+        .max_memory_size(256 << 20)
+        // As the host has it, which makes all the difference for a fresh instance.
+        .linear_memory_keep_resident(128 << 10)
+        .table_keep_resident(16 << 10)
+        .async_stack_keep_resident(32 << 10);
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     let engine = Engine::new(&config).expect("there is room for a pool");
     let component = Component::new(&engine, component).expect("it compiles");
-    let linker = Linker::new(&engine);
+    let mut linker = Linker::new(&engine);
+    linker.define_unknown_imports_as_traps(&component).expect("it fits");
     (BarePre::new(linker.instantiate_pre(&component).expect("it fits")).expect("it fits"), engine)
 }
 

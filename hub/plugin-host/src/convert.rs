@@ -44,6 +44,8 @@ pub(crate) fn conversation(conversation: &Conversation) -> wit::Conversation {
         status: match conversation.status {
             ConversationStatus::Active => wit::ConversationStatus::Active,
             ConversationStatus::Archived => wit::ConversationStatus::Archived,
+            ConversationStatus::AutoArchived => wit::ConversationStatus::AutoArchived,
+            ConversationStatus::Blocked => wit::ConversationStatus::Blocked,
         },
         title: conversation.title.clone(),
         description: conversation.description.clone(),
@@ -108,24 +110,24 @@ pub(crate) fn conversation_kind(kind: ConversationKind) -> wit::ConversationKind
     match kind {
         ConversationKind::Direct => wit::ConversationKind::Direct,
         ConversationKind::Group => wit::ConversationKind::Group,
+        ConversationKind::Support => wit::ConversationKind::Support,
     }
 }
 
-/// None where this hub has no such conversations, so that none can be found.
-pub(crate) fn wanted_kind(kind: wit::ConversationKind) -> Option<ConversationKind> {
+pub(crate) fn meant_kind(kind: wit::ConversationKind) -> ConversationKind {
     match kind {
-        wit::ConversationKind::Direct => Some(ConversationKind::Direct),
-        wit::ConversationKind::Group => Some(ConversationKind::Group),
-        wit::ConversationKind::Support => None,
+        wit::ConversationKind::Direct => ConversationKind::Direct,
+        wit::ConversationKind::Group => ConversationKind::Group,
+        wit::ConversationKind::Support => ConversationKind::Support,
     }
 }
 
-/// The same for what a conversation can be in.
-pub(crate) fn wanted_status(status: wit::ConversationStatus) -> Option<ConversationStatus> {
+pub(crate) fn meant_status(status: wit::ConversationStatus) -> ConversationStatus {
     match status {
-        wit::ConversationStatus::Active => Some(ConversationStatus::Active),
-        wit::ConversationStatus::Archived => Some(ConversationStatus::Archived),
-        wit::ConversationStatus::AutoArchived | wit::ConversationStatus::Blocked => None,
+        wit::ConversationStatus::Active => ConversationStatus::Active,
+        wit::ConversationStatus::Archived => ConversationStatus::Archived,
+        wit::ConversationStatus::AutoArchived => ConversationStatus::AutoArchived,
+        wit::ConversationStatus::Blocked => ConversationStatus::Blocked,
     }
 }
 

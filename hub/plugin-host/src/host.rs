@@ -13,7 +13,9 @@ use jackfield_domain::{
     plugins::{FailureKind, Hook, Issued, Limits, LogLine},
 };
 use tokio::{
+    runtime::Runtime,
     sync::{Semaphore, SemaphorePermit},
+    task::JoinHandle,
     time::{sleep, timeout},
 };
 use wasmtime::{
@@ -69,7 +71,51 @@ pub struct PluginHost {
     reuse: Reuse,
     warm: Mutex<Vec<Live>>,
     slots: Semaphore,
+    aside: Aside,
 }
+
+/// Where calls run that nobody waits for.
+struct Aside(Option<Runtime>);
+
+impl Aside {
+    fn start() -> std::io::Result<Self> {
+        let threads = std::thread::available_parallelism().map_or(1, |processors| processors.get().div_ceil(2));
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(threads)
+            .thread_name("plugins-aside")
+            .on_thread_start(stand_back)
+            .enable_all()
+            .build()?;
+        Ok(Aside(Some(runtime)))
+    }
+
+    fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+        self.0.as_ref().expect("it is there until it is dropped").spawn(work)
+    }
+}
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        // Whoever drops the host may be in the middle of something asynchronous, where waiting for threads is not allowed.
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// The thread gets what of the processor others leave.
+fn stand_back() {
+    // Elsewhere this would be said of the whole process.
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::setpriority_process(None, 10) {
+        tracing::debug!(%error, "the threads of plugins stand back behind nobody");
+    }
+}
+
+/// Why there can be no plugins on this machine.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("plugins cannot run here: {0}")]
+pub struct StartError(String);
 
 /// Why a package could not be made ready to run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -131,8 +177,8 @@ pub struct Measures {
 }
 
 impl PluginHost {
-    pub fn new(settings: Settings) -> Result<Self, LoadError> {
-        let contract = |error: wasmtime::Error| LoadError::Contract(format!("{error:#}"));
+    pub fn new(settings: Settings) -> Result<Self, StartError> {
+        let contract = |error: wasmtime::Error| StartError(format!("{error:#}"));
         let machine = Machine::new(settings.allocation).map_err(contract)?;
         let mut linker = Linker::new(&machine.engine);
         Everything::add_to_linker::<Run, HasSelf<Run>>(&mut linker, |run| run).map_err(contract)?;
@@ -147,6 +193,7 @@ impl PluginHost {
             reuse: settings.reuse,
             warm: Mutex::new(Vec::new()),
             slots: Semaphore::new(SLOTS as usize - WARM),
+            aside: Aside::start().map_err(|error| StartError(error.to_string()))?,
         })
     }
 
@@ -188,6 +235,25 @@ impl PluginHost {
     /// Asks a plugin something.
     pub async fn ask<A: Ask>(&self, plugin: &Plugin, occasion: &Occasion, question: &A) -> Outcome<A::Answer> {
         self.ask_within(plugin, occasion, question, Duration::MAX).await
+    }
+
+    /// The same out of the way of those who wait: on threads of their own that stand back behind all others. For what may take
+    /// seconds: events, schedules, the plugin's own life.
+    pub async fn ask_aside<A: Ask + 'static>(
+        self: &Arc<Self>,
+        plugin: Plugin,
+        occasion: Occasion,
+        question: A,
+    ) -> Outcome<A::Answer>
+    where
+        A::Answer: 'static,
+    {
+        let host = Arc::clone(self);
+        let work = async move { host.ask(&plugin, &occasion, &question).await };
+        match self.aside.spawn(work).await {
+            Ok(outcome) => outcome,
+            Err(error) => Outcome::failed(FailureKind::Hub, &format!("the call ended early: {error}")),
+        }
     }
 
     /// The same within what is left of a time that it shares with others.
@@ -313,7 +379,8 @@ fn times(hook: Hook, limits: &Limits) -> (Duration, Duration) {
         return (milliseconds(limits.before_cpu_ms), milliseconds(limits.before_wall_ms));
     }
     let span = milliseconds(if hook == Hook::Schedule { limits.schedule_ms } else { limits.after_ms });
-    (span, span)
+    // It stands back behind others, which is not to be held against it.
+    (span, span * 2)
 }
 
 fn failure(error: &wasmtime::Error, run: &Run) -> Failure {

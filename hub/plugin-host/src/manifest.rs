@@ -304,7 +304,13 @@ impl Manifest {
 fn may_be_told(kind: EventKind) -> bool {
     !matches!(
         kind,
-        EventKind::SessionStarted | EventKind::SessionEnded | EventKind::BotTokenRevoked | EventKind::MessageHidden
+        EventKind::SessionStarted
+            | EventKind::SessionEnded
+            | EventKind::BotTokenRevoked
+            | EventKind::ConversationLeft
+            | EventKind::ConversationSettingsUpdated
+            | EventKind::BlocksUpdated
+            | EventKind::MessageHidden
     )
 }
 

@@ -1,10 +1,16 @@
 //! Making, finding and listing conversations.
 
+pub mod invitations;
+pub mod life;
+pub mod membership;
+pub mod public;
+
 use std::sync::Arc;
 
 use jackfield_domain::{
     ConversationId, Rejection, UserId,
     conversations::{ActivityKey, CheckedConversation, Conversation, ConversationDraft, Member, room_for},
+    events::Admission,
     pages::{Page, Slice},
 };
 
@@ -72,12 +78,25 @@ pub async fn members(core: &Core, conversation: &Conversation, page: &Page<UserI
     core.store.members(conversation.id, page).await
 }
 
+/// Somebody's part in a conversation, if the reader takes part in it, too.
+pub async fn member(
+    core: &Core,
+    reader: &Reader,
+    conversation: ConversationId,
+    user: UserId,
+) -> Result<Option<Member>> {
+    if visible(core, reader, &[conversation]).await?.is_empty() {
+        return Ok(None);
+    }
+    Ok(core.store.memberships(user, &[conversation]).await?.pop())
+}
+
 /// The viewer's own part in these conversations.
 pub async fn memberships(core: &Core, viewer: &Viewer, ids: &[ConversationId]) -> Result<Vec<Member>> {
     core.store.memberships(viewer.id(), ids).await
 }
 
-/// Every conversation that the viewer takes part in.
-pub async fn own(core: &Core, viewer: &Viewer) -> Result<Vec<ConversationId>> {
-    core.store.conversations_of(viewer.id()).await
+/// Every conversation that the viewer takes part in, and what they see of it.
+pub async fn own(core: &Core, viewer: &Viewer) -> Result<Vec<(ConversationId, Admission)>> {
+    core.store.admissions(viewer.id()).await
 }

@@ -1,8 +1,14 @@
 //! Following the log from where one left off.
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
-use jackfield_domain::{Event, Position, WorkspaceId, events::LogBounds};
+use jackfield_domain::{
+    ConversationId, Event, Position, WorkspaceId,
+    events::{Audience, LogBounds},
+};
 
 use super::{Core, Viewer};
 use crate::{Result, store::TrimLog};
@@ -31,10 +37,25 @@ pub async fn missed(
     until: Position,
 ) -> Result<Option<(Vec<Event>, Position)>> {
     let walked = Position(until.0.min(after.0 + WINDOW));
-    let events = core.store.events_for(viewer.workspace(), viewer.id(), after, walked).await?;
+    let mut events = core.store.events_for(viewer.workspace(), viewer.id(), after, walked).await?;
+    let among: BTreeSet<ConversationId> = events.iter().filter_map(of_conversation).collect();
+    let among: Vec<ConversationId> = among.into_iter().collect();
+    let admissions: HashMap<_, _> = core.store.admissions_to(viewer.id(), &among).await?.into_iter().collect();
+    events.retain(|event| {
+        of_conversation(event)
+            .is_none_or(|conversation| admissions.get(&conversation).is_some_and(|admission| admission.covers(event)))
+    });
     // Looked at afterwards: what was trimmed before the events were read is seen now.
     let reaches = core.store.log_bounds(viewer.workspace()).await?.tail <= after;
     Ok(reaches.then_some((events, walked)))
+}
+
+/// The conversation whose members an event is for.
+fn of_conversation(event: &Event) -> Option<ConversationId> {
+    match event.fact.audience() {
+        Audience::Conversation(conversation) => Some(conversation),
+        Audience::Workspace | Audience::User(_) => None,
+    }
 }
 
 /// Takes away what is older than each workspace's policy keeps, a bounded piece at a time; answers how many events went.

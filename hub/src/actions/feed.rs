@@ -18,6 +18,8 @@ use crate::{Result, bus::Note};
 
 /// How many entries a feed keeps for readers that are a little behind; the others read the table.
 const KEPT: usize = 1_024;
+/// Messages that are longer than this are not kept with their entries.
+const KEPT_BYTES: usize = 8 * 1_024;
 /// How many events are read from the table at once.
 const READ: u64 = 256;
 /// How many signals a reader may be behind before it misses some.
@@ -129,7 +131,7 @@ impl Feed {
             if let Some(message) = entry.event.fact.changed_message() {
                 forget_message(&mut kept, message);
             }
-            kept.push_back(entry);
+            kept.push_back(without_long_words(entry));
         }
         while kept.len() > KEPT {
             kept.pop_front();
@@ -157,6 +159,14 @@ impl Feed {
         let skip = usize::try_from(position.next().0 - kept.front()?.event.position.0).ok()?;
         let found: Vec<_> = kept.iter().skip(skip).take(count).cloned().collect();
         (found.len() == count).then_some(found)
+    }
+}
+
+/// What is long takes too much room to be kept at hand for everybody: it is read when it is told.
+fn without_long_words(entry: Arc<Entry>) -> Arc<Entry> {
+    match &entry.message {
+        Some(sent) if sent.body.len() > KEPT_BYTES => Arc::new(Entry { event: entry.event.clone(), message: None }),
+        _ => entry,
     }
 }
 

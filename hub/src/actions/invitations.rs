@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// What the code of an invitation begins with.
-const PREFIX: &str = "jfi_";
+pub const PREFIX: &str = "jfi_";
 
 /// May the viewer invite at all? Asked before anything that they name is looked for.
 pub fn invites(viewer: &Viewer) -> Result<()> {

@@ -10,7 +10,7 @@ use jackfield_domain::{
 };
 use uuid::Uuid;
 
-use super::{Core, Viewer, accounts, events};
+use super::{Core, Viewer, accounts, conversations, events};
 pub use crate::store::Ending;
 use crate::{
     Result,
@@ -29,6 +29,7 @@ pub async fn perform(core: &Arc<Core>, job: &Job) -> Result<()> {
             trimmed => tracing::info!(trimmed, "old events were taken from the log"),
         },
         JobKind::AccessSweep => drop(accounts::sweep(core).await?),
+        JobKind::ConversationPurge => conversations::life::purge(core, job).await?,
         JobKind::JobSweep => {
             let before = core.clock.now().before(KEPT);
             while core.store.change(SweepJobs { before, limit: SWEEP }).await? > 0 {}

@@ -41,7 +41,7 @@ struct Room {
 pub async fn start(core: &Arc<Core>, viewer: &Viewer, conversation: ConversationId) -> Result<Timestamp> {
     must_take_part(core, viewer, conversation).await?;
     let until = core.clock.now() + workspaces::policy(core, viewer.workspace()).await?.typing_ttl();
-    signal(core, viewer, conversation, Typing::Started { until });
+    signal(core, viewer.workspace(), conversation, viewer.id(), Typing::Started { until });
     Ok(until)
 }
 
@@ -54,8 +54,13 @@ pub async fn stop(core: &Core, viewer: &Viewer, conversation: ConversationId) ->
 
 /// Ends what the viewer may have begun.
 pub fn lapse(core: &Core, viewer: &Viewer, conversation: ConversationId) {
-    if core.typing.lock().has(conversation, viewer.id()) {
-        signal(core, viewer, conversation, Typing::Stopped);
+    lapse_of(core, viewer.workspace(), conversation, viewer.id());
+}
+
+/// Ends what somebody may have begun, who perhaps takes no part any more.
+pub fn lapse_of(core: &Core, workspace: WorkspaceId, conversation: ConversationId, user: UserId) {
+    if core.typing.lock().has(conversation, user) {
+        signal(core, workspace, conversation, user, Typing::Stopped);
     }
 }
 
@@ -95,9 +100,8 @@ async fn must_take_part(core: &Core, viewer: &Viewer, conversation: Conversation
     Ok(())
 }
 
-fn signal(core: &Core, viewer: &Viewer, conversation: ConversationId, typing: Typing) {
-    let signal =
-        Signal { workspace: viewer.workspace(), at: core.clock.now(), conversation, user: viewer.id(), typing };
+fn signal(core: &Core, workspace: WorkspaceId, conversation: ConversationId, user: UserId, typing: Typing) {
+    let signal = Signal { workspace, at: core.clock.now(), conversation, user, typing };
     core.typing.take(core, &signal);
     core.bus.tell(Note::Signal(signal));
 }

@@ -44,6 +44,7 @@ impl Config {
             ("sockets.write_seconds", sockets.write_seconds, 1, 3_600),
             ("sockets.max_subscriptions", sockets.max_subscriptions as u64, 1, 10_000),
             ("sockets.max_waiting", sockets.max_waiting as u64, 1, 65_536),
+            ("sockets.max_waiting_bytes", sockets.max_waiting_bytes as u64, 1, 1_073_741_824),
         ] {
             if value < low || value > high {
                 return Err(wrong(format!("{key} is {value}; it must be from {low} to {high}")));
@@ -109,6 +110,7 @@ mod tests {
         check("graphql.max_cost = 0", "graphql.max_cost");
         check("graphql.max_aliases = 0", "");
         check("sockets.max_waiting = 9000000000000000000", "from 1 to 65536");
+        check("sockets.max_waiting_bytes = 0", "sockets.max_waiting_bytes is 0; it must be from 1 to 1073741824");
         check("sockets.ping_seconds = 9000000000000000000", "sockets.ping_seconds");
         check("sockets.ping_seconds = 3600", "");
         check("policy.group_max_members = 1", "policy.group_max_members");

@@ -21,6 +21,14 @@ pub enum AuditAction {
     JobRetried,
     /// Somebody else's message was deleted for everyone.
     MessageDeleted,
+    /// A conversation was deleted, with all that was said in it.
+    ConversationDeleted,
+    /// Somebody was sent away from a conversation.
+    ConversationMemberRemoved,
+    /// Somebody was given another role in a conversation.
+    ConversationMemberUpdated,
+    /// A conversation was handed over to somebody.
+    ConversationTransferred,
     /// People were invited.
     InvitationCreated,
     /// An invitation was taken back.

@@ -1,11 +1,18 @@
 //! Conversations in the API.
 
+pub mod invitations;
+pub mod life;
+pub mod membership;
+pub mod public;
+
 use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
 use jackfield_domain::{
     ConversationId, Rejection, UserId,
     conversations::{self as words, ActivityKey, ConversationDraft},
     pages::Page,
 };
+
+use invitations::ConversationInvitation;
 
 use super::{
     errors::{UserError, refusals},
@@ -25,6 +32,8 @@ pub enum ConversationType {
     Direct,
     /// Between any number of people, up to the policy.
     Group,
+    /// Between somebody who needs help and those who give it.
+    Support,
 }
 
 /// Whether a conversation goes on. More may be added.
@@ -33,8 +42,68 @@ pub enum ConversationType {
 pub enum ConversationStatus {
     /// Takes messages.
     Active,
-    /// Put away by hand; can be read.
+    /// Put away by hand, or resolved; can be read.
     Archived,
+    /// Put away because nobody had said anything for long; can be read.
+    AutoArchived,
+    /// Between two of whom one wants nothing to do with the other; can be read.
+    Blocked,
+}
+
+/// Who can find a conversation. More may be added.
+#[derive(Enum, Copy, Clone, Eq, PartialEq)]
+#[graphql(remote = "words::Visibility")]
+pub enum ConversationVisibility {
+    /// Those who take part.
+    Private,
+    /// Everybody in the workspace, who may also join.
+    Public,
+}
+
+/// What those who come later see of what was said before. More may be added.
+#[derive(Enum, Copy, Clone, Eq, PartialEq)]
+#[graphql(remote = "words::History")]
+pub enum ConversationHistory {
+    /// All of it.
+    Full,
+    /// Nothing.
+    FromJoin,
+}
+
+/// What somebody wants to be told of in a conversation. More may be added.
+#[derive(Enum, Copy, Clone, Eq, PartialEq)]
+#[graphql(remote = "words::Notify")]
+pub enum NotificationLevel {
+    /// Every message.
+    All,
+    /// Where they are mentioned.
+    Mentions,
+    /// Nothing.
+    Nothing,
+}
+
+/// What the viewer has set for themselves in a conversation.
+#[derive(SimpleObject)]
+pub struct ConversationSettings {
+    /// Until when it makes no noise; null where it does.
+    muted_until: Option<DateTime>,
+    /// Whether it is kept at hand.
+    is_pinned: bool,
+    /// What the viewer wants to be told of.
+    notification_level: NotificationLevel,
+    /// What it sounds like, in words that the clients understand.
+    sound: Option<String>,
+}
+
+impl From<words::Settings> for ConversationSettings {
+    fn from(settings: words::Settings) -> Self {
+        ConversationSettings {
+            muted_until: settings.muted_until.map(DateTime),
+            is_pinned: settings.is_pinned,
+            notification_level: settings.notify.into(),
+            sound: settings.sound,
+        }
+    }
 }
 
 /// What a user is in one conversation. More may be added.
@@ -81,6 +150,16 @@ impl Conversation {
         self.0.status.into()
     }
 
+    /// Who can find it.
+    async fn visibility(&self) -> ConversationVisibility {
+        self.0.visibility.into()
+    }
+
+    /// What those who come later see of what was said before.
+    async fn history(&self) -> ConversationHistory {
+        self.0.history.into()
+    }
+
     /// The title of a group; a direct conversation has none.
     async fn title(&self) -> Option<&str> {
         self.0.title.as_deref()
@@ -89,6 +168,11 @@ impl Conversation {
     /// What it is about, in a few sentences.
     async fn description(&self) -> Option<&str> {
         self.0.description.as_deref()
+    }
+
+    /// Its picture.
+    async fn avatar_url(&self) -> Option<&str> {
+        self.0.avatar_url.as_deref()
     }
 
     /// The thing outside of the hub that it is about.
@@ -106,6 +190,17 @@ impl Conversation {
         DateTime(self.0.created_at)
     }
 
+    /// Who has taken this support conversation.
+    async fn assignee(&self, ctx: &Context<'_>) -> Result<Option<User>> {
+        let Some(assignee) = self.0.assignee else { return Ok(None) };
+        Ok(ctx.moment().loaders.users.load(assignee).await?.map(User))
+    }
+
+    /// When it was put away or resolved; null while it goes on.
+    async fn closed_at(&self) -> Option<DateTime> {
+        self.0.closed_at.map(DateTime)
+    }
+
     /// When something was last said in it.
     async fn last_activity_at(&self) -> DateTime {
         DateTime(self.0.last_activity_at)
@@ -113,6 +208,11 @@ impl Conversation {
 
     /// The sequence number of its last message; 0 before the first one.
     async fn last_sequence(&self) -> i64 {
+        self.0.last_sequence
+    }
+
+    /// How many messages there have been in it.
+    async fn message_count(&self) -> i64 {
         self.0.last_sequence
     }
 
@@ -136,7 +236,13 @@ impl Conversation {
     /// What the viewer is in it.
     async fn viewer_role(&self, ctx: &Context<'_>) -> Result<Option<ConversationRole>> {
         ctx.viewer()?;
-        Ok(ctx.moment().loaders.roles.load(self.0.id).await?.map(ConversationRole::from))
+        Ok(ctx.moment().loaders.parts.load(self.0.id).await?.map(|part| part.role.into()))
+    }
+
+    /// What the viewer has set for themselves in it.
+    async fn viewer_settings(&self, ctx: &Context<'_>) -> Result<Option<ConversationSettings>> {
+        ctx.viewer()?;
+        Ok(ctx.moment().loaders.parts.load(self.0.id).await?.map(|part| part.settings.into()))
     }
 
     /// Who takes part. Give `first` or `last`, from 1 to 100.
@@ -169,6 +275,22 @@ impl Conversation {
         Message::history(ctx, &self.0, arguments).await
     }
 
+    /// The invitations to it, the oldest first; null unless the viewer manages its members. Give `first` or `last`, from 1
+    /// to 100.
+    async fn invitations(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "So many from the beginning, or from behind `after`.")] first: Option<i32>,
+        #[graphql(desc = "The cursor to begin behind.")] after: Option<String>,
+        #[graphql(desc = "So many from the end, or from before `before`.")] last: Option<i32>,
+        #[graphql(desc = "The cursor to end before.")] before: Option<String>,
+    ) -> Result<Option<Connection<ConversationInvitation>>> {
+        let viewer = ctx.viewer()?;
+        let page = page(first, after, last, before)?;
+        let found = actions::conversations::invitations::list(ctx.core(), &viewer, &self.0, &page).await?;
+        Ok(found.map(|slice| Connection::of(slice, |invitation| invitation.id, ConversationInvitation)))
+    }
+
     /// Who is typing right now, as far as this node has heard.
     async fn typing(&self, ctx: &Context<'_>) -> Result<Vec<User>> {
         let users = actions::typing::now(ctx.core(), self.0.id);
@@ -179,7 +301,7 @@ impl Conversation {
 }
 
 #[derive(Clone)]
-pub struct ConversationMember(words::Member);
+pub struct ConversationMember(pub words::Member);
 
 /// Somebody's part in a conversation.
 #[Object]
@@ -263,6 +385,14 @@ pub struct ConversationCreateInput {
     title: Option<String>,
     /// What it is about, at most 1,000 characters.
     description: Option<String>,
+    /// The address of a picture, at most 2000 characters.
+    avatar_url: Option<String>,
+    /// Who can find it. Only groups can be public.
+    #[graphql(default_with = "ConversationVisibility::Private")]
+    visibility: ConversationVisibility,
+    /// What those who come later see of what was said before.
+    #[graphql(default_with = "ConversationHistory::Full")]
+    history: ConversationHistory,
     /// The thing outside of the hub that it is about. A pair has one direct conversation for each.
     context: Option<ConversationContextInput>,
     /// Who takes part, beside the viewer: one user for a direct conversation, any number up to the policy for a group.
@@ -313,6 +443,9 @@ impl ConversationMutation {
                 kind: input.kind.into(),
                 title: input.title,
                 description: input.description,
+                avatar_url: input.avatar_url,
+                visibility: input.visibility.into(),
+                history: input.history.into(),
                 context: input.context.map(|context| words::Context { kind: context.kind, id: context.id }),
                 members: users(&input.member_ids)?,
             };

@@ -9,8 +9,13 @@ use jackfield_domain::{
     events::{self as words, Entry},
 };
 
+mod conversations;
 mod messages;
 
+use conversations::{
+    BlocksUpdated, ConversationCreated, ConversationLeft, ConversationMemberUpdated, ConversationMembersAdded,
+    ConversationMembersRemoved, ConversationSettingsUpdated, ConversationUpdated,
+};
 use messages::{MessageDeleted, MessageEdited, MessageHidden, MessageSent, ReceiptsAdvanced};
 
 use super::{
@@ -43,8 +48,20 @@ pub enum EventKind {
     BotTokenRevoked,
     /// A conversation was made.
     ConversationCreated,
+    /// A conversation has another title or status, or something else of its own has changed.
+    ConversationUpdated,
     /// People were added to a conversation.
     ConversationMembersAdded,
+    /// People take no part in a conversation any more.
+    ConversationMembersRemoved,
+    /// Somebody has another role in a conversation.
+    ConversationMemberUpdated,
+    /// The viewer takes no part in a conversation any more.
+    ConversationLeft,
+    /// The viewer has set something for themselves in a conversation.
+    ConversationSettingsUpdated,
+    /// The viewer blocks somebody, or does so no more.
+    BlocksUpdated,
     /// A message was sent.
     MessageSent,
     /// A message was edited.
@@ -73,7 +90,13 @@ pub enum Event {
     SessionEnded(SessionEnded),
     BotTokenRevoked(BotTokenRevoked),
     ConversationCreated(ConversationCreated),
+    ConversationUpdated(ConversationUpdated),
     ConversationMembersAdded(ConversationMembersAdded),
+    ConversationMembersRemoved(ConversationMembersRemoved),
+    ConversationMemberUpdated(ConversationMemberUpdated),
+    ConversationLeft(ConversationLeft),
+    ConversationSettingsUpdated(ConversationSettingsUpdated),
+    BlocksUpdated(BlocksUpdated),
     MessageSent(MessageSent),
     MessageEdited(MessageEdited),
     MessageDeleted(MessageDeleted),
@@ -261,63 +284,6 @@ impl BotTokenRevoked {
     }
 }
 
-pub struct ConversationCreated(Logged, ConversationId);
-
-/// A conversation was made, and the viewer takes part in it.
-#[Object]
-impl ConversationCreated {
-    /// Where this event stands; hand it back to go on behind it.
-    pub async fn cursor(&self) -> EventCursor {
-        self.0.cursor()
-    }
-
-    /// When it happened.
-    async fn at(&self) -> DateTime {
-        self.0.at()
-    }
-
-    /// Who made it.
-    async fn actor(&self, ctx: &Context<'_>) -> Result<Option<User>> {
-        self.0.user(ctx, self.0.entry.event.actor).await
-    }
-
-    /// The conversation as it is now.
-    async fn conversation(&self, ctx: &Context<'_>) -> Result<Option<Conversation>> {
-        self.0.conversation(ctx, self.1).await
-    }
-}
-
-pub struct ConversationMembersAdded(Logged, ConversationId, Vec<UserId>);
-
-/// People were added to a conversation. If you are one of them, it is new to you: fetch it.
-#[Object]
-impl ConversationMembersAdded {
-    /// Where this event stands; hand it back to go on behind it.
-    pub async fn cursor(&self) -> EventCursor {
-        self.0.cursor()
-    }
-
-    /// When it happened.
-    async fn at(&self) -> DateTime {
-        self.0.at()
-    }
-
-    /// Who added them.
-    async fn actor(&self, ctx: &Context<'_>) -> Result<Option<User>> {
-        self.0.user(ctx, self.0.entry.event.actor).await
-    }
-
-    /// The conversation as it is now.
-    async fn conversation(&self, ctx: &Context<'_>) -> Result<Option<Conversation>> {
-        self.0.conversation(ctx, self.1).await
-    }
-
-    /// Who was added.
-    async fn users(&self, ctx: &Context<'_>) -> Result<Vec<User>> {
-        self.0.users(ctx, &self.2).await
-    }
-}
-
 pub struct CaughtUp(EventCursor);
 
 /// All that you had missed has been delivered; what follows happens now. Comes once.
@@ -360,10 +326,28 @@ impl Event {
                     Fact::SessionStarted { session, .. } => SessionStarted(logged, *session).into(),
                     Fact::SessionEnded { session, .. } => SessionEnded(logged, *session).into(),
                     Fact::BotTokenRevoked { token, .. } => BotTokenRevoked(logged, *token).into(),
-                    Fact::ConversationCreated { conversation, .. } => ConversationCreated(logged, *conversation).into(),
-                    Fact::ConversationMembersAdded { conversation, members } => {
-                        ConversationMembersAdded(logged, *conversation, members.clone()).into()
+                    Fact::ConversationCreated { conversation, .. } => {
+                        ConversationCreated(logged.within(*conversation)).into()
                     }
+                    Fact::ConversationUpdated { conversation } => {
+                        ConversationUpdated(logged.within(*conversation)).into()
+                    }
+                    Fact::ConversationMembersAdded { conversation, members, sequence, .. } => {
+                        ConversationMembersAdded(logged.within(*conversation), members.clone(), *sequence).into()
+                    }
+                    Fact::ConversationMembersRemoved { conversation, members } => {
+                        ConversationMembersRemoved(logged.within(*conversation), members.clone()).into()
+                    }
+                    Fact::ConversationMemberUpdated { conversation, user } => {
+                        ConversationMemberUpdated(logged.within(*conversation), *user).into()
+                    }
+                    Fact::ConversationLeft { conversation, .. } => {
+                        ConversationLeft(logged.within(*conversation)).into()
+                    }
+                    Fact::ConversationSettingsUpdated { conversation, .. } => {
+                        ConversationSettingsUpdated(logged.within(*conversation)).into()
+                    }
+                    Fact::BlocksUpdated { other, .. } => BlocksUpdated(logged, *other).into(),
                     Fact::MessageSent { conversation, message, sequence } => {
                         MessageSent(logged.about(*conversation, *message, *sequence)).into()
                     }

@@ -7,10 +7,12 @@
 //! alone, and then joins the group where it stands.
 
 mod group;
+mod payload;
 mod render;
+mod waiting;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry as Slot},
     sync::{Arc, Mutex},
 };
 
@@ -18,15 +20,18 @@ use async_graphql::{InputType, Response, Value};
 use asynk_strim::Yielder;
 use futures_util::{Stream, StreamExt, future::BoxFuture, stream::BoxStream};
 use jackfield_domain::{
-    Fact, MessageId, Position, WorkspaceId,
+    Fact, MessageId, Position, UserId, WorkspaceId,
     events::{Entry, EventKind},
     signals::Signal,
 };
 use tokio::sync::mpsc;
 
+pub use self::payload::Payload;
 use self::{
     group::{Delivery, Join, Joined},
+    payload::Room,
     render::Renderer,
+    waiting::Deliveries,
 };
 use super::{
     Answer, Schema, documents::Prepared, errors, events::EventsInput, scalars::EventCursor, scope::Moment,
@@ -35,6 +40,7 @@ use super::{
 use crate::{
     Error,
     actions::{Core, Reader, Viewer, events, feed, typing},
+    config::Sockets,
 };
 
 /// What goes into a subscription's execution.
@@ -96,21 +102,57 @@ impl Filter {
 /// So many missed events are rendered with one look at the store.
 const RUN: usize = 256;
 
-/// An answer on its way to a client: the result of one execution, as JSON.
-pub type Payload = Arc<str>;
+/// So many parts, written out, the documents may have that one user follows something with, on all sockets together. Each
+/// part takes some hundred bytes for as long as it is followed.
+const FOLLOWED_PARTS: usize = 50_000;
 
 pub struct Live {
     schema: Schema,
     core: Arc<Core>,
     max_waiting: usize,
+    room: Arc<Room>,
     groups: Mutex<HashMap<Key, mpsc::Sender<Join>>>,
+    followed: Mutex<HashMap<UserId, usize>>,
 }
 
 type Key = (WorkspaceId, Filter, String);
 
+/// What a document takes up while something is followed with it, put down to the user who brought it.
+struct Upkeep {
+    live: Arc<Live>,
+    user: UserId,
+    parts: usize,
+}
+
+impl Drop for Upkeep {
+    fn drop(&mut self) {
+        let mut followed = self.live.followed.lock().expect("nothing panics while it holds this lock");
+        if let Slot::Occupied(mut parts) = followed.entry(self.user) {
+            *parts.get_mut() -= self.parts;
+            if *parts.get() == 0 {
+                parts.remove();
+            }
+        }
+    }
+}
+
 impl Live {
-    pub fn new(schema: Schema, core: Arc<Core>, max_waiting: usize) -> Self {
-        Live { schema, core, max_waiting, groups: Mutex::default() }
+    pub fn new(schema: Schema, core: Arc<Core>, sockets: &Sockets) -> Self {
+        let room = Arc::new(Room::new(sockets.max_waiting_bytes));
+        let (groups, followed) = (Mutex::default(), Mutex::default());
+        Live { schema, core, max_waiting: sockets.max_waiting, room, groups, followed }
+    }
+
+    fn upkeep(self: &Arc<Self>, user: UserId, parts: usize) -> Result<Arc<Upkeep>, String> {
+        let mut followed = self.followed.lock().expect("nothing panics while it holds this lock");
+        let all = followed.get(&user).copied().unwrap_or_default() + parts;
+        if all > FOLLOWED_PARTS {
+            return Err(format!(
+                "all that you follow at once has {all} parts, and at most {FOLLOWED_PARTS} are allowed"
+            ));
+        }
+        followed.insert(user, all);
+        Ok(Arc::new(Upkeep { live: self.clone(), user, parts }))
     }
 
     /// Opens a subscription, or answers at once why there is none. The stream ends only when something is wrong.
@@ -122,9 +164,12 @@ impl Live {
     ) -> Result<BoxStream<'static, Payload>, Answer> {
         let refused = |message: String| Answer::refused("BAD_REQUEST", message, &request_id);
         viewer.permit(false).map_err(|rejection| Answer::fault(&rejection.into(), &request_id))?;
+        let upkeep = self
+            .upkeep(viewer.id(), prepared.cost.parts())
+            .map_err(|message| Answer::refused("LIMIT_REACHED", message, &request_id))?;
         let reader = Reader::Viewer(viewer.clone());
         // Everything that can be wrong with the document is found here, before anybody waits for anything.
-        let own = Renderer::start(&self.schema, &self.core, &prepared, reader)
+        let own = Renderer::start(self, &prepared, reader)
             .map_err(|response| Answer::from(errors::finish(*response, &request_id)))?;
         let field = prepared.subscribed_field().map_err(|refusal| refused(refusal.to_string()))?;
         let input = prepared.argument(field, "input").unwrap_or(Value::Null);
@@ -136,7 +181,7 @@ impl Live {
         }
         let key = (viewer.workspace(), filter, prepared.selection_key(field));
         let subscription =
-            Subscription { live: self.clone(), viewer, prepared, key, own, request_id: request_id.clone() };
+            Subscription { live: self.clone(), viewer, prepared, key, own, upkeep, request_id: request_id.clone() };
         // Open it now, so that a hub that cannot is heard of at once.
         subscription.run(after).await.map_err(|error| Answer::fault(&error, &request_id))
     }
@@ -145,7 +190,7 @@ impl Live {
     async fn join(
         self: &Arc<Self>,
         viewer: &Viewer,
-        prepared: &Prepared,
+        (prepared, upkeep): (&Prepared, &Arc<Upkeep>),
         key: &Key,
         after: Option<Position>,
     ) -> Result<Joined, Error> {
@@ -156,13 +201,13 @@ impl Live {
                 if let Some(joins) = groups.get(key).filter(|joins| !joins.is_closed()) {
                     joins.clone()
                 } else {
-                    let joins = group::start(self.clone(), &feed, prepared, key.clone())?;
+                    let joins = group::start(upkeep.clone(), &feed, prepared, key.clone())?;
                     groups.insert(key.clone(), joins.clone());
                     joins
                 }
             };
             // A group that ends just now is replaced by the next turn.
-            if let Some(joined) = group::join(&joins, viewer.clone(), after, self.max_waiting).await {
+            if let Some(joined) = group::join(&joins, viewer.clone(), after).await {
                 return joined;
             }
         }
@@ -209,6 +254,7 @@ struct Subscription {
     key: Key,
     /// Renders what only this client is to see: what it missed, and where it stands.
     own: Renderer,
+    upkeep: Arc<Upkeep>,
     request_id: String,
 }
 
@@ -223,7 +269,7 @@ impl Subscription {
                 resync = at;
             }
         }
-        let joined = self.live.join(&self.viewer, &self.prepared, &self.key, at).await?;
+        let joined = self.live.join(&self.viewer, (&self.prepared, &self.upkeep), &self.key, at).await?;
         // Listened first, then read: what begins in between is heard, if need be twice.
         let standing = match self.key.1 {
             Filter::Events { .. } => Vec::new(),
@@ -280,7 +326,7 @@ impl Subscription {
     }
 
     fn fault(&self, error: &Error) -> Payload {
-        payload(&errors::top_level(error, &self.request_id))
+        json(&errors::top_level(error, &self.request_id)).into()
     }
 }
 
@@ -296,10 +342,7 @@ struct Past {
 
 impl Past {
     /// Tells it, and hands over what follows, with the place where it begins; none if nothing can follow.
-    fn catch_up(
-        self: Box<Self>,
-        yielder: &mut Yielder<Payload>,
-    ) -> BoxFuture<'_, Option<(mpsc::Receiver<Delivery>, Position)>> {
+    fn catch_up(self: Box<Self>, yielder: &mut Yielder<Payload>) -> BoxFuture<'_, Option<(Deliveries, Position)>> {
         let Past { subscription: mut this, mut at, resync, mut joined, standing } = *self;
         let workspace = this.viewer.workspace();
         Box::pin(async move {
@@ -331,7 +374,7 @@ impl Past {
                     from = walked;
                 }
                 at = Some(until);
-                joined = match this.live.join(&this.viewer, &this.prepared, &this.key, at).await {
+                joined = match this.live.join(&this.viewer, (&this.prepared, &this.upkeep), &this.key, at).await {
                     Ok(joined) => joined,
                     Err(error) => {
                         yielder.yield_item(this.fault(&error)).await;
@@ -385,9 +428,9 @@ fn too_slow(cursor: EventCursor, request_id: &str) -> Payload {
     if let Some(extensions) = response.errors.first_mut().and_then(|error| error.extensions.as_mut()) {
         extensions.set("cursor", async_graphql::ScalarType::to_value(&cursor));
     }
-    payload(&response)
+    json(&response).into()
 }
 
-fn payload(response: &Response) -> Payload {
-    serde_json::to_string(response).expect("a response has only what JSON has").into()
+fn json(response: &Response) -> String {
+    serde_json::to_string(response).expect("a response has only what JSON has")
 }

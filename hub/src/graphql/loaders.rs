@@ -12,8 +12,8 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use jackfield_domain::{
-    ConversationId, ConversationRole, MessageId, UserId,
-    conversations::Conversation,
+    ConversationId, MessageId, UserId,
+    conversations::{Conversation, Member},
     messages::{Details, Message},
     receipts::Reach,
     users::User,
@@ -38,7 +38,7 @@ pub struct Loaders {
     /// The last message of a conversation that the viewer sees.
     pub last_messages: Loader<ConversationId, Message>,
     /// The viewer's own part in a conversation.
-    pub roles: Loader<ConversationId, ConversationRole>,
+    pub parts: Loader<ConversationId, Member>,
 }
 
 impl Loaders {
@@ -81,11 +81,11 @@ impl Loaders {
                     Ok(found.into_iter().map(|message| (message.conversation, message)).collect())
                 })
             }),
-            roles: Loader::new(source, |source, ids| {
+            parts: Loader::new(source, |source, ids| {
                 Box::pin(async move {
                     let viewer = source.1.viewer()?;
                     let members = actions::conversations::memberships(&source.0, viewer, &ids).await?;
-                    Ok(members.into_iter().map(|member| (member.conversation, member.role)).collect())
+                    Ok(members.into_iter().map(|member| (member.conversation, member)).collect())
                 })
             }),
         }

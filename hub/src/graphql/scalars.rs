@@ -1,6 +1,6 @@
 //! Scalars of our own, and the cursors, which are opaque to clients.
 
-use async_graphql::{ID, InputValueError, InputValueResult, Scalar, ScalarType, Value};
+use async_graphql::{ID, InputValueError, InputValueResult, MaybeUndefined, Scalar, ScalarType, Value};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jackfield_domain::{
     BotTokenId, ConversationId, InvitationId, IssuerId, Position, Rejection, SessionId, Timestamp, UserId, WorkspaceId,
@@ -131,22 +131,23 @@ macro_rules! cursors_of_ids {
 
 cursors_of_ids! {
     WorkspaceId = b'w';
+    ConversationId = b'c';
     SessionId = b'S';
     BotTokenId = b't';
     InvitationId = b'i';
     IssuerId = b'I';
 }
 
-/// Somebody who was found, at the word that they were found by.
+/// Somebody or something that was found, at the word that it was found by.
 impl Cursor for Found {
     fn write(&self) -> String {
-        sealed(b'f', &[self.user.0.as_bytes().as_slice(), &self.word].concat())
+        sealed(b'f', &[self.id.as_bytes().as_slice(), &self.word].concat())
     }
 
     fn read(text: &str) -> Option<Self> {
         let bytes = opened_as(b'f', text)?;
-        let (user, word) = bytes.split_at_checked(16)?;
-        Some(Found { word: word.to_vec(), user: UserId(Uuid::from_slice(user).ok()?) })
+        let (id, word) = bytes.split_at_checked(16)?;
+        Some(Found { word: word.to_vec(), id: Uuid::from_slice(id).ok()? })
     }
 }
 
@@ -191,6 +192,16 @@ fn opened(text: &str) -> Vec<u8> {
 fn opened_as(kind: u8, text: &str) -> Option<Vec<u8>> {
     let mut bytes = opened(text);
     (bytes.first() == Some(&kind)).then(|| bytes.split_off(1))
+}
+
+/// What was given for a field that can also be taken away: nothing, null or a value.
+#[expect(clippy::option_option, reason = "what is left out stays, and what is null is taken away")]
+pub fn given<T>(field: MaybeUndefined<T>) -> Option<Option<T>> {
+    match field {
+        MaybeUndefined::Undefined => None,
+        MaybeUndefined::Null => Some(None),
+        MaybeUndefined::Value(value) => Some(Some(value)),
+    }
 }
 
 /// The id in the text, if it is one of this kind; a text that is none names nothing that there is.

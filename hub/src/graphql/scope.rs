@@ -83,9 +83,12 @@ impl Moment {
         self.reader.viewer()
     }
 
-    /// Takes notice of a message that was loaded: one that somebody has deleted for themselves is not there for all.
+    /// Takes notice of a message that was loaded: one that somebody has deleted for themselves, or that was sent before
+    /// somebody came who sees only what follows, is not there for all.
     pub fn take_notice(&self, message: &Message) {
-        if message.hidden && matches!(self.reader, Reader::Audience { .. }) {
+        if let Reader::Audience { from_sequence, .. } = self.reader
+            && (message.hidden || message.sequence <= from_sequence)
+        {
             self.differs.store(true, Ordering::Relaxed);
         }
     }

@@ -8,7 +8,7 @@ use super::{
     conversations::page,
     errors::{UserError, refusals},
     pages::Connection,
-    scalars::{DateTime, id},
+    scalars::{DateTime, given, id},
     scope::{Scoped, present},
     workspaces::Workspace,
 };
@@ -239,11 +239,6 @@ impl UserMutation {
         #[graphql(desc = "What is to change.")] input: UserUpdateInput,
     ) -> Result<Option<UserUpdatePayload>> {
         let viewer = ctx.viewer()?;
-        let given = |field: MaybeUndefined<String>| match field {
-            MaybeUndefined::Undefined => None,
-            MaybeUndefined::Null => Some(None),
-            MaybeUndefined::Value(value) => Some(Some(value)),
-        };
         let draft = ProfileDraft {
             name: input.name,
             avatar_url: given(input.avatar_url),

@@ -3,12 +3,15 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{
-    body::{Body, Bytes, HttpBody, to_bytes},
+    body::{Body, Bytes, HttpBody},
     extract::{Extension, FromRequestParts, Request, State, WebSocketUpgrade},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use bytes::BytesMut;
+use futures_util::StreamExt;
 use serde::Deserialize;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
     Gate,
@@ -27,8 +30,23 @@ use crate::{
 
 /// More than this is not read.
 const BODY_BYTES: usize = 1_024 * 1_024;
+/// Hardly a body is longer. Those that are wait for a place where they can be.
+const SHORT_BYTES: usize = 16 * 1_024;
 /// Who takes longer to send a body is cut off.
 const BODY_LIMIT: Duration = Duration::from_secs(30);
+
+/// So many long bodies are in memory at once, from when they begin until they are answered. Those of nobody have places of
+/// their own, so that nobody can take those of users.
+pub struct LongBodies {
+    of_users: Arc<Semaphore>,
+    of_nobody: Arc<Semaphore>,
+}
+
+impl Default for LongBodies {
+    fn default() -> Self {
+        LongBodies { of_users: Arc::new(Semaphore::new(24)), of_nobody: Arc::new(Semaphore::new(8)) }
+    }
+}
 
 /// How the client wants its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,8 +157,10 @@ pub async fn post(
     if headers.get(header::CONTENT_ENCODING).is_some_and(|value| value != "identity") {
         return exchange.refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "a body must not be compressed");
     }
-    let body = match read(request.into_body()).await {
-        Ok(body) => body,
+    let places = &exchange.gate.long_bodies;
+    let places = if exchange.admitted.is_some() { &places.of_users } else { &places.of_nobody };
+    let (body, _place) = match read(request.into_body(), places).await {
+        Ok(read) => read,
         Err((status, message)) => return exchange.refuse(status, message),
     };
     match asked(&body) {
@@ -149,14 +169,34 @@ pub async fn post(
     }
 }
 
-async fn read(body: Body) -> Result<Bytes, (StatusCode, &'static str)> {
+/// Reads a body, and if it is long, finds it a place first: somebody who begins very many of them, and never ends them,
+/// must not have the memory for it. While there is no place nothing of it is read.
+async fn read(
+    body: Body,
+    places: &Arc<Semaphore>,
+) -> Result<(Bytes, Option<OwnedSemaphorePermit>), (StatusCode, &'static str)> {
     // What says beforehand that it is too long need not be waited for.
     if body.size_hint().lower() > BODY_BYTES as u64 {
         return Err((StatusCode::PAYLOAD_TOO_LARGE, "the body is longer than 1 MiB"));
     }
-    match tokio::time::timeout(BODY_LIMIT, to_bytes(body, BODY_BYTES)).await {
-        Ok(Ok(body)) => Ok(body),
-        Ok(Err(_)) => Err((StatusCode::PAYLOAD_TOO_LARGE, "the body is longer than 1 MiB, or broke off")),
+    let (mut chunks, mut read, mut place) = (body.into_data_stream(), BytesMut::new(), None);
+    let all = async {
+        while let Some(chunk) = chunks.next().await {
+            let chunk = chunk.map_err(|_| (StatusCode::BAD_REQUEST, "the body broke off"))?;
+            let length = read.len() + chunk.len();
+            if length > BODY_BYTES {
+                return Err((StatusCode::PAYLOAD_TOO_LARGE, "the body is longer than 1 MiB"));
+            }
+            if place.is_none() && length > SHORT_BYTES {
+                place = places.clone().acquire_owned().await.ok();
+            }
+            read.extend_from_slice(&chunk);
+        }
+        Ok(())
+    };
+    match tokio::time::timeout(BODY_LIMIT, all).await {
+        Ok(Ok(())) => Ok((read.freeze(), place)),
+        Ok(Err(refused)) => Err(refused),
         Err(_) => Err((StatusCode::REQUEST_TIMEOUT, "the body took too long")),
     }
 }

@@ -14,6 +14,9 @@ use tower::ServiceExt;
 
 use super::{Gate, parting::Courteous};
 
+/// What is read before anybody asks for it, and how long a head may be: a document of the greatest length, in a link.
+const BUFFER_BYTES: usize = 64 * 1_024;
+
 /// A connection's place among those that there may be. Whoever holds on to it goes on talking over the connection.
 #[derive(Clone)]
 pub struct Place {
@@ -67,6 +70,7 @@ async fn converse(
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(header_limit)
+        .max_buf_size(BUFFER_BYTES)
         // Names of headers know no case, but some clients look for the written one.
         .title_case_headers(true)
         .serve_connection(TokioIo::new(stream), service)

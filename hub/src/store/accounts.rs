@@ -144,9 +144,11 @@ impl Change for CreateAccount {
         may_sign_up(workspace.sign_up, self.invitation.is_some())?;
         let mut role = WorkspaceRole::Member;
         if let Some(code_hash) = self.invitation {
-            let redeemed = invitations::redeem(work, self.workspace, code_hash, self.at).await?;
-            let redeemed = redeemed.filter(|invitation| invitation.conversation.is_none());
-            role = redeemed.ok_or(Rejection::NotFound { what: "invitation", field: "invitation_code" })?.role;
+            let found = invitations::good(work, self.workspace, code_hash, self.at).await?;
+            let found = found.filter(|invitation| invitation.conversation.is_none());
+            let invitation = found.ok_or(Rejection::NotFound { what: "invitation", field: "invitation_code" })?;
+            invitations::use_up(work, &invitation).await?;
+            role = invitation.role;
         }
         // Also somebody who has no password yet: whoever the hub's own tokens speak of by this name.
         let login = &self.checked.login;

@@ -1,9 +1,17 @@
 //! Conversations, and the list of one's own.
 
+pub mod deletion;
+pub mod invitations;
+pub mod life;
+pub mod public;
+
 use async_trait::async_trait;
 use jackfield_domain::{
     ConversationId, ConversationRole, Fact, Timestamp, UserId, WorkspaceId,
-    conversations::{ActivityKey, CheckedConversation, Context, Conversation, ConversationKind, ConversationStatus},
+    conversations::{
+        ActivityKey, CheckedConversation, Context, Conversation, ConversationKind, ConversationStatus, History,
+        Visibility,
+    },
     pages::{Direction, Page, Slice},
 };
 use sea_orm::{
@@ -21,13 +29,20 @@ pub struct Model {
     pub workspace_id: Uuid,
     pub kind: String,
     pub status: String,
+    pub visibility: String,
+    pub history: String,
     pub title: Option<String>,
     pub description: Option<String>,
+    pub avatar_url: Option<String>,
     pub context_kind: Option<String>,
     pub context_id: Option<String>,
     pub direct_key: Option<String>,
     pub creator_id: Uuid,
     pub created_at: i64,
+    pub assignee_id: Option<Uuid>,
+    pub closed_at: Option<i64>,
+    /// Between two of whom one blocks the other. Apart from the status, which is to be found again when nobody does.
+    pub blocked: bool,
     pub member_count: i64,
     pub last_sequence: i64,
     pub last_activity_at: i64,
@@ -56,18 +71,30 @@ impl TryFrom<Model> for Conversation {
             workspace: WorkspaceId(row.workspace_id),
             kind: ConversationKind::from_word(&row.kind)
                 .ok_or_else(|| Error::internal("unknown kind of conversation"))?,
-            status: ConversationStatus::from_word(&row.status)
+            status: status(&row.status, row.blocked)
                 .ok_or_else(|| Error::internal("unknown status of a conversation"))?,
+            visibility: Visibility::from_word(&row.visibility)
+                .ok_or_else(|| Error::internal("unknown visibility of a conversation"))?,
+            history: History::from_word(&row.history)
+                .ok_or_else(|| Error::internal("unknown history of a conversation"))?,
             title: row.title,
             description: row.description,
+            avatar_url: row.avatar_url,
             context: row.context_kind.zip(row.context_id).map(|(kind, id)| Context { kind, id }),
             creator: UserId(row.creator_id),
             created_at: Timestamp(row.created_at),
+            assignee: row.assignee_id.map(UserId),
+            closed_at: row.closed_at.map(Timestamp),
             member_count: usize::try_from(row.member_count).map_err(Error::internal)?,
             last_sequence: row.last_sequence,
             last_activity_at: Timestamp(row.last_activity_at),
         })
     }
+}
+
+/// What two columns say together.
+pub fn status(word: &str, blocked: bool) -> Option<ConversationStatus> {
+    if blocked { Some(ConversationStatus::Blocked) } else { ConversationStatus::from_word(word) }
 }
 
 impl Store {
@@ -175,13 +202,19 @@ impl Change for CreateConversation {
             workspace_id: self.workspace.0,
             kind: asked.kind().as_str().to_owned(),
             status: ConversationStatus::Active.as_str().to_owned(),
+            visibility: asked.visibility().as_str().to_owned(),
+            history: asked.history().as_str().to_owned(),
             title: asked.title().map(str::to_owned),
             description: asked.description().map(str::to_owned),
+            avatar_url: asked.avatar_url().map(str::to_owned),
             context_kind: asked.context().map(|context| context.kind.clone()),
             context_id: asked.context().map(|context| context.id.clone()),
             direct_key,
             creator_id: asked.creator().0,
             created_at: self.at.0,
+            assignee_id: None,
+            closed_at: None,
+            blocked: false,
             member_count: everybody.len() as i64,
             last_sequence: 0,
             last_activity_at: self.at.0,
@@ -196,12 +229,16 @@ impl Change for CreateConversation {
             user_id: Set(user.0),
             role: Set(role_of(user).as_str().to_owned()),
             joined_at: Set(self.at.0),
+            joined_position: Set(work.next_position().0),
             active_hour: Set(members::hour_of(self.at)),
             ..Default::default()
         });
         members::Entity::insert_many(rows).exec_without_returning(&work.transaction).await?;
         let fact = Fact::ConversationCreated { conversation: self.id, members: everybody };
         work.record(Some(asked.creator()), self.at, fact);
+        if asked.visibility() == Visibility::Public {
+            public::index(work, &row).await?;
+        }
         row.try_into()
     }
 }

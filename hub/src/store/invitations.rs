@@ -1,7 +1,7 @@
 //! Invitations to a workspace, and to a conversation of one. Of the code only its hash is kept.
 //!
-//! What leads into a conversation is decided beside the conversation: a change of its own calls [`add`], [`redeem`] and
-//! [`remove`] in its transaction.
+//! What leads into a conversation is decided beside the conversation: its changes call [`add`], [`good`],
+//! [`use_up`] and [`remove`] in their transactions.
 
 use async_trait::async_trait;
 use jackfield_domain::{
@@ -125,10 +125,9 @@ pub async fn add(work: &Work, invitation: &Invitation, code_hash: [u8; 32]) -> R
     Ok(())
 }
 
-/// Uses an invitation once; none where there is no such one in this workspace, or it is too old. One that leads to a
-/// conversation is told by its `conversation`: whether that is what is meant is for the caller to say, who refuses
-/// otherwise and so undoes it.
-pub async fn redeem(
+/// The invitation with a code; none where there is no such one in this workspace, or it is too old. Where it leads is told
+/// by its `conversation`: whether that is what is meant is for the caller to say, who then uses it up.
+pub async fn good(
     work: &Work,
     workspace: WorkspaceId,
     code_hash: [u8; 32],
@@ -140,19 +139,37 @@ pub async fn redeem(
         .filter(Column::ExpiresAt.gt(at.0))
         .one(&work.transaction)
         .await?;
-    let Some(row) = found else { return Ok(None) };
-    if row.uses_left > 1 {
+    found.map(Invitation::try_from).transpose()
+}
+
+/// Uses an invitation once.
+pub async fn use_up(work: &Work, invitation: &Invitation) -> Result<()> {
+    if invitation.uses_left > 1 {
         Entity::update_many()
             .col_expr(Column::UsesLeft, Expr::col(Column::UsesLeft).sub(1))
-            .filter(Column::Id.eq(row.id))
+            .filter(Column::Id.eq(invitation.id.0))
             .exec(&work.transaction)
             .await?;
     } else {
-        Entity::delete_by_id(row.id).exec(&work.transaction).await?;
+        Entity::delete_by_id(invitation.id.0).exec(&work.transaction).await?;
     }
-    let mut invitation = Invitation::try_from(row)?;
-    invitation.uses_left -= 1;
-    Ok(Some(invitation))
+    Ok(())
+}
+
+/// The conversation that an invitation of this workspace leads to.
+pub async fn leads_to(work: &Work, workspace: WorkspaceId, id: InvitationId) -> Result<Option<ConversationId>> {
+    let row = Entity::find_by_id(id.0).filter(Column::WorkspaceId.eq(workspace.0)).one(&work.transaction).await?;
+    Ok(row.and_then(|row| row.conversation_id).map(ConversationId))
+}
+
+/// Takes away all that lead to a conversation.
+pub async fn forget(work: &Work, workspace: WorkspaceId, conversation: ConversationId) -> Result<()> {
+    Entity::delete_many()
+        .filter(Column::WorkspaceId.eq(workspace.0))
+        .filter(Column::ConversationId.eq(conversation.0))
+        .exec(&work.transaction)
+        .await?;
+    Ok(())
 }
 
 /// Takes an invitation back; answers it, if it was there, in this workspace and to this place.

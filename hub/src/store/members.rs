@@ -1,16 +1,21 @@
 //! Who takes part in which conversation.
 
+pub mod joining;
+pub mod leaving;
+pub mod roles;
+
 use async_trait::async_trait;
 use jackfield_domain::{
-    ConversationId, ConversationRole, Fact, Policy, Rejection, Timestamp, UserId, WorkspaceId,
-    conversations::{self, Conversation, Member},
+    ConversationId, ConversationRole, Fact, Policy, Position, Rejection, Timestamp, UserId, WorkspaceId,
+    conversations::{self, Conversation, History, Member, Notify, Settings, membership::Part},
+    events::Admission,
     pages::{Direction, Page, Slice},
     permissions::{ConversationAct, may_here},
     receipts::Pointers,
 };
 use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*};
 
-use super::{Change, Store, Work, conversations as rooms, users};
+use super::{Change, Store, Work, conversations as rooms, reads::Reads, users};
 use crate::{Error, Result};
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -22,6 +27,10 @@ pub struct Model {
     pub user_id: Uuid,
     pub role: String,
     pub joined_at: i64,
+    /// The position of the event by which the member came.
+    pub joined_position: i64,
+    /// The member sees what was said after this.
+    pub from_sequence: i64,
     /// The hour of the conversation's last activity, here so that one's conversations can be walked by it in an index.
     /// The hour and not the moment: a message then touches its members' rows once an hour and not every time.
     pub active_hour: i64,
@@ -29,6 +38,10 @@ pub struct Model {
     pub delivered_sequence: i64,
     /// Everything up to here was read by the member.
     pub read_sequence: i64,
+    pub muted_until: Option<i64>,
+    pub pinned: bool,
+    pub notify: String,
+    pub sound: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -59,7 +72,14 @@ impl TryFrom<Model> for Member {
             user: UserId(row.user_id),
             role: ConversationRole::from_word(&row.role).ok_or_else(|| Error::internal("unknown role in members"))?,
             joined_at: Timestamp(row.joined_at),
+            from_sequence: row.from_sequence,
             pointers: Pointers { delivered: row.delivered_sequence, read: row.read_sequence },
+            settings: Settings {
+                muted_until: row.muted_until.map(Timestamp),
+                is_pinned: row.pinned,
+                notify: Notify::from_word(&row.notify).ok_or_else(|| Error::internal("unknown word in members"))?,
+                sound: row.sound,
+            },
         })
     }
 }
@@ -87,12 +107,40 @@ impl Store {
         Ok(ids.into_iter().map(ConversationId).collect())
     }
 
+    /// The same, with what they see of each.
+    pub async fn admissions(&self, user: UserId) -> Result<Vec<(ConversationId, Admission)>> {
+        admitted(Entity::find().filter(Column::UserId.eq(user.0)), &self.reads).await
+    }
+
+    /// What the user sees of these conversations, as far as they take part in them.
+    pub async fn admissions_to(
+        &self,
+        user: UserId,
+        conversations: &[ConversationId],
+    ) -> Result<Vec<(ConversationId, Admission)>> {
+        let among = Column::ConversationId.is_in(conversations.iter().map(|id| id.0));
+        admitted(Entity::find().filter(Column::UserId.eq(user.0)).filter(among), &self.reads).await
+    }
+
     /// The members of a conversation, by id.
     pub async fn members(&self, conversation: ConversationId, page: &Page<UserId>) -> Result<Slice<Member>> {
         let rows = walk(conversation, page).all(&self.reads).await?;
         let members = rows.into_iter().map(Member::try_from).collect::<Result<_>>()?;
         Ok(Slice::of_walk(page, members))
     }
+}
+
+async fn admitted(found: Select<Entity>, reads: &Reads) -> Result<Vec<(ConversationId, Admission)>> {
+    let rows: Vec<(Uuid, i64, i64)> = found
+        .select_only()
+        .columns([Column::ConversationId, Column::JoinedPosition, Column::FromSequence])
+        .into_tuple()
+        .all(reads)
+        .await?;
+    let admitted = rows.into_iter().map(|(conversation, position, from_sequence)| {
+        (ConversationId(conversation), Admission { position: Position(position), from_sequence })
+    });
+    Ok(admitted.collect())
 }
 
 pub fn walk(conversation: ConversationId, page: &Page<UserId>) -> Select<Entity> {
@@ -122,6 +170,35 @@ pub async fn all_exist(work: &Work, workspace: WorkspaceId, users: &[UserId]) ->
     Err(Rejection::NotFound { what: "user", field: "memberIds" }.into())
 }
 
+/// A conversation as its row stands, and somebody's part in it; there is no such conversation for who takes none.
+pub async fn part_in(work: &Work, conversation: ConversationId, user: UserId) -> Result<(rooms::Model, Part)> {
+    let found =
+        Entity::find_by_id((conversation.0, user.0)).find_also_related(rooms::Entity).one(&work.transaction).await?;
+    let Some((member, Some(room))) = found else {
+        return Err(Rejection::NotFound { what: "conversation", field: "conversationId" }.into());
+    };
+    Ok((room, Part { user, role: Member::try_from(member)?.role }))
+}
+
+/// The part of somebody who is named in a field.
+async fn part_of(work: &Work, conversation: ConversationId, user: UserId, field: &'static str) -> Result<Part> {
+    let row = Entity::find_by_id((conversation.0, user.0)).one(&work.transaction).await?;
+    let row = row.ok_or(Rejection::NotFound { what: "member", field })?;
+    Ok(Part { user, role: Member::try_from(row)?.role })
+}
+
+/// Whether somebody beside this user owns the conversation, as a number.
+async fn another_owner(work: &Work, conversation: ConversationId, than: UserId) -> Result<usize> {
+    let other = Entity::find()
+        .filter(Column::ConversationId.eq(conversation.0))
+        .filter(Column::UserId.ne(than.0))
+        .filter(Column::Role.eq(ConversationRole::Owner.as_str()))
+        .limit(1)
+        .one(&work.transaction)
+        .await?;
+    Ok(usize::from(other.is_some()))
+}
+
 /// Adds people to a group, all or none of them.
 pub struct AddMembers {
     pub workspace: WorkspaceId,
@@ -141,16 +218,10 @@ impl Change for AddMembers {
     }
 
     async fn apply(&self, work: &mut Work) -> Result<Conversation> {
-        let found = Entity::find_by_id((self.conversation.0, self.actor.0))
-            .find_also_related(rooms::Entity)
-            .one(&work.transaction)
-            .await?;
-        let Some((actor, Some(room))) = found else {
-            return Err(Rejection::NotFound { what: "conversation", field: "conversationId" }.into());
-        };
-        let mut room = Conversation::try_from(room)?;
+        let (row, actor) = part_in(work, self.conversation, self.actor).await?;
+        let mut room = Conversation::try_from(row)?;
         conversations::takes_members(room.kind)?;
-        may_here(Member::try_from(actor)?.role, ConversationAct::ManageMembers)?;
+        may_here(actor.role, ConversationAct::ManageMembers)?;
         all_exist(work, self.workspace, &self.members).await?;
 
         let present: Vec<Uuid> = Entity::find()
@@ -167,19 +238,41 @@ impl Change for AddMembers {
         }
         conversations::room_for(room.member_count, new.len(), &self.policy)?;
 
-        let rows = new.iter().map(|user| ActiveModel {
-            conversation_id: Set(self.conversation.0),
-            user_id: Set(user.0),
-            role: Set(ConversationRole::Member.as_str().to_owned()),
-            joined_at: Set(self.at.0),
-            active_hour: Set(hour_of(room.last_activity_at)),
-            ..Default::default()
-        });
-        Entity::insert_many(rows).exec_without_returning(&work.transaction).await?;
-        room.member_count += new.len();
-        rooms::set_member_count(work, self.conversation, room.member_count).await?;
-        let fact = Fact::ConversationMembersAdded { conversation: self.conversation, members: new };
-        work.record(Some(self.actor), self.at, fact);
+        admit(work, &mut room, new, ConversationRole::Member, Some(self.actor), self.at).await?;
         Ok(room)
     }
+}
+
+/// Makes people members who are none yet. What was said before is not new to them.
+pub async fn admit(
+    work: &mut Work,
+    room: &mut Conversation,
+    users: Vec<UserId>,
+    role: ConversationRole,
+    actor: Option<UserId>,
+    at: Timestamp,
+) -> Result<()> {
+    let from_sequence = match room.history {
+        History::Full => 0,
+        History::FromJoin => room.last_sequence,
+    };
+    let rows = users.iter().map(|user| ActiveModel {
+        conversation_id: Set(room.id.0),
+        user_id: Set(user.0),
+        role: Set(role.as_str().to_owned()),
+        joined_at: Set(at.0),
+        joined_position: Set(work.next_position().0),
+        from_sequence: Set(from_sequence),
+        active_hour: Set(hour_of(room.last_activity_at)),
+        delivered_sequence: Set(room.last_sequence),
+        read_sequence: Set(room.last_sequence),
+        ..Default::default()
+    });
+    Entity::insert_many(rows).exec_without_returning(&work.transaction).await?;
+    room.member_count += users.len();
+    rooms::set_member_count(work, room.id, room.member_count).await?;
+    let sequence = room.last_sequence;
+    let fact = Fact::ConversationMembersAdded { conversation: room.id, members: users, from_sequence, sequence };
+    work.record(actor, at, fact);
+    Ok(())
 }

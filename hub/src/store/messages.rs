@@ -14,7 +14,7 @@ use sea_orm::{
     ActiveValue::Set,
     JoinType, Order, QueryOrder, QuerySelect,
     entity::prelude::*,
-    sea_query::{ExprTrait, Query},
+    sea_query::{ExprTrait, Func, Query, SimpleExpr},
 };
 
 use super::{Store, Work, conversations, members};
@@ -141,6 +141,7 @@ pub fn readable(user: UserId, ids: &[MessageId]) -> Select<Entity> {
     by_ids(ids)
         .join(JoinType::InnerJoin, Relation::Members.def())
         .filter(members::Column::UserId.eq(user.0))
+        .filter(Column::Sequence.into_expr().gt(members::Column::FromSequence.into_expr()))
         .filter(not_hidden_from(user))
 }
 
@@ -157,8 +158,16 @@ async fn seen(work: &Work, user: UserId, id: MessageId) -> Result<(Message, Conv
 }
 
 pub fn walk(user: UserId, conversation: ConversationId, page: &Page<i64>) -> Select<Entity> {
+    let from_sequence = Query::select()
+        .column(members::Column::FromSequence)
+        .from(members::Entity)
+        .and_where(members::Column::ConversationId.eq(conversation.0))
+        .and_where(members::Column::UserId.eq(user.0))
+        .to_owned();
+    let begins_after = Func::coalesce([SimpleExpr::from(from_sequence), 0_i64.into()]);
     let walk = Entity::find()
         .filter(Column::ConversationId.eq(conversation.0))
+        .filter(Column::Sequence.into_expr().gt(begins_after))
         .filter(not_hidden_from(user))
         .limit(page.size as u64 + 1);
     match page.direction {
@@ -181,6 +190,7 @@ pub fn last_of_each(user: UserId, conversations: &[ConversationId]) -> Select<En
         .expr(Column::Id.into_expr())
         .from(Entity)
         .and_where(Column::ConversationId.into_expr().eq(members::Column::ConversationId.into_expr()))
+        .and_where(Column::Sequence.into_expr().gt(members::Column::FromSequence.into_expr()))
         .cond_where(not_hidden_from(user))
         .order_by_expr(Column::Sequence.into_expr(), Order::Desc)
         .limit(1)

@@ -7,14 +7,12 @@ use jackfield_domain::{
     permissions::may_change_role,
     users::{CheckedProfile, User, UserStatus, folded_words},
 };
-use sea_orm::{
-    ActiveValue::Set,
-    QueryOrder, QuerySelect,
-    entity::prelude::*,
-    sea_query::{Alias, Condition, Expr, ExprTrait, OnConflict, Query},
-};
+use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
 
-use super::{Change, Store, Work, sessions, users, words};
+use super::{
+    Change, Store, Work, sessions, users,
+    words::{self, FoundKey, found},
+};
 use crate::Result;
 
 mod preferences {
@@ -33,13 +31,6 @@ mod preferences {
     pub enum Relation {}
 
     impl ActiveModelBehavior for ActiveModel {}
-}
-
-/// Where somebody stands in the list of those who were found: at the word they were found by.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FoundKey {
-    pub word: Vec<u8>,
-    pub user: UserId,
 }
 
 impl Store {
@@ -65,12 +56,12 @@ impl Store {
         if wanted.is_empty() {
             return Ok(Slice { items: Vec::new(), has_previous: false, has_next: false });
         }
-        let rows = found(workspace, &wanted, page).all(&self.reads).await?;
+        let rows = found::<words::Entity>(workspace, &wanted, page).all(&self.reads).await?;
         let ids: Vec<UserId> = rows.iter().map(|row| UserId(row.user_id)).collect();
         let known = self.users(&ids).await?;
         let of = |row: words::Model| {
             let user = known.iter().find(|user| user.id.0 == row.user_id)?.clone();
-            Some((FoundKey { word: row.word, user: user.id }, user))
+            Some((FoundKey { word: row.word, id: row.user_id }, user))
         };
         Ok(Slice::of_walk(page, rows.into_iter().filter_map(of).collect()))
     }
@@ -85,68 +76,6 @@ pub fn walk(workspace: WorkspaceId, page: &Page<UserId>) -> Select<users::Entity
         }
         (Direction::Backward, from) => {
             from.into_iter().fold(walk, |walk, from| walk.filter(Column::Id.lt(from.0))).order_by_desc(Column::Id)
-        }
-    }
-}
-
-/// The words from `prefix` on that begin with it, as two ends: no byte of UTF-8 is 255, so that the last can be raised.
-fn ends(prefix: &str) -> (Vec<u8>, Vec<u8>) {
-    let low = prefix.as_bytes().to_vec();
-    let mut high = low.clone();
-    if let Some(last) = high.last_mut() {
-        *last += 1;
-    }
-    (low, high)
-}
-
-/// Walks the words that begin with the longest of those that are wanted. Who has several such words is found by the
-/// first of them, and must have a word for each of the others.
-pub fn found(workspace: WorkspaceId, wanted: &[String], page: &Page<FoundKey>) -> Select<words::Entity> {
-    use words::Column;
-    let longest = wanted.iter().max_by_key(|word| word.len()).cloned().unwrap_or_default();
-    let (low, high) = ends(&longest);
-    let other = Alias::new("other");
-    let of_same_user = |and: Condition| {
-        Query::select()
-            .expr(Expr::val(1))
-            .from_as(words::Entity, other.clone())
-            .and_where(Expr::col((other.clone(), Column::UserId)).equals((words::Entity, Column::UserId)))
-            .cond_where(and)
-            .to_owned()
-    };
-    let word = || Expr::col((other.clone(), Column::Word));
-    let earlier =
-        Condition::all().add(word().gte(low.clone())).add(word().lt(Expr::col((words::Entity, Column::Word))));
-    let mut walk = words::Entity::find()
-        .filter(Column::WorkspaceId.eq(workspace.0))
-        .filter(Column::Word.gte(low))
-        .filter(Column::Word.lt(high))
-        .filter(Expr::exists(of_same_user(earlier)).not())
-        .limit(page.size as u64 + 1);
-    for prefix in wanted.iter().filter(|word| **word != longest) {
-        let (low, high) = ends(prefix);
-        let has = Condition::all().add(word().gte(low)).add(word().lt(high));
-        walk = walk.filter(Expr::exists(of_same_user(has)));
-    }
-    let at = |from: &FoundKey| (from.word.clone(), from.user.0);
-    match (page.direction, &page.from) {
-        (Direction::Forward, from) => {
-            let walk = from.iter().map(at).fold(walk, |walk, (word, user)| {
-                let beyond = Condition::any()
-                    .add(Column::Word.gt(word.clone()))
-                    .add(Condition::all().add(Column::Word.eq(word.clone())).add(Column::UserId.gt(user)));
-                walk.filter(Column::Word.gte(word)).filter(beyond)
-            });
-            walk.order_by_asc(Column::Word).order_by_asc(Column::UserId)
-        }
-        (Direction::Backward, from) => {
-            let walk = from.iter().map(at).fold(walk, |walk, (word, user)| {
-                let beyond = Condition::any()
-                    .add(Column::Word.lt(word.clone()))
-                    .add(Condition::all().add(Column::Word.eq(word.clone())).add(Column::UserId.lt(user)));
-                walk.filter(Column::Word.lte(word)).filter(beyond)
-            });
-            walk.order_by_desc(Column::Word).order_by_desc(Column::UserId)
         }
     }
 }

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::{
     FoundKey, Store, accounts, audit, bots, conversations, invitations, jobs, log, members, messages, people, receipts,
-    sessions, users, writer,
+    sessions, users, words, writer,
 };
 use crate::Result;
 
@@ -64,7 +64,7 @@ fn hot(backend: DbBackend) -> Vec<(&'static str, Statement)> {
     let id = Uuid::from_u128(7);
     let wanted = ["ann".to_owned(), "b".to_owned()];
     let found = |direction| {
-        let from = FoundKey { word: b"anna".to_vec(), user: UserId(id) };
+        let from = FoundKey { word: b"anna".to_vec(), id };
         Page { direction, size: 50, from: Some(from) }
     };
     let (workspace, user, conversation) = (WorkspaceId(id), UserId(id), ConversationId(id));
@@ -106,6 +106,14 @@ fn hot(backend: DbBackend) -> Vec<(&'static str, Statement)> {
             of(&conversations::list(user, &listed(Direction::Backward, Some(key))), backend),
         ),
         ("conversations for a reader", of(&conversations::readable(user, &[conversation]), backend)),
+        ("public groups", of(&conversations::public::walk(workspace, &ids(conversation)), backend)),
+        (
+            "public groups by their titles",
+            of(
+                &words::found::<conversations::public::titles::Entity>(workspace, &wanted, &found(Direction::Forward)),
+                backend,
+            ),
+        ),
         ("a conversation's members", of(&members::walk(conversation, &joined), backend)),
         ("the bearer of a token", of(&users::by_subject(workspace, "issuer", "subject"), backend)),
         ("a session and whose it is", build(&sessions::with_user(SessionId(id)), backend)),
@@ -116,10 +124,13 @@ fn hot(backend: DbBackend) -> Vec<(&'static str, Statement)> {
         ("the bots of a workspace", of(&bots::walk_bots(workspace, &joined), backend)),
         ("invitations", of(&invitations::walk(workspace, None, &ids(InvitationId(id))), backend)),
         ("everybody in a workspace", of(&people::walk(workspace, &joined), backend)),
-        ("people by their names", of(&people::found(workspace, &wanted, &found(Direction::Forward)), backend)),
+        (
+            "people by their names",
+            of(&words::found::<words::Entity>(workspace, &wanted, &found(Direction::Forward)), backend),
+        ),
         (
             "people by their names, backwards",
-            of(&people::found(workspace, &wanted, &found(Direction::Backward)), backend),
+            of(&words::found::<words::Entity>(workspace, &wanted, &found(Direction::Backward)), backend),
         ),
         ("the next events", of(&log::after_position(workspace, Position(7)), backend)),
         ("missed events", of(&log::concerning(workspace, user, Position(7), Position(9)), backend)),

@@ -12,7 +12,7 @@ mod sends;
 mod together;
 
 pub use rows::rooms;
-pub use sends::used_keys;
+pub use sends::{keys, used_keys};
 
 use std::time::Duration;
 
@@ -41,6 +41,8 @@ use crate::{Error, Result};
 const BATCH: usize = 128;
 /// So many callers may wait for their turn; the next ones wait for a place.
 const QUEUE: usize = 1_024;
+/// So many facts of one change are written by one statement.
+const FACTS_AT_ONCE: usize = 1_000;
 /// How long a caller waits for its outcome before it hears that the store is away.
 const CALLER_LIMIT: Duration = Duration::from_millis(4_500);
 /// How long one try of a transaction may take.
@@ -66,6 +68,8 @@ pub trait Change: Send + Sync + 'static {
 /// An open transaction, and what will be appended to the log when it ends.
 pub struct Work {
     pub(super) transaction: DatabaseTransaction,
+    /// Where the log of the workspace stood when its lock was taken.
+    head: Position,
     facts: Vec<(Option<UserId>, Timestamp, Fact)>,
     audits: Vec<AuditEntry>,
 }
@@ -74,6 +78,11 @@ impl Work {
     /// Adds a line to the record of what was done by the power of a role.
     pub(super) fn audit(&mut self, entry: AuditEntry) {
         self.audits.push(entry);
+    }
+
+    /// The position that the next fact will have.
+    pub(super) fn next_position(&self) -> Position {
+        Position(self.head.0 + self.facts.len() as i64 + 1)
     }
 
     pub(super) fn record(&mut self, actor: Option<UserId>, at: Timestamp, fact: Fact) {
@@ -291,17 +300,20 @@ impl Committer {
         }
         events.clear();
 
-        let mut work = Work { transaction, facts: Vec::new(), audits: Vec::new() };
+        let head = workspace.and_then(|workspace| heads.get(&workspace)).copied().unwrap_or_default();
+        let mut work = Work { transaction, head, facts: Vec::new(), audits: Vec::new() };
         change.apply(&mut work).await?;
-        let Work { transaction, facts, audits } = work;
+        let Work { transaction, facts, audits, .. } = work;
         audit::append(&transaction, audits).await?;
         if let Some(workspace) = workspace
             && !facts.is_empty()
         {
-            let head = heads.get(&workspace).copied().unwrap_or_default();
             let new = log::numbered(workspace, head, facts);
-            let rows = new.iter().map(log::row_of).collect::<Result<Vec<_>>>()?;
-            log::Entity::insert_many(rows).exec_without_returning(&transaction).await?;
+            // A statement takes so many values and no more; whoever deletes a large group tells each of its members.
+            for part in new.chunks(FACTS_AT_ONCE) {
+                let rows = part.iter().map(log::row_of).collect::<Result<Vec<_>>>()?;
+                log::Entity::insert_many(rows).exec_without_returning(&transaction).await?;
+            }
             let head = Position(head.0 + new.len() as i64);
             let moved = log::move_heads([(workspace, head)]).build(transaction.get_database_backend());
             transaction.execute_raw(moved).await?;

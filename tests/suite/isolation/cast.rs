@@ -17,6 +17,8 @@ pub enum Asker {
     Anonymous,
     /// Of the same workspace, but not in the conversation.
     Stranger,
+    /// Of the same workspace; was in the conversation, and was sent away.
+    Former,
     /// The owner of the same workspace, not in the conversation either.
     Admin,
     /// The owner of another workspace.
@@ -56,10 +58,13 @@ impl Cast {
         let world = setup.start().await;
         let ann = world.person_of("harbour", "Annabel", "member").await;
         let bob = world.person_of("harbour", "Bartholomew", "member").await;
+        let former = world.person_of("harbour", "Former", "member").await;
+        let spare = spare_groups(&ann, &bob).await;
         let made = ann
             .create(json!({
                 "type": "GROUP", "title": "Quay at midnight", "description": "About a certain bird",
-                "context": { "type": "shipment", "id": "crate-4711" }, "memberIds": [bob.id],
+                "avatarUrl": "https://pictures.example/quay.png", "context": { "type": "shipment", "id": "crate-4711" },
+                "memberIds": [bob.id, former.id],
             }))
             .await;
         let conversation = text(&made["conversation"]["id"]);
@@ -81,12 +86,20 @@ impl Cast {
         let read = "mutation($c: ID!) { conversationMarkRead(input: { conversationId: $c }) { errors { code } } }";
         assert_eq!(bob.ask(read, json!({ "c": conversation })).await["conversationMarkRead"]["errors"], json!([]));
         type_in(&bob, &conversation, "typingStart").await;
+        does(&former, "conversationMarkRead", json!({ "conversationId": conversation }), "").await;
+        type_in(&former, &conversation, "typingStart").await;
+        let input = json!({ "conversationId": conversation, "uses": 5 });
+        let invited = does(&ann, "conversationInvitationCreate", input, "code invitation { id }").await;
+        let sent_away = json!({ "conversationId": conversation, "memberId": former.id });
+        assert_eq!(does(&ann, "conversationMemberRemove", sent_away, "").await["errors"], json!([]));
 
         let found = ann
             .ask(
                 "query($id: ID!) { viewer { workspace { id slug } } eventCursor
                     conversations(first: 1) { pageInfo { startCursor } }
+                    publicConversations(first: 1) { pageInfo { startCursor } }
                     conversation(id: $id) { members(first: 1) { pageInfo { startCursor } }
+                        invitations(first: 1) { pageInfo { startCursor } }
                         messages(first: 1) { pageInfo { startCursor } } } }",
                 json!({ "id": conversation }),
             )
@@ -102,6 +115,13 @@ impl Cast {
             "listCursor": found["conversations"]["pageInfo"]["startCursor"],
             "memberCursor": found["conversation"]["members"]["pageInfo"]["startCursor"],
             "messageCursor": found["conversation"]["messages"]["pageInfo"]["startCursor"],
+            "publicCursor": found["publicConversations"]["pageInfo"]["startCursor"],
+            "conversationInvitation": invited["invitation"]["id"],
+            "conversationCode": invited["code"],
+            "leadCursor": found["conversation"]["invitations"]["pageInfo"]["startCursor"],
+            "handedOver": spare[0],
+            "left": spare[1],
+            "deleted": spare[2],
         });
 
         let of_conversation: Vec<String> = ["Quay at midnight", "certain bird", "crate-4711", "heron", &conversation]
@@ -123,6 +143,7 @@ impl Cast {
         }];
         for (who, workspace, role, secrets) in [
             (Asker::Stranger, "harbour", "member", &of_conversation),
+            (Asker::Former, "harbour", "member", &of_conversation),
             (Asker::Admin, "harbour", "owner", &of_conversation),
             (Asker::Elsewhere, "lighthouse", "owner", &all),
         ] {
@@ -200,9 +221,12 @@ impl Cast {
         things["own"] = json!(outsider.own);
         // They have nothing to show for it.
         things["login"] = json!(format!("no-login-of-{:?}", outsider.who));
-        for (name, value) in
-            [("refreshToken", "jfr_not-theirs"), ("resetCode", "jfp_not-theirs"), ("invitationCode", "jfi_not-theirs")]
-        {
+        for (name, value) in [
+            ("refreshToken", "jfr_not-theirs"),
+            ("resetCode", "jfp_not-theirs"),
+            ("invitationCode", "jfi_not-theirs"),
+            ("conversationCode", "jfi_not-theirs"),
+        ] {
             things[name] = json!(value);
         }
         // Who may take something away has one of their own to do it with.
@@ -217,11 +241,22 @@ impl Cast {
     /// All that there is to see in the conversation.
     pub async fn state(&self) -> Value {
         let query =
-            "query($id: ID!) { conversation(id: $id) { title description memberCount lastSequence lastActivityAt
+            "query($id: ID!) { conversation(id: $id) { title description avatarUrl visibility history status closedAt
+            memberCount lastSequence lastActivityAt invitations(first: 100) { nodes { id usesLeft } }
             members(first: 100) { nodes { role user { id name role } } } typing { id }
             unreadCount messages(last: 100) { nodes { id sequence body editedAt deletedAt status sender { id } } } } }";
         self.ann.ask(query, json!({ "id": self.conversation() })).await
     }
+}
+
+/// Groups of the two that end: one is handed over, one is left, one is deleted. And one that everybody finds.
+async fn spare_groups(ann: &Person, bob: &Person) -> [String; 3] {
+    let public = json!({
+        "type": "GROUP", "title": "Promenade", "memberIds": [], "visibility": "PUBLIC", "description": "For everybody",
+        "avatarUrl": "https://pictures.example/promenade.png",
+    });
+    assert_eq!(ann.create(public).await["errors"], json!([]));
+    [ann.group("One", &[bob]).await, ann.group("Two", &[bob]).await, ann.group("Three", &[bob]).await]
 }
 
 /// Somebody who signs in here, and a bot; with all that lets them in.
@@ -281,6 +316,10 @@ pub fn invented(things: &Value) -> Value {
         ("botToken", "btk_"),
         ("session", "ses_"),
         ("invitation", "inv_"),
+        ("conversationInvitation", "inv_"),
+        ("handedOver", "conv_"),
+        ("left", "conv_"),
+        ("deleted", "conv_"),
         ("workspace", "wsp_"),
         ("issuer", "iss_"),
         ("job", "job_"),

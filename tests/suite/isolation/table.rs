@@ -24,16 +24,21 @@ pub const FIELDS: &[(&str, &[&str])] = &[
     (
         "Conversation",
         &[
+            "avatarUrl",
+            "closedAt",
             "context { type id }",
             "createdAt",
             "creator { id name }",
             "description",
+            "history",
             "id",
+            "invitations(first: 10) { nodes { id creator { id name } } }",
             "lastActivityAt",
             "lastMessage { id body }",
             "lastSequence",
             "memberCount",
             "members(first: 10) { nodes { user { id name } } }",
+            "messageCount",
             "messages(first: 10) { nodes { id body } }",
             "status",
             "title",
@@ -41,22 +46,54 @@ pub const FIELDS: &[(&str, &[&str])] = &[
             "typing { id name }",
             "unreadCount",
             "viewerRole",
+            "visibility",
         ],
     ),
+    ("ConversationArchivePayload", &["conversation { id status }", "errors { code }"]),
     ("ConversationConnection", &["edges { cursor node { id title } }", "nodes { id title }", "pageInfo { endCursor }"]),
     ("ConversationContext", &["id", "type"]),
     ("ConversationCreatePayload", &["conversation { id memberCount }", "errors { code }"]),
     ("ConversationCreated", &["actor { id name }", "at", "conversation { id title viewerRole }", "cursor"]),
+    ("ConversationDeletePayload", &["deletedConversationId", "errors { code }"]),
     ("ConversationEdge", &["cursor", "node { id title }"]),
+    ("ConversationInvitation", &["createdAt", "creator { id name }", "expiresAt", "id", "usesLeft"]),
+    ("ConversationInvitationConnection", &["edges { cursor node { id } }", "nodes { id }", "pageInfo { endCursor }"]),
+    ("ConversationInvitationCreatePayload", &["code", "errors { code }", "invitation { id }"]),
+    ("ConversationInvitationEdge", &["cursor", "node { id }"]),
+    ("ConversationInvitationRevokePayload", &["errors { code }", "invitation { id }"]),
+    ("ConversationJoinPayload", &["conversation { id memberCount }", "errors { code }"]),
+    ("ConversationLeavePayload", &["conversationId", "errors { code }"]),
+    ("ConversationLeft", &["at", "conversationId", "cursor"]),
     ("ConversationMarkReadPayload", &["conversation { id unreadCount }", "errors { code }", "markedCount"]),
     ("ConversationMember", &["deliveredUpTo", "joinedAt", "readUpTo", "role", "user { id name }"]),
     ("ConversationMemberAddPayload", &["conversation { id memberCount }", "errors { code }"]),
     ("ConversationMemberConnection", &["edges { cursor node { role } }", "nodes { role }", "pageInfo { endCursor }"]),
+    ("ConversationMemberRemovePayload", &["conversation { id memberCount }", "errors { code }"]),
+    ("ConversationMemberUpdatePayload", &["errors { code }", "member { role user { id name } }"]),
+    (
+        "ConversationMemberUpdated",
+        &[
+            "actor { id name }",
+            "at",
+            "conversation { id title viewerRole }",
+            "cursor",
+            "member { role user { id name } }",
+            "user { id name }",
+        ],
+    ),
     ("ConversationMemberEdge", &["cursor", "node { user { id name } }"]),
     (
         "ConversationMembersAdded",
+        &["actor { id name }", "at", "conversation { id title viewerRole }", "cursor", "sequence", "users { id name }"],
+    ),
+    (
+        "ConversationMembersRemoved",
         &["actor { id name }", "at", "conversation { id title viewerRole }", "cursor", "users { id name }"],
     ),
+    ("ConversationReopenPayload", &["conversation { id status }", "errors { code }"]),
+    ("ConversationTransferPayload", &["conversation { id viewerRole }", "errors { code }"]),
+    ("ConversationUpdatePayload", &["conversation { id title }", "errors { code }"]),
+    ("ConversationUpdated", &["actor { id name }", "at", "conversation { id title viewerRole }", "cursor"]),
     ("Credentials", &["accessToken", "accessTokenExpiresAt", "refreshToken", "session { isCurrent }"]),
     ("Event", &["cursor"]),
     ("IssuerCreatePayload", &["errors { code }", "issuer { issuer }"]),
@@ -125,6 +162,12 @@ pub const FIELDS: &[(&str, &[&str])] = &[
     ("PasswordChangePayload", &["errors { code }", "user { id name }"]),
     ("PasswordResetPayload", &["errors { code }", "login"]),
     ("PasswordResetRequestPayload", &["code", "errors { code }", "expiresAt", "user { id name }"]),
+    (
+        "PublicConversation",
+        &["avatarUrl", "conversation { id }", "createdAt", "description", "id", "memberCount", "title"],
+    ),
+    ("PublicConversationConnection", &["edges { cursor node { id } }", "nodes { id title }", "pageInfo { endCursor }"]),
+    ("PublicConversationEdge", &["cursor", "node { id title }"]),
     ("ReceiptsAdvanced", &["at", "conversation { id title }", "cursor", "kind", "upTo", "user { id name }"]),
     ("ResyncRequired", &["cursor"]),
     ("Session", &["address", "createdAt", "device", "expiresAt", "id", "isCurrent", "lastUsedAt"]),
@@ -190,9 +233,14 @@ pub const FIELDS: &[(&str, &[&str])] = &[
 ];
 
 /// Fields that have nothing to tell of what the table leads to, each of which has a story elsewhere that shows what it does
-/// tell: `changes` for these.
-pub const SILENT: &[(&str, &str)] =
-    &[("UserError", "retryAt"), ("Message", "deletedAt"), ("Message", "deletedBy"), ("Message", "editedAt")];
+/// tell: `changes` and `lives` for these.
+pub const SILENT: &[(&str, &str)] = &[
+    ("UserError", "retryAt"),
+    ("Message", "deletedAt"),
+    ("Message", "deletedBy"),
+    ("Message", "editedAt"),
+    ("Conversation", "closedAt"),
+];
 
 /// What one of those whom a thing is not for makes of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -211,7 +259,7 @@ pub enum Sees {
     TheSame,
 }
 
-/// A column for each [`Asker`].
+/// A column for each [`Asker`], of whom two have one together.
 #[derive(Debug, Clone, Copy)]
 pub struct Seen {
     pub anonymous: Sees,
@@ -224,7 +272,8 @@ impl Seen {
     pub fn by(self, asker: Asker) -> Sees {
         match asker {
             Asker::Anonymous => self.anonymous,
-            Asker::Stranger => self.stranger,
+            // Whoever was in the conversation sees to the letter what they see who never were.
+            Asker::Stranger | Asker::Former => self.stranger,
             Asker::Admin => self.admin,
             Asker::Elsewhere => self.elsewhere,
         }
@@ -459,6 +508,35 @@ pub const WAYS: &[Way] = &[
     way("Query.conversation", "Message", "/conversation/lastMessage", OF_THE_CONVERSATION,
         "query($conversation: ID!) { conversation(id: $conversation) { lastMessage { @ } } }"),
 
+    way("Query.conversation", "ConversationInvitationConnection", "/conversation/invitations", OF_THE_CONVERSATION,
+        "query($conversation: ID!) { conversation(id: $conversation) { invitations(first: 10) { @ } } }"),
+    way("Query.conversation", "ConversationInvitationEdge", "/conversation/invitations/edges/0", OF_THE_CONVERSATION,
+        "query($conversation: ID!) { conversation(id: $conversation) { invitations(first: 10) { edges { @ } } } }"),
+    way("Query.conversation", "ConversationInvitation", "/conversation/invitations/nodes/0", OF_THE_CONVERSATION,
+        "query($conversation: ID!) { conversation(id: $conversation) { invitations(last: 10) { nodes { @ } } } }"),
+    way("Query.conversation", "", "/conversation/invitations", EVERYBODYS_OWN,
+        "query($own: ID!, $leadCursor: String) { conversation(id: $own) { invitations(first: 9, after: $leadCursor) { nodes { id } } } }")
+        .naming(&["Conversation.invitations.after"]),
+    way("Query.conversation", "", "/conversation/invitations", EVERYBODYS_OWN,
+        "query($own: ID!, $leadCursor: String) { conversation(id: $own) { invitations(last: 9, before: $leadCursor) { nodes { id } } } }")
+        .naming(&["Conversation.invitations.before"]),
+    way("Query.publicConversations", "PublicConversationConnection", "/publicConversations", EVERYBODYS_OWN,
+        "{ publicConversations(first: 10) { @ } }"),
+    way("Query.publicConversations", "PublicConversationEdge", "/publicConversations/edges/0", AMONG_COLLEAGUES,
+        "{ publicConversations(last: 10) { edges { @ } } }"),
+    way("Query.publicConversations", "PublicConversation", "/publicConversations/nodes/0", AMONG_COLLEAGUES,
+        "{ publicConversations(first: 10) { nodes { @ } } }"),
+    way("Query.publicConversations", "PublicConversation", "/publicConversations/nodes/0", AMONG_COLLEAGUES,
+        r#"{ publicConversations(search: "prom", first: 10) { nodes { @ } } }"#),
+    way("Query.publicConversations", "", "/publicConversations/nodes/0/conversation", OF_THE_CONVERSATION,
+        "{ publicConversations(first: 10) { nodes { conversation { id } } } }"),
+    way("Query.publicConversations", "", "/publicConversations", EVERYBODYS_OWN,
+        "query($publicCursor: String) { publicConversations(first: 10, after: $publicCursor) { nodes { id } } }")
+        .naming(&["Query.publicConversations.after"]),
+    way("Query.publicConversations", "", "/publicConversations", EVERYBODYS_OWN,
+        "query($publicCursor: String) { publicConversations(last: 10, before: $publicCursor) { nodes { id } } }")
+        .naming(&["Query.publicConversations.before"]),
+
     way("Query.unreadCounts", "UnreadCounts", "/unreadCounts", EVERYBODYS_OWN, "{ unreadCounts { @ } }"),
     way("Query.unreadCounts", "UnreadCount", "/unreadCounts/conversations/0", EVERYBODYS_OWN,
         "{ unreadCounts { conversations(first: 10) { @ } } }"),
@@ -607,12 +685,53 @@ pub const WAYS: &[Way] = &[
         .naming(&["ConversationCreateInput.memberIds"]),
     way("Mutation.conversationCreate", "ConversationCreatePayload", "/conversationCreate", AMONG_COLLEAGUES,
         "mutation($user: ID!) { conversationCreate(input: { type: DIRECT, memberIds: [$user] }) { @ } }"),
+    // Before anybody is added to what is the asker's own.
+    way("Mutation.conversationMemberUpdate", "ConversationMemberUpdatePayload", "/conversationMemberUpdate", OF_THE_CONVERSATION,
+        "mutation($own: ID!, $user: ID!) { conversationMemberUpdate(input: { conversationId: $own, memberId: $user, role: MEMBER }) { @ } }")
+        .naming(&["ConversationMemberUpdateInput.memberId"]),
     way("Mutation.conversationMemberAdd", "ConversationMemberAddPayload", "/conversationMemberAdd", OF_THE_CONVERSATION,
         "mutation($conversation: ID!, $user: ID!) { conversationMemberAdd(input: { conversationId: $conversation, memberIds: [$user] }) { @ } }")
         .naming(&["ConversationMemberAddInput.conversationId"]),
     way("Mutation.conversationMemberAdd", "ConversationMemberAddPayload", "/conversationMemberAdd", AMONG_COLLEAGUES,
         "mutation($own: ID!, $user: ID!) { conversationMemberAdd(input: { conversationId: $own, memberIds: [$user] }) { @ } }")
         .naming(&["ConversationMemberAddInput.memberIds"]),
+    way("Mutation.conversationUpdate", "ConversationUpdatePayload", "/conversationUpdate", OF_THE_CONVERSATION,
+        "mutation($conversation: ID!) { conversationUpdate(input: { conversationId: $conversation, history: FROM_JOIN }) { @ } }")
+        .naming(&["ConversationUpdateInput.conversationId"]),
+    way("Mutation.conversationArchive", "ConversationArchivePayload", "/conversationArchive", OF_THE_CONVERSATION,
+        "mutation($conversation: ID!) { conversationArchive(input: { conversationId: $conversation }) { @ } }")
+        .naming(&["ConversationArchiveInput.conversationId"]),
+    way("Mutation.conversationReopen", "ConversationReopenPayload", "/conversationReopen", OF_THE_CONVERSATION,
+        "mutation($conversation: ID!) { conversationReopen(input: { conversationId: $conversation }) { @ } }")
+        .naming(&["ConversationReopenInput.conversationId"]),
+    way("Mutation.conversationJoin", "ConversationJoinPayload", "/conversationJoin", OF_THE_CONVERSATION,
+        "mutation($conversation: ID!) { conversationJoin(input: { conversationId: $conversation }) { @ } }")
+        .naming(&["ConversationJoinInput.conversationId"]),
+    way("Mutation.conversationJoin", "ConversationJoinPayload", "/conversationJoin", OF_THE_CONVERSATION,
+        "mutation($conversationCode: String!) { conversationJoin(input: { code: $conversationCode }) { @ } }"),
+    way("Mutation.conversationInvitationCreate", "ConversationInvitationCreatePayload", "/conversationInvitationCreate", OF_THE_CONVERSATION,
+        "mutation($conversation: ID!) { conversationInvitationCreate(input: { conversationId: $conversation }) { @ } }")
+        .naming(&["ConversationInvitationCreateInput.conversationId"]),
+    way("Mutation.conversationInvitationRevoke", "ConversationInvitationRevokePayload", "/conversationInvitationRevoke", OF_THE_CONVERSATION,
+        "mutation($conversationInvitation: ID!) { conversationInvitationRevoke(input: { invitationId: $conversationInvitation }) { @ } }")
+        .naming(&["ConversationInvitationRevokeInput.invitationId"]),
+    way("Mutation.conversationMemberUpdate", "ConversationMemberUpdatePayload", "/conversationMemberUpdate", OF_THE_CONVERSATION,
+        "mutation($conversation: ID!, $user: ID!) { conversationMemberUpdate(input: { conversationId: $conversation, memberId: $user, role: MEMBER }) { @ } }")
+        .naming(&["ConversationMemberUpdateInput.conversationId"]),
+    way("Mutation.conversationMemberRemove", "ConversationMemberRemovePayload", "/conversationMemberRemove", OF_THE_CONVERSATION,
+        "mutation($handedOver: ID!, $user: ID!) { conversationMemberRemove(input: { conversationId: $handedOver, memberId: $user }) { @ } }")
+        .naming(&["ConversationMemberRemoveInput.conversationId", "ConversationMemberRemoveInput.memberId"]),
+    way("Mutation.conversationMemberAdd", "ConversationMemberAddPayload", "/conversationMemberAdd", OF_THE_CONVERSATION,
+        "mutation($handedOver: ID!, $user: ID!) { conversationMemberAdd(input: { conversationId: $handedOver, memberIds: [$user] }) { @ } }"),
+    way("Mutation.conversationTransfer", "ConversationTransferPayload", "/conversationTransfer", OF_THE_CONVERSATION,
+        "mutation($handedOver: ID!, $user: ID!) { conversationTransfer(input: { conversationId: $handedOver, memberId: $user }) { @ } }")
+        .naming(&["ConversationTransferInput.conversationId", "ConversationTransferInput.memberId"]),
+    way("Mutation.conversationLeave", "ConversationLeavePayload", "/conversationLeave", OF_THE_CONVERSATION,
+        "mutation($left: ID!, $user: ID!) { conversationLeave(input: { conversationId: $left, successorId: $user }) { @ } }")
+        .naming(&["ConversationLeaveInput.conversationId", "ConversationLeaveInput.successorId"]),
+    way("Mutation.conversationDelete", "ConversationDeletePayload", "/conversationDelete", OF_THE_CONVERSATION,
+        "mutation($deleted: ID!) { conversationDelete(input: { conversationId: $deleted }) { @ } }")
+        .naming(&["ConversationDeleteInput.conversationId"]),
     way("Mutation.messageSend", "MessageSendPayload", "/messageSend", OF_THE_CONVERSATION,
         r#"mutation($conversation: ID!) { messageSend(input: { conversationId: $conversation, body: "hello" }) { @ } }"#)
         .naming(&["MessageSendInput.conversationId"]),

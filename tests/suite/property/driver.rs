@@ -19,6 +19,7 @@ use crate::support::{Backend, Person, Setup, World, account::does, person::text}
 
 /// More people than this would only dilute what happens between them.
 const PEOPLE: usize = 9;
+const HISTORIES: [&str; 3] = ["FULL", "FULL", "FROM_JOIN"];
 const ROLES: [&str; 3] = ["member", "admin", "bot"];
 
 pub struct Driver {
@@ -40,6 +41,8 @@ pub struct Driver {
     hidden: BTreeSet<(usize, String)>,
     /// How many messages were marked as delivered or read.
     marked: u64,
+    /// How often each mutation of a conversation was let through.
+    acted: BTreeMap<&'static str, usize>,
     count: usize,
     /// Runs the workspace, and has no client.
     keeper: Person,
@@ -52,7 +55,10 @@ struct Room {
     id: String,
     is_group: bool,
     owner: usize,
+    /// As far as the driver knows: what happens at the same time has an order that is the hub's own.
     members: BTreeSet<usize>,
+    /// Whether newcomers see what was said before, at any time.
+    is_full: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -79,6 +85,12 @@ enum Outcome {
         members: BTreeSet<usize>,
         payload: Value,
     },
+    Acted {
+        what: &'static str,
+        room: usize,
+        effect: Effect,
+        payload: Value,
+    },
     Said {
         sender: usize,
         key: Option<String>,
@@ -102,9 +114,19 @@ enum Outcome {
     },
 }
 
+/// What an operation on a conversation means for what the driver remembers of it.
+enum Effect {
+    None,
+    Comes(usize),
+    Goes(usize),
+    /// Is the owner from then on; and who goes, if somebody does.
+    Owns(usize, Option<usize>),
+}
+
 struct Draft {
     creator: usize,
     members: BTreeSet<usize>,
+    is_full: bool,
     /// A direct conversation's context; none is a group.
     direct: Option<String>,
 }
@@ -132,6 +154,7 @@ impl Driver {
             deleted: BTreeSet::new(),
             hidden: BTreeSet::new(),
             marked: 0,
+            acted: BTreeMap::new(),
             count: 0,
         }
     }
@@ -207,12 +230,19 @@ impl Driver {
                 let members = self.some_people();
                 // One without a title is refused.
                 let title = if self.random.chance(90) { json!(format!("group {count}")) } else { Value::Null };
-                Doing::Create { members, title, direct: None }
+                let history = *self.random.pick(&HISTORIES);
+                let visibility = *self.random.pick(&["PUBLIC", "PUBLIC", "PRIVATE"]);
+                Doing::Create {
+                    members,
+                    title,
+                    direct: None,
+                    more: json!({ "history": history, "visibility": visibility }),
+                }
             }
             14..20 => {
                 let members = BTreeSet::from([self.random.below(people)]);
                 let context = *self.random.pick(&["", "", "", "42"]);
-                Doing::Create { members, title: Value::Null, direct: Some(context.to_owned()) }
+                Doing::Create { members, title: Value::Null, direct: Some(context.to_owned()), more: json!({}) }
             }
             20..28 if !self.rooms.is_empty() => {
                 let room = self.random.below(self.rooms.len());
@@ -222,6 +252,7 @@ impl Driver {
                 let conversation = self.rooms[room].id.clone();
                 return Operation { node, actor, doing: Doing::Add { room, conversation, members, stranger } };
             }
+            54..74 if !self.rooms.is_empty() => return self.draw_life(node, actor),
             28..42 if !self.sent.is_empty() => return self.draw_change(node, actor),
             42..54 if !self.sent.is_empty() => return self.draw_mark(node, actor),
             _ => return self.draw_message(node, actor),
@@ -234,6 +265,47 @@ impl Driver {
         let room = self.rooms.iter().find(|room| room.id == conversation);
         let members: Vec<usize> = room.into_iter().flat_map(|room| room.members.iter().copied()).collect();
         if members.is_empty() || self.random.chance(5) { anybody } else { *self.random.pick(&members) }
+    }
+
+    /// Something becomes of a conversation, or somebody comes, goes, or is something else in it; mostly by who may.
+    fn draw_life(&mut self, node: usize, anybody: usize) -> Operation {
+        // Mostly a group with several people, for little can become of others.
+        let groups: Vec<usize> = (0..self.rooms.len()).filter(|room| self.rooms[*room].members.len() > 2).collect();
+        let among_groups = !groups.is_empty() && self.random.chance(85);
+        let room = if among_groups { *self.random.pick(&groups) } else { self.random.below(self.rooms.len()) };
+        let (id, owner) = (self.rooms[room].id.clone(), self.rooms[room].owner);
+        let members: Vec<usize> = self.rooms[room].members.iter().copied().collect();
+        let member = if members.is_empty() { anybody } else { *self.random.pick(&members) };
+        let whom = self.clients[member].person.id.clone();
+        let act = |actor, what, input: Value, effect| {
+            let mut input = input;
+            input["conversationId"] = json!(id);
+            Operation { node, actor, doing: Doing::Act { what, room, input, effect } }
+        };
+        match self.random.below(12) {
+            0 | 1 => {
+                let input = match self.random.below(4) {
+                    0 => json!({ "title": format!("title {}", self.count) }),
+                    1 => {
+                        json!({ "description": if self.random.chance(60) { json!("some words") } else { Value::Null } })
+                    }
+                    2 => json!({ "history": self.random.pick(&HISTORIES) }),
+                    _ => json!({ "visibility": self.random.pick(&["PUBLIC", "PRIVATE"]) }),
+                };
+                act(owner, "conversationUpdate", input, Effect::None)
+            }
+            2 => act(owner, "conversationArchive", json!({}), Effect::None),
+            3 | 4 => act(owner, "conversationReopen", json!({}), Effect::None),
+            5 => act(owner, "conversationMemberRemove", json!({ "memberId": whom }), Effect::Goes(member)),
+            6 => {
+                let role = *self.random.pick(&["ADMIN", "MEMBER", "OWNER"]);
+                act(owner, "conversationMemberUpdate", json!({ "memberId": whom, "role": role }), Effect::None)
+            }
+            7 => act(owner, "conversationTransfer", json!({ "memberId": whom }), Effect::Owns(member, None)),
+            8 => act(owner, "conversationLeave", json!({ "successorId": whom }), Effect::Owns(member, Some(owner))),
+            9 => act(member, "conversationLeave", json!({}), Effect::Goes(member)),
+            _ => act(anybody, "conversationJoin", json!({}), Effect::Comes(anybody)),
+        }
     }
 
     /// An edit or a deletion, mostly by who may.
@@ -280,13 +352,15 @@ impl Driver {
 
     fn draw_message(&mut self, node: usize, anybody: usize) -> Operation {
         if self.rooms.is_empty() {
-            let doing = Doing::Create { members: BTreeSet::new(), title: json!("the first"), direct: None };
+            let members = BTreeSet::new();
+            let doing = Doing::Create { members, title: json!("the first"), direct: None, more: json!({}) };
             return Operation { node, actor: anybody, doing };
         }
         let room = self.random.below(self.rooms.len());
         let members: Vec<usize> = self.rooms[room].members.iter().copied().collect();
         // Now and then somebody who does not take part, or who says nothing.
-        let actor = if self.random.chance(95) { *self.random.pick(&members) } else { anybody };
+        let by_member = !members.is_empty() && self.random.chance(95);
+        let actor = if by_member { *self.random.pick(&members) } else { anybody };
         let mut conversation = self.rooms[room].id.clone();
         let mut body = if self.random.chance(95) { format!("words {}", self.count) } else { " ".to_owned() };
         let mut key = None;
@@ -326,6 +400,25 @@ impl Driver {
             Outcome::Added { room, members, payload } => {
                 if list(&payload["errors"]).is_empty() {
                     self.rooms[room].members.extend(members);
+                }
+            }
+            Outcome::Acted { what, room, effect, payload } => {
+                if !list(&payload["errors"]).is_empty() {
+                    return;
+                }
+                *self.acted.entry(what).or_default() += 1;
+                let room = &mut self.rooms[room];
+                match effect {
+                    Effect::None => {}
+                    Effect::Comes(person) => drop(room.members.insert(person)),
+                    Effect::Goes(person) => drop(room.members.remove(&person)),
+                    Effect::Owns(owner, goes) => {
+                        room.owner = owner;
+                        room.members.retain(|member| Some(*member) != goes);
+                    }
+                }
+                if payload["conversation"]["history"] == json!("FROM_JOIN") {
+                    room.is_full = false;
                 }
             }
             other @ (Outcome::Edited { .. } | Outcome::Deleted { .. } | Outcome::Marked { .. }) => {
@@ -396,7 +489,8 @@ impl Driver {
             assert_eq!(known, id, "a pair has one direct conversation");
         }
         if self.rooms.iter().all(|room| room.id != id) {
-            self.rooms.push(Room { id: id.to_owned(), is_group, owner: draft.creator, members });
+            let (owner, is_full) = (draft.creator, draft.is_full);
+            self.rooms.push(Room { id: id.to_owned(), is_group, owner, members, is_full });
         }
     }
 
@@ -418,6 +512,8 @@ impl Driver {
             let before = said.entry(sent.conversation.clone()).or_default().insert(sent.sequence, sent.clone());
             assert_eq!(before, None, "two messages have one place");
         }
+        let (mut taking_part, mut listed): (BTreeMap<String, BTreeSet<String>>, BTreeMap<String, BTreeSet<String>>) =
+            Default::default();
         for (number, client) in self.clients.iter().enumerate() {
             let model = client.state.as_ref().expect("everybody has begun");
             let person = client.person.at(&self.world, self.random.below(2));
@@ -432,8 +528,14 @@ impl Driver {
             assert_eq!(model.unread(&client.person.id), unread(&person).await, "what is new to {}", client.person.name);
             for (id, conversation) in &fresh.conversations {
                 let acknowledged: Vec<&Sent> = said.get(id).into_iter().flat_map(BTreeMap::values).collect();
-                let seen: Vec<&&Sent> =
-                    acknowledged.iter().filter(|sent| !self.hidden.contains(&(number, sent.id.clone()))).collect();
+                let is_full = self.rooms.iter().any(|room| room.id == *id && room.is_full);
+                // Whoever came later, where newcomers see nothing older, sees all that follows the first that they see.
+                let first = conversation.messages.keys().next().map_or(u64::MAX, |first| *first as u64);
+                let seen: Vec<&&Sent> = acknowledged
+                    .iter()
+                    .filter(|sent| is_full || sent.sequence >= first)
+                    .filter(|sent| !self.hidden.contains(&(number, sent.id.clone())))
+                    .collect();
                 assert_eq!(
                     seen.iter().map(|sent| &sent.id).collect::<Vec<_>>(),
                     conversation.messages.values().map(|message| &message.id).collect::<Vec<_>>(),
@@ -445,10 +547,20 @@ impl Driver {
                 }
                 assert_eq!(conversation.last_sequence, acknowledged.len());
             }
-            for room in &self.rooms {
-                let takes_part = room.members.iter().any(|number| self.clients[*number].person.id == client.person.id);
-                assert_eq!(fresh.conversations.contains_key(&room.id), takes_part, "{}", client.person.name);
+            for (id, conversation) in fresh.conversations {
+                taking_part.entry(id.clone()).or_default().insert(client.person.id.clone());
+                let members: BTreeSet<String> = conversation.members.into_keys().collect();
+                assert_eq!(
+                    *listed.entry(id).or_insert_with(|| members.clone()),
+                    members,
+                    "everybody sees the same people"
+                );
             }
+        }
+        assert_eq!(listed, taking_part, "whoever is listed takes part, and nobody else");
+        for room in self.rooms.iter().filter(|room| !room.is_group) {
+            let pair = room.members.iter().map(|number| self.clients[*number].person.id.clone()).collect();
+            assert_eq!(taking_part.get(&room.id), Some(&pair));
         }
         self.check_that_something_happened();
         // The next seed needs the connections to the database.
@@ -467,6 +579,10 @@ impl Driver {
             changed.0 > 0 && changed.1 > 0 && changed.2 > 0 && changed.3 > 0,
             "too little was changed: {changed:?}"
         );
+        let acts = ["conversationUpdate", "conversationArchive", "conversationReopen", "conversationMemberRemove"];
+        let more = ["conversationMemberUpdate", "conversationTransfer", "conversationLeave", "conversationJoin"];
+        let never: Vec<&str> = acts.into_iter().chain(more).filter(|act| !self.acted.contains_key(act)).collect();
+        assert!(never.len() <= 3, "too little became of conversations: never {never:?} in {:?}", self.acted);
         assert!(
             happened.0 > 2 && happened.1 > 2 && happened.2 > 2 && happened.3 > 20 && happened.4 > 2,
             "too little happened: {happened:?}"
@@ -523,8 +639,9 @@ enum Doing {
     Describe { words: String },
     Promote { keeper: Person, whom: String, role: &'static str },
     Shut { keeper: Person, whom: String, how: &'static str },
-    Create { members: BTreeSet<usize>, title: Value, direct: Option<String> },
+    Create { members: BTreeSet<usize>, title: Value, direct: Option<String>, more: Value },
     Add { room: usize, conversation: String, members: BTreeSet<usize>, stranger: bool },
+    Act { what: &'static str, room: usize, input: Value, effect: Effect },
     Say { conversation: String, body: String, key: Option<String>, reply_to: Option<String> },
     Edit { message: String, body: String },
     Delete { message: String, for_everyone: bool },
@@ -572,12 +689,21 @@ impl Operation {
                 Outcome::Done
             }
             .boxed(),
-            Doing::Create { members, title, direct } => {
+            Doing::Create { members, title, direct, more } => {
                 let context =
                     direct.as_ref().filter(|id| !id.is_empty()).map(|id| json!({ "type": "booking", "id": id }));
                 let kind = if direct.is_some() { "DIRECT" } else { "GROUP" };
-                let input = json!({ "type": kind, "title": title, "context": context, "memberIds": ids(&members) });
-                let draft = Draft { creator: actor, members, direct };
+                let mut input = more;
+                let is_full = input["history"] != json!("FROM_JOIN");
+                for (name, value) in [
+                    ("type", json!(kind)),
+                    ("title", title),
+                    ("context", json!(context)),
+                    ("memberIds", json!(ids(&members))),
+                ] {
+                    input[name] = value;
+                }
+                let draft = Draft { creator: actor, members, is_full, direct };
                 async move { Outcome::Created { draft, payload: person.create(input).await } }.boxed()
             }
             Doing::Add { room, conversation, members, stranger } => {
@@ -588,6 +714,11 @@ impl Operation {
                 async move { Outcome::Added { room, members, payload: add(&person, &conversation, &ids).await } }
                     .boxed()
             }
+            Doing::Act { what, room, input, effect } => async move {
+                let selection = if what == "conversationUpdate" { "conversation { history }" } else { "" };
+                Outcome::Acted { what, room, effect, payload: perform(&person, what, input, selection).await }
+            }
+            .boxed(),
             Doing::Edit { message, body } => async move {
                 let input = json!({ "messageId": message, "body": body });
                 let payload = perform(&person, "messageEdit", input, "message { id }").await;

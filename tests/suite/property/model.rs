@@ -19,17 +19,24 @@ pub struct State {
 pub struct Conversation {
     pub kind: String,
     pub title: Value,
+    pub description: Value,
+    pub status: String,
+    pub visibility: String,
+    pub history: String,
     pub member_count: usize,
     pub last_sequence: usize,
     pub last_activity_at: String,
-    /// Everybody who takes part, and how far they have come.
-    pub members: BTreeMap<String, Pointers>,
-    /// By their numbers; those that the client's user has deleted for themselves are missing.
+    /// Everybody who takes part.
+    pub members: BTreeMap<String, Part>,
+    /// By their numbers; those that the client's user has deleted for themselves are missing, and those from before they
+    /// came, where newcomers do not see them.
     pub messages: BTreeMap<usize, Message>,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Pointers {
+/// What somebody is in a conversation, and how far they have come.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Part {
+    pub role: String,
     pub delivered: usize,
     pub read: usize,
 }
@@ -53,6 +60,7 @@ pub struct User {
     pub status_text: Value,
 }
 
+const CONVERSATION: &str = "id title description status visibility history";
 const USER: &str = "id name role status statusText";
 const MESSAGE: &str =
     "id sequence body createdAt editedAt deletedAt replyTo { id } sender { id name role status statusText }";
@@ -67,8 +75,8 @@ impl State {
         // A list of several pages may move while it is turned over; the client would have to fetch what it missed.
         assert_eq!(page["pageInfo"]["hasNextPage"], json!(false), "the driver makes fewer conversations than this");
         for node in list(&page["nodes"]) {
-            let known = state.fetch_conversation(person, &text(&node["id"])).await;
-            assert!(known, "a conversation of one's own list can be fetched");
+            // One that is in the list and cannot be fetched was left in between.
+            state.fetch_conversation(person, &text(&node["id"])).await;
         }
         state
     }
@@ -76,8 +84,9 @@ impl State {
     /// Asks for one conversation and puts it in the place of what was known of it; answers whether there is one.
     pub async fn fetch_conversation(&mut self, person: &Person, id: &str) -> bool {
         let query = format!(
-            "query($id: ID!, $after: String) {{ conversation(id: $id) {{ type title memberCount lastSequence lastActivityAt
-                members(first: 100) {{ nodes {{ deliveredUpTo readUpTo user {{ {USER} }} }} }}
+            "query($id: ID!, $after: String) {{ conversation(id: $id) {{ {CONVERSATION}
+                type memberCount lastSequence lastActivityAt
+                members(first: 100) {{ nodes {{ role deliveredUpTo readUpTo user {{ {USER} }} }} }}
                 messages(first: 20, after: $after) {{ nodes {{ {MESSAGE} }} pageInfo {{ hasNextPage endCursor }} }} }} }}"
         );
         let mut messages: BTreeMap<usize, Message> = BTreeMap::new();
@@ -99,14 +108,17 @@ impl State {
                 continue;
             }
             let members = list(&found["members"]["nodes"]).iter().map(|member| {
-                let pointers =
-                    Pointers { delivered: number(&member["deliveredUpTo"]), read: number(&member["readUpTo"]) };
-                (self.user(&member["user"]), pointers)
+                let (delivered, read) = (number(&member["deliveredUpTo"]), number(&member["readUpTo"]));
+                (self.user(&member["user"]), Part { role: text(&member["role"]), delivered, read })
             });
             let members = members.collect();
             let fetched = Conversation {
                 kind: text(&found["type"]),
                 title: found["title"].clone(),
+                description: found["description"].clone(),
+                status: text(&found["status"]),
+                visibility: text(&found["visibility"]),
+                history: text(&found["history"]),
                 member_count: number(&found["memberCount"]),
                 // The fields of one answer are read one after the other, and a message may come in between.
                 last_sequence: number(&found["lastSequence"]).max(messages.keys().copied().last().unwrap_or_default()),
@@ -153,7 +165,8 @@ impl State {
 
     /// Applies an event, as often as it may come; answers the conversation that has to be fetched now, if one has.
     fn apply(&mut self, me: &str, event: &Value) -> Option<String> {
-        let conversation = || text(&event["conversation"]["id"]);
+        // Nothing where the client's user takes no part any more at the moment when it is told; word of that follows.
+        let conversation = || event["conversation"]["id"].as_str().map(str::to_owned);
         match event["__typename"].as_str().expect("a type") {
             "WorkspaceCreated" | "WorkspaceUpdated" => {}
             // One's own list of sessions; the people here come in with tokens of others, and have none.
@@ -161,36 +174,65 @@ impl State {
             "UserJoined" | "UserUpdated" => {
                 self.user(&event["user"]);
             }
-            "ConversationCreated" => return Some(conversation()).filter(|id| !self.conversations.contains_key(id)),
-            "ConversationMembersAdded" => {
-                let users: Vec<String> = list(&event["users"]).iter().map(|user| self.user(user)).collect();
-                let id = conversation();
-                match self.conversations.get_mut(&id) {
-                    Some(known) => {
-                        for user in users {
-                            known.members.entry(user).or_default();
-                        }
-                        known.member_count = known.members.len();
-                    }
-                    // What happened before one came in may be told as well, to who has come in since then.
-                    None => return users.iter().any(|user| user == me).then_some(id),
-                }
+            "ConversationCreated" => return conversation().filter(|id| !self.conversations.contains_key(id)),
+            "ConversationMembersAdded" | "ConversationMembersRemoved" | "ConversationMemberUpdated" => {
+                return self.apply_membership(me, &conversation()?, event);
             }
-            "MessageSent" => self.apply_sent(&conversation(), event),
-            "MessageEdited" | "MessageDeleted" => self.apply_change(&conversation(), event),
+            "ConversationUpdated" => {
+                let now = &event["conversation"];
+                let known = self.conversations.get_mut(&conversation()?)?;
+                known.title = now["title"].clone();
+                known.description = now["description"].clone();
+                known.status = text(&now["status"]);
+                known.visibility = text(&now["visibility"]);
+                known.history = text(&now["history"]);
+            }
+            "ConversationLeft" => drop(self.conversations.remove(&text(&event["conversationId"]))),
+            "MessageSent" => self.apply_sent(&conversation()?, event),
+            "MessageEdited" | "MessageDeleted" => self.apply_change(&conversation()?, event),
             "MessageHidden" => self.apply_hidden(event),
             "ReceiptsAdvanced" => {
                 let (user, up_to) = (self.user(&event["user"]), number(&event["upTo"]));
-                if let Some(known) = self.conversations.get_mut(&conversation()) {
-                    let pointers = known.members.entry(user).or_default();
-                    pointers.delivered = pointers.delivered.max(up_to);
-                    if event["kind"] == json!("READ") {
-                        pointers.read = pointers.read.max(up_to);
-                    }
+                // Who is gone by now, or again there, is told of before or behind this.
+                let part = self.conversations.get_mut(&conversation()?)?.members.get_mut(&user)?;
+                part.delivered = part.delivered.max(up_to);
+                if event["kind"] == json!("READ") {
+                    part.read = part.read.max(up_to);
                 }
             }
             other => panic!("the model knows no {other}: teach it"),
         }
+        None
+    }
+
+    fn apply_membership(&mut self, me: &str, conversation: &str, event: &Value) -> Option<String> {
+        let users = event["users"].as_array().into_iter().flatten();
+        let users: Vec<String> = users.map(|user| self.user(user)).collect();
+        let Some(known) = self.conversations.get_mut(conversation) else {
+            // What happened before one came in may be told as well, to who has come in since then.
+            let comes = event["__typename"] == json!("ConversationMembersAdded") && users.iter().any(|user| user == me);
+            return comes.then(|| conversation.to_owned());
+        };
+        match event["__typename"].as_str() {
+            Some("ConversationMembersAdded") => {
+                let sequence = number(&event["sequence"]);
+                for user in users {
+                    let new = || Part { role: "MEMBER".to_owned(), delivered: sequence, read: sequence };
+                    known.members.entry(user).or_insert_with(new);
+                }
+            }
+            Some("ConversationMembersRemoved") => known.members.retain(|user, _| !users.contains(user)),
+            _ => {
+                let user = self.user(&event["user"]);
+                let part = self.conversations.get_mut(conversation)?.members.get_mut(&user)?;
+                // Nothing where they are gone since.
+                if let Some(role) = event["member"]["role"].as_str() {
+                    role.clone_into(&mut part.role);
+                }
+                return None;
+            }
+        }
+        known.member_count = known.members.len();
         None
     }
 
@@ -229,7 +271,7 @@ impl State {
     /// How many messages of others came after what somebody has read, by conversation.
     pub fn unread(&self, me: &str) -> BTreeMap<&str, usize> {
         let count = |known: &Conversation| {
-            let read = known.members.get(me).map_or(0, |pointers| pointers.read);
+            let read = known.members.get(me).map_or(0, |part| part.read);
             known.messages.range(read + 1..).filter(|(_, message)| message.sender != me).count()
         };
         self.conversations.iter().map(|(id, known)| (id.as_str(), count(known))).collect()
@@ -320,7 +362,11 @@ impl Client {
                 ... on UserJoined {{ user {{ {USER} }} }}
                 ... on UserUpdated {{ user {{ {USER} }} }}
                 ... on ConversationCreated {{ conversation {{ id }} }}
-                ... on ConversationMembersAdded {{ conversation {{ id }} users {{ {USER} }} }}
+                ... on ConversationUpdated {{ conversation {{ {CONVERSATION} }} }}
+                ... on ConversationMembersAdded {{ conversation {{ id }} sequence users {{ {USER} }} }}
+                ... on ConversationMembersRemoved {{ conversation {{ id }} users {{ {USER} }} }}
+                ... on ConversationMemberUpdated {{ conversation {{ id }} user {{ {USER} }} member {{ role }} }}
+                ... on ConversationLeft {{ conversationId }}
                 ... on MessageSent {{ at sequence conversation {{ id }} message {{ {MESSAGE} }} }}
                 ... on MessageEdited {{ sequence conversation {{ id }} message {{ {MESSAGE} }} }}
                 ... on MessageDeleted {{ sequence conversation {{ id }} message {{ {MESSAGE} }} }}
@@ -353,8 +399,8 @@ impl Client {
         let node = connection.node;
         let state = self.state.as_mut().expect("a snapshot comes before the events");
         if let Some(id) = state.apply(&self.person.id, &event) {
-            let known = state.fetch_conversation(&self.person.at(world, node), &id).await;
-            assert!(known, "{} is told of a conversation that cannot be fetched: {event}", self.person.name);
+            // One that cannot be fetched was left since then, and word of that follows.
+            state.fetch_conversation(&self.person.at(world, node), &id).await;
         }
     }
 }
@@ -369,9 +415,14 @@ impl Connection {
         let follows = if caught_up { position >= self.position } else { position > self.position };
         assert!(follows, "{position} was told behind {}: {event}", self.position);
         self.position = position;
+        if event["__typename"] == json!("ConversationLeft") {
+            self.sequences.remove(&text(&event["conversationId"]));
+        }
         if event["__typename"] == json!("MessageSent") {
+            // Who takes no part any more is not told where it was; whoever comes again begins anew.
+            let Some(conversation) = event["conversation"]["id"].as_str() else { return self.sequences.clear() };
             let sequence = number(&event["sequence"]) as u64;
-            let before = self.sequences.insert(text(&event["conversation"]["id"]), sequence);
+            let before = self.sequences.insert(conversation.to_owned(), sequence);
             assert!(
                 before.is_none_or(|before| before + 1 == sequence),
                 "{sequence} was told behind {before:?}: {event}"

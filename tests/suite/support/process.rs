@@ -54,6 +54,30 @@ impl Process {
         }
     }
 
+    /// How much of the memory it has.
+    pub fn resident_bytes(&self) -> u64 {
+        self.memory("VmRSS:")
+    }
+
+    /// The most that it ever had, or had since this was forgotten.
+    pub fn height_bytes(&self) -> u64 {
+        self.memory("VmHWM:")
+    }
+
+    pub fn forget_height(&self) {
+        std::fs::write(self.proc("clear_refs"), "5").expect("the kernel forgets");
+    }
+
+    fn memory(&self, name: &str) -> u64 {
+        let status = std::fs::read_to_string(self.proc("status")).expect("the kernel tells");
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("a line of that name");
+        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1_024
+    }
+
+    fn proc(&self, name: &str) -> String {
+        format!("/proc/{}/{name}", self.child.id().expect("the program runs"))
+    }
+
     /// No warning, no last words.
     pub async fn kill(mut self) {
         within("the end of the program", self.child.kill()).await.expect("the program can be killed");

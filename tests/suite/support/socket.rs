@@ -22,7 +22,11 @@ pub struct Socket {
 pub const EVENTS: &str = "subscription($input: EventsInput) { events(input: $input) { __typename cursor
     ... on MessageSent { conversation { id } message { id sequence body sender { id name } } }
     ... on ConversationCreated { conversation { id title } }
-    ... on ConversationMembersAdded { conversation { id } users { id } } } }";
+    ... on ConversationUpdated { conversation { id title status } }
+    ... on ConversationMembersAdded { conversation { id } users { id } sequence }
+    ... on ConversationMembersRemoved { conversation { id } users { id } }
+    ... on ConversationMemberUpdated { conversation { id } user { name } member { role } }
+    ... on ConversationLeft { conversationId } } }";
 
 impl Socket {
     /// Connects and says hello.

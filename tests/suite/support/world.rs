@@ -10,7 +10,7 @@ use jackfield::{
 };
 use jackfield_domain::Timestamp;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use sea_orm::{ConnectionTrait, Database};
+use sea_orm::{ConnectionTrait, Database, Statement};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -136,6 +136,22 @@ impl World {
         let database = Database::connect(url).await.expect("the database");
         database.execute_unprepared(sql).await.expect("the database understands");
         database.close().await.expect("the database lets go");
+    }
+
+    /// How many rows a table has.
+    pub async fn db_count(&self, table: &str) -> i64 {
+        let url = match self.configs[0].place().expect("a place") {
+            Place::Sqlite(path) => format!("sqlite://{}", path.display()),
+            Place::Postgres(url) => url,
+        };
+        let database = Database::connect(url).await.expect("the database");
+        let counted = database.query_one_raw(Statement::from_string(
+            database.get_database_backend(),
+            format!("SELECT COUNT(*) AS rows FROM {table}"),
+        ));
+        let row = counted.await.expect("the database understands").expect("a row");
+        database.close().await.expect("the database lets go");
+        row.try_get("", "rows").expect("a number")
     }
 
     /// A member of the workspace `default`.

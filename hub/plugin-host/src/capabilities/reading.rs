@@ -107,13 +107,9 @@ impl Run {
         self.enter(Capability::ConversationsRead)?;
         let after = after.map(|id| parse::<ConversationId>("conversation", &id)).transpose()?;
         let limit = limited(limit, 100)?;
-        let (kind, status) = (filter.kind.map(convert::wanted_kind), filter.status.map(convert::wanted_status));
-        if kind == Some(None) || status == Some(None) {
-            return Ok(ConversationsPage { conversations: Vec::new(), has_more: false });
-        }
         let filter = ConversationFilter {
-            kind: kind.flatten(),
-            status: status.flatten(),
+            kind: filter.kind.map(convert::meant_kind),
+            status: filter.status.map(convert::meant_status),
             idle_since: filter.idle_since.map(Timestamp),
             context_kind: filter.context_kind,
             context_id: filter.context_id,

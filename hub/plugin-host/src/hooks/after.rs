@@ -66,7 +66,10 @@ fn message_of(fact: &Fact) -> Option<jackfield_domain::MessageId> {
 
 fn users_of(fact: &Fact) -> Vec<UserId> {
     match fact {
-        Fact::ConversationCreated { members, .. } | Fact::ConversationMembersAdded { members, .. } => members.clone(),
+        Fact::ConversationCreated { members, .. }
+        | Fact::ConversationMembersAdded { members, .. }
+        | Fact::ConversationMembersRemoved { members, .. } => members.clone(),
+        Fact::BlocksUpdated { user, other } => vec![*user, *other],
         Fact::UserJoined { user }
         | Fact::UserUpdated { user }
         | Fact::UserDeactivated { user }
@@ -74,11 +77,15 @@ fn users_of(fact: &Fact) -> Vec<UserId> {
         | Fact::SessionStarted { user, .. }
         | Fact::SessionEnded { user, .. }
         | Fact::BotTokenRevoked { user, .. }
+        | Fact::ConversationMemberUpdated { user, .. }
+        | Fact::ConversationLeft { user, .. }
+        | Fact::ConversationSettingsUpdated { user, .. }
         | Fact::MessageHidden { user, .. }
         | Fact::ReceiptsAdvanced { user, .. } => vec![*user],
         Fact::WorkspaceCreated
         | Fact::WorkspaceUpdated
         | Fact::WorkspaceClosed
+        | Fact::ConversationUpdated { .. }
         | Fact::MessageSent { .. }
         | Fact::MessageEdited { .. }
         | Fact::MessageDeleted { .. } => Vec::new(),

@@ -5,7 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use jackfield_domain::plugins::{FailureKind, Issued, LogLevel};
+use jackfield_domain::{
+    conversations::{History, Visibility},
+    plugins::{FailureKind, Issued, LogLevel},
+};
 use jackfield_plugin_host::{
     Failure, Outcome, Reuse,
     hooks::{
@@ -23,6 +26,7 @@ use crate::{
 crate::tests![
     an_endless_loop_is_stopped_by_the_processors_clock,
     an_endless_loop_in_the_start_of_a_component_is_stopped,
+    loops_aside_leave_room_for_those_who_wait,
     an_endless_recursion_ends,
     memory_has_an_end,
     a_table_has_an_end,
@@ -71,6 +75,30 @@ async fn an_endless_loop_is_stopped_by_the_processors_clock() {
 async fn an_endless_loop_in_the_start_of_a_component_is_stopped() {
     let outcome = ask(&Guest::new().extra("(func $begin (loop $on (br $on))) (start $begin)")).await;
     assert!(matches!(failure(&outcome).kind, FailureKind::CpuTime | FailureKind::WallTime), "{outcome:?}");
+}
+
+/// F: P-01, P-04
+async fn loops_aside_leave_room_for_those_who_wait() {
+    let host = Arc::new(support::host(Reuse::Fresh));
+    let events = Guest::new().only("event-hooks", json!({ "on-events": { "events": ["message_sent"] } }));
+    let looping = events.with("/limits/after-ms", json!(500));
+    let looping = looping.does("event-hooks", "on-events", "(loop $on (br $on)) (i32.const 16)");
+    let looping = plugin(&host, &looping).await;
+    let good = plugin(&host, &Guest::new()).await;
+    let loops: Vec<_> = (0..8)
+        .map(|_| {
+            let (host, looping) = (Arc::clone(&host), looping.clone());
+            tokio::spawn(async move { host.ask_aside(looping, support::occasion(&hub()), OnEvents::new(&[], 1)).await })
+        })
+        .collect();
+    for _ in 0..1_000 {
+        assert_eq!(put(&host, &good, &hub(), &support::question("hello")).await.answer, Ok(Verdict::Allow));
+    }
+    for outcome in loops {
+        let outcome = outcome.await.unwrap();
+        assert!(matches!(failure(&outcome).kind, FailureKind::CpuTime | FailureKind::WallTime), "{outcome:?}");
+        assert!(outcome.measures.wall < Duration::from_secs(5), "{:?}", outcome.measures);
+    }
 }
 
 /// F: P-01
@@ -138,6 +166,9 @@ async fn a_trap_is_only_its_own_call() {
         kind: conversation.kind,
         title: None,
         description: None,
+        avatar_url: None,
+        visibility: Visibility::Private,
+        history: History::Full,
         context: None,
         members: Vec::new(),
     };

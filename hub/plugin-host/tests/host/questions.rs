@@ -2,7 +2,7 @@
 
 use jackfield_domain::{
     ConversationRole, Event, Fact, Position,
-    conversations::{ConversationDraft, ConversationKind},
+    conversations::{ConversationDraft, ConversationKind, History, Visibility},
     plugins::{FailureKind, Refusal, Slice},
 };
 use jackfield_plugin_host::{
@@ -75,6 +75,9 @@ async fn conversations_are_patched_or_refused() {
         kind: ConversationKind::Group,
         title: Some("tea".into()),
         description: Some("green".into()),
+        avatar_url: None,
+        visibility: Visibility::Private,
+        history: History::Full,
         context: None,
         members: vec![ANN],
     };

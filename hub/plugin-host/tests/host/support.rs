@@ -12,14 +12,14 @@ use std::{
 use async_trait::async_trait;
 use jackfield_domain::{
     ConversationId, ConversationRole, MessageId, Timestamp, UserId, WorkspaceId, WorkspaceRole,
-    conversations::{Conversation, ConversationKind, ConversationStatus},
+    conversations::{Conversation, ConversationKind, ConversationStatus, History, Visibility},
     messages::{ContentType, Details, Message, MessageDraft, MessageKind},
     plugins::{Limits, PluginId},
     users::{User, UserStatus},
 };
 use jackfield_plugin_host::{
-    Allocation, Answer, Bridge, Caller, Compiler, ConversationFilter, Grants, Membership, Occasion, Outcome, Package,
-    Page, Plugin, PluginHost, Reuse, Settings, Unavailable, WholeMessage, Window,
+    Allocation, Answer, Bridge, Caller, Compiler, Configurations, ConversationFilter, Grants, Membership, Occasion,
+    Outcome, Package, Page, Plugin, PluginHost, Reuse, Settings, Unavailable, WholeMessage, Window,
     hooks::{Ask, BeforeCreate, MessagePatch, Verdict},
 };
 use uuid::Uuid;
@@ -52,12 +52,18 @@ pub fn host(reuse: Reuse) -> PluginHost {
 
 /// A plugin with all that its manifest asks for.
 pub async fn plugin(host: &PluginHost, guest: &Guest) -> Plugin {
-    let package = Package::read(guest.build()).unwrap();
+    plugin_of(host, guest.build()).await
+}
+
+pub async fn plugin_of(host: &PluginHost, component: Vec<u8>) -> Plugin {
+    let package = Package::read(component).unwrap();
     let manifest = Arc::clone(package.manifest());
     let module = host.load(&package).await.unwrap();
     let grants = Grants { capabilities: manifest.wanted(), conversations: None };
     let limits = Limits::default().lowered(&manifest.limits).unwrap();
-    Plugin { module, grants: Arc::new(grants), configuration: "{}".into(), limits }
+    let configurations = Configurations::of(manifest.configuration.as_ref()).unwrap();
+    let configuration = configurations.complete(&serde_json::Map::new()).unwrap().to_string().into();
+    Plugin { module, grants: Arc::new(grants), configuration, limits }
 }
 
 pub fn occasion(hub: &Arc<Hub>) -> Occasion {
@@ -121,9 +127,14 @@ pub fn conversation(id: ConversationId) -> Conversation {
         status: ConversationStatus::Active,
         title: Some("Tea".into()),
         description: None,
+        visibility: Visibility::Private,
+        history: History::Full,
+        avatar_url: None,
         context: None,
         creator: ANN,
         created_at: NOW,
+        assignee: None,
+        closed_at: None,
         member_count: 1,
         last_sequence: 1,
         last_activity_at: NOW,

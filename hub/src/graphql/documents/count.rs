@@ -44,6 +44,11 @@ const PAGE: usize = 10;
 const TOLD_OF_EACH_TYPE: usize = 1_000;
 
 impl Cost {
+    /// How large the whole document is, written out.
+    pub fn parts(&self) -> usize {
+        self.parts
+    }
+
     fn add(&mut self, other: Cost) {
         self.cost = self.cost.saturating_add(other.cost);
         self.depth = self.depth.max(other.depth);
@@ -56,7 +61,7 @@ impl Cost {
     }
 
     /// So many parts, and nothing else.
-    fn parts(parts: usize) -> Cost {
+    fn of_parts(parts: usize) -> Cost {
         Cost { parts, ..Cost::default() }
     }
 
@@ -161,7 +166,7 @@ pub fn count(
         for declared in &operation.variable_definitions {
             let default = declared.node.default_value.as_ref().map_or(0, |default| values_in(&default.node));
             sum.add(counter.directives(&declared.node.directives));
-            sum.add(Cost::parts(1 + default));
+            sum.add(Cost::of_parts(1 + default));
         }
         sum.add(counter.set(&operation.selection_set.node, root(operation.ty))?);
         add(&sum)?;
@@ -175,6 +180,7 @@ pub fn count(
             }
         }
     }
+    answer.parts = parts;
     if answer.cost > limits.max_cost {
         return Err(Refusal::TooMuch {
             what: "the cost of the document is",
@@ -211,13 +217,13 @@ impl<'a> Counter<'a> {
                 Selection::InlineFragment(inline) => {
                     let condition = inline.node.type_condition.as_ref().map(|condition| &condition.node.on.node);
                     sum.add(self.directives(&inline.node.directives));
-                    sum.add(Cost::parts(1));
+                    sum.add(Cost::of_parts(1));
                     let parent = condition.map_or(parent, Name::as_str);
                     sum.add(self.set(&inline.node.selection_set.node, parent)?);
                 }
                 Selection::FragmentSpread(spread) => {
                     sum.add(self.directives(&spread.node.directives));
-                    sum.add(Cost::parts(1));
+                    sum.add(Cost::of_parts(1));
                     // One that is not defined is the validator's to complain about.
                     if let Some((name, fragment)) =
                         self.document.fragments.get_key_value(&spread.node.fragment_name.node)
@@ -255,7 +261,7 @@ impl<'a> Counter<'a> {
         }
         let mut sum = self.directives(&field.directives);
         sum.add(Cost { cost: 1, depth: 1, aliases: usize::from(field.alias.is_some()), ..Cost::default() });
-        sum.add(Cost::parts(1 + arguments(&field.arguments)));
+        sum.add(Cost::of_parts(1 + arguments(&field.arguments)));
         let leads = self.index.field(parent, name);
         let mut below = match leads {
             Some(leads) => self.set(&field.selection_set.node, &leads.to)?,
@@ -308,7 +314,7 @@ impl<'a> Counter<'a> {
     #[expect(clippy::unused_self, reason = "it reads like its sisters")]
     fn directives(&self, directives: &[Positioned<Directive>]) -> Cost {
         let parts = directives.iter().map(|directive| 1 + arguments(&directive.node.arguments)).sum();
-        Cost { directives: directives.len(), ..Cost::parts(parts) }
+        Cost { directives: directives.len(), ..Cost::of_parts(parts) }
     }
 }
 

@@ -134,6 +134,11 @@ impl Index {
         self.fields.get(parent)?.get(name)
     }
 
+    /// Whether there are fields to be asked for of it.
+    pub fn is_object(&self, ty: &str) -> bool {
+        self.fields.contains_key(ty) || self.possible.contains_key(ty)
+    }
+
     /// What an interface or a union may turn out to be; nothing for what an object is.
     pub fn possible(&self, ty: &str) -> &[String] {
         self.possible.get(ty).map_or(&[], Vec::as_slice)

@@ -8,7 +8,7 @@ use std::{
 
 use jackfield_domain::{
     ConversationId, Fact, MessageId, Position, UserId,
-    events::{Audience, Entry},
+    events::{Admission, Audience, Entry},
     signals::Signal,
     users::User,
 };
@@ -17,7 +17,12 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Item, Key, Live, Payload, render::Renderer, shown_message};
+use super::{
+    Item, Key, Live, Payload, Upkeep,
+    render::Renderer,
+    shown_message,
+    waiting::{self, Deliveries, Sink},
+};
 use crate::{
     Error, Result,
     actions::{
@@ -27,12 +32,11 @@ use crate::{
     graphql::{documents::Prepared, scope::Moment},
 };
 
-/// How often a group looks for members who have left without a word.
-const SWEEP: Duration = Duration::from_secs(30);
 /// How long somebody waits to be let in.
 const JOIN_LIMIT: Duration = Duration::from_secs(5);
-/// So many rendered answers are kept for who joins a little late.
+/// So many rendered answers are kept for who joins a little late, unless there is no room for them.
 const RECENT: usize = 512;
+const RECENT_BYTES: usize = 1_024 * 1_024;
 /// So many people are remembered.
 const PEOPLE: usize = 1_000;
 
@@ -41,14 +45,13 @@ pub struct Join {
     viewer: Viewer,
     /// What they have seen; without it they begin with what happens next.
     after: Option<Position>,
-    sink: mpsc::Sender<Delivery>,
-    reply: oneshot::Sender<Result<Welcome>>,
+    reply: oneshot::Sender<Result<Joined>>,
 }
 
-/// What a group answers to who wants to join.
-enum Welcome {
+/// What became of a wish to join.
+pub enum Joined {
     /// Everything they missed, and everything that follows, will be delivered.
-    Member,
+    Member(Deliveries),
     /// They missed more than the group has at hand: they must read the table up to here, and ask again.
     Behind(Position),
 }
@@ -61,71 +64,74 @@ pub enum Delivery {
     CaughtUp(Position),
 }
 
-/// What became of a wish to join.
-pub enum Joined {
-    Member(mpsc::Receiver<Delivery>),
-    Behind(Position),
+impl Delivery {
+    /// What is written of it.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Delivery::Event(_, payload) | Delivery::Signal(payload) => payload.len(),
+            Delivery::CaughtUp(_) => 0,
+        }
+    }
 }
 
 /// Asks to become a member; none if the group is no more.
-pub async fn join(
-    group: &mpsc::Sender<Join>,
-    viewer: Viewer,
-    after: Option<Position>,
-    max_waiting: usize,
-) -> Option<Result<Joined>> {
-    let (sink, deliveries) = mpsc::channel(max_waiting);
+pub async fn join(group: &mpsc::Sender<Join>, viewer: Viewer, after: Option<Position>) -> Option<Result<Joined>> {
     let (reply, answer) = oneshot::channel();
     let asked = async {
-        group.send(Join { viewer, after, sink, reply }).await.ok()?;
+        group.send(Join { viewer, after, reply }).await.ok()?;
         answer.await.ok()
     };
     // A group that renders an event while the database is away stands still.
     let Ok(answer) = timeout(JOIN_LIMIT, asked).await else {
         return Some(Err(Error::unavailable("the subscription could not be joined in time")));
     };
-    Some(answer?.map(|welcome| match welcome {
-        Welcome::Member => Joined::Member(deliveries),
-        Welcome::Behind(until) => Joined::Behind(until),
-    }))
+    answer
 }
 
 /// Starts a group, which ends when its last member has left.
-pub fn start(live: Arc<Live>, feed: &Arc<Feed>, prepared: &Prepared, key: Key) -> Result<mpsc::Sender<Join>> {
+pub fn start(upkeep: Arc<Upkeep>, feed: &Arc<Feed>, prepared: &Prepared, key: Key) -> Result<mpsc::Sender<Join>> {
+    let live = upkeep.live.clone();
     let (sender, joins) = mpsc::channel(64);
-    let nobody_yet = Reader::Audience { workspace: key.0, conversation: None };
-    let shared = Renderer::start(&live.schema, &live.core, prepared, nobody_yet)
+    let (left, leaving) = mpsc::unbounded_channel();
+    let nobody_yet = Reader::Audience { workspace: key.0, conversation: None, from_sequence: 0 };
+    let shared = Renderer::start(&live, prepared, nobody_yet)
         .map_err(|_| Error::internal("a subscription that was sound is not"))?;
     let signals = feed.signals();
     let log = LogReader::new(live.core.clone(), feed.clone(), feed.head());
     let group = Group {
         live,
+        _upkeep: upkeep,
         prepared: prepared.clone(),
         key,
         feed: feed.clone(),
         log,
         shared,
         recent: BTreeMap::new(),
+        recent_bytes: 0,
         people: HashMap::new(),
         by_viewer: false,
         renderers: HashMap::new(),
         members: HashMap::new(),
         by_conversation: HashMap::new(),
+        late: HashMap::new(),
         by_user: HashMap::new(),
+        left,
         next: 0,
     };
-    tokio::spawn(group.run(joins, signals));
+    tokio::spawn(group.run(joins, leaving, signals));
     Ok(sender)
 }
 
 struct Member {
     viewer: Viewer,
-    sink: mpsc::Sender<Delivery>,
-    conversations: HashSet<ConversationId>,
+    sink: Sink,
+    conversations: HashMap<ConversationId, Admission>,
 }
 
 struct Group {
     live: Arc<Live>,
+    /// Whoever opened the group brought its document.
+    _upkeep: Arc<Upkeep>,
     prepared: Prepared,
     key: Key,
     feed: Arc<Feed>,
@@ -133,6 +139,7 @@ struct Group {
     shared: Renderer,
     /// What was rendered last, for who joins a little late.
     recent: BTreeMap<Position, Payload>,
+    recent_bytes: usize,
     /// People who acted lately. The log says when one of them changes, so that nothing here is older than the log.
     people: HashMap<UserId, User>,
     /// Once the selection turned out to depend on the viewer.
@@ -141,7 +148,11 @@ struct Group {
     renderers: HashMap<UserId, Renderer>,
     members: HashMap<u64, Member>,
     by_conversation: HashMap<ConversationId, HashSet<u64>>,
+    /// Members who see only what was said after a place. Most conversations have none, and are not in here.
+    late: HashMap<ConversationId, HashMap<u64, i64>>,
     by_user: HashMap<UserId, HashSet<u64>>,
+    /// Where members say that they leave, each of them once.
+    left: mpsc::UnboundedSender<u64>,
     next: u64,
 }
 
@@ -149,9 +160,12 @@ struct Group {
 type Moments = HashMap<Audience, Arc<Moment>>;
 
 impl Group {
-    async fn run(mut self, mut joins: mpsc::Receiver<Join>, mut signals: broadcast::Receiver<Arc<Signal>>) {
-        let mut sweep = tokio::time::interval(SWEEP);
-        sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    async fn run(
+        mut self,
+        mut joins: mpsc::Receiver<Join>,
+        mut leaving: mpsc::UnboundedReceiver<u64>,
+        mut signals: broadcast::Receiver<Arc<Signal>>,
+    ) {
         loop {
             tokio::select! {
                 Some(join) = joins.recv() => self.join(join).await,
@@ -165,12 +179,7 @@ impl Group {
                 signal = signals.recv() => if let Ok(signal) = signal {
                     self.pass_on(signal).await;
                 },
-                _ = sweep.tick() => {
-                    let gone: Vec<u64> = self.members.iter().filter(|(_, member)| member.sink.is_closed()).map(|(id, _)| *id).collect();
-                    for id in gone {
-                        self.leave(id);
-                    }
-                }
+                Some(id) = leaving.recv() => self.leave(id),
             }
             if self.members.is_empty() {
                 let mut groups = self.live.groups.lock().expect("nothing panics while it holds this lock");
@@ -187,7 +196,7 @@ impl Group {
     /// Lets somebody in while the group stands still: what happens after its position is seen by it, and what they
     /// missed before is at hand or in the table.
     async fn join(&mut self, join: Join) {
-        let Join { viewer, after, sink, reply } = join;
+        let Join { viewer, after, reply } = join;
         let conversations = match conversations::own(&self.live.core, &viewer).await {
             Ok(conversations) => conversations,
             Err(error) => return drop(reply.send(Err(error))),
@@ -196,46 +205,78 @@ impl Group {
         let after = after.unwrap_or(here).min(here);
         // Half of what may wait, so that there is room for what happens meanwhile.
         let Some(missed) = self.feed.kept_between(after, here, self.live.max_waiting / 2) else {
-            return drop(reply.send(Ok(Welcome::Behind(here))));
+            return drop(reply.send(Ok(Joined::Behind(here))));
         };
         self.next += 1;
         let id = self.next;
-        for conversation in &conversations {
-            self.by_conversation.entry(*conversation).or_default().insert(id);
-        }
         self.by_user.entry(viewer.id()).or_default().insert(id);
-        self.members.insert(id, Member { viewer, sink, conversations: conversations.into_iter().collect() });
-        if reply.send(Ok(Welcome::Member)).is_err() {
+        let (sink, deliveries) = waiting::line(id, self.live.max_waiting, &self.live.room, &self.left);
+        self.members.insert(id, Member { viewer, sink, conversations: HashMap::new() });
+        for (conversation, admission) in conversations {
+            // Who came in behind the place where the group stands is admitted when it has come there.
+            if admission.position <= here {
+                self.admit(id, conversation, admission);
+            }
+        }
+        if reply.send(Ok(Joined::Member(deliveries))).is_err() {
             return self.leave(id);
         }
         let mut moments = Moments::new();
         for entry in missed {
             let audience = entry.event.fact.audience();
-            if self.audience(audience).contains(&id) {
+            let theirs = match audience {
+                Audience::Conversation(conversation) => self.members.get(&id).is_some_and(|member| {
+                    member.conversations.get(&conversation).is_some_and(|admission| admission.covers(&entry.event))
+                }),
+                Audience::Workspace | Audience::User(_) => self.audience(audience).contains(&id),
+            };
+            if theirs {
                 self.deliver_event(entry, &[id], &mut moments).await;
             }
         }
         self.push(id, Delivery::CaughtUp(here));
     }
 
-    fn admit(&mut self, conversation: ConversationId, users: &[UserId]) {
-        for id in users.iter().filter_map(|user| self.by_user.get(user)).flatten() {
-            if let Some(member) = self.members.get_mut(id) {
-                member.conversations.insert(conversation);
-                self.by_conversation.entry(conversation).or_default().insert(*id);
+    fn sockets_of(&self, user: UserId) -> Vec<u64> {
+        self.by_user.get(&user).into_iter().flatten().copied().collect()
+    }
+
+    fn admit(&mut self, id: u64, conversation: ConversationId, admission: Admission) {
+        let Some(member) = self.members.get_mut(&id) else { return };
+        member.conversations.insert(conversation, admission);
+        self.by_conversation.entry(conversation).or_default().insert(id);
+        if admission.from_sequence > 0 {
+            self.late.entry(conversation).or_default().insert(id, admission.from_sequence);
+        }
+    }
+
+    fn dismiss(&mut self, id: u64, conversation: ConversationId) {
+        if let Some(member) = self.members.get_mut(&id) {
+            member.conversations.remove(&conversation);
+        }
+        self.forget(id, conversation);
+    }
+
+    /// Takes somebody out of those who follow a conversation.
+    fn forget(&mut self, id: u64, conversation: ConversationId) {
+        if let Slot::Occupied(mut ids) = self.by_conversation.entry(conversation) {
+            ids.get_mut().remove(&id);
+            if ids.get().is_empty() {
+                ids.remove();
+            }
+        }
+        if let Slot::Occupied(mut ids) = self.late.entry(conversation) {
+            ids.get_mut().remove(&id);
+            if ids.get().is_empty() {
+                ids.remove();
             }
         }
     }
 
     fn leave(&mut self, id: u64) {
         let Some(member) = self.members.remove(&id) else { return };
-        for conversation in member.conversations {
-            if let Some(ids) = self.by_conversation.get_mut(&conversation) {
-                ids.remove(&id);
-                if ids.is_empty() {
-                    self.by_conversation.remove(&conversation);
-                }
-            }
+        for conversation in member.conversations.into_keys() {
+            self.forget(id, conversation);
         }
         let user = member.viewer.id();
         if let Some(ids) = self.by_user.get_mut(&user) {
@@ -260,15 +301,27 @@ impl Group {
         let mut moments = Moments::new();
         self.prefetch(&entries, &mut moments).await;
         for entry in entries {
-            if let Some((conversation, users)) = entry.event.fact.joined() {
-                self.admit(conversation, users);
+            if let Some((conversation, users, from_sequence)) = entry.event.fact.joined() {
+                let admission = Admission { position: entry.event.position, from_sequence };
+                for user in users {
+                    for id in self.sockets_of(*user) {
+                        self.admit(id, conversation, admission);
+                    }
+                }
+                // What one answer is made for has other people in it now.
+                moments.clear();
+            }
+            if let Some((conversation, user)) = entry.event.fact.left() {
+                for id in self.sockets_of(user) {
+                    self.dismiss(id, conversation);
+                }
             }
             match &entry.event.fact {
                 // Receipts come very often, take nothing away, and are told to whoever was told what came before.
                 Fact::MessageSent { .. } | Fact::ReceiptsAdvanced { .. } => {}
                 // Whatever it was, it may have changed what was rendered before.
                 fact => {
-                    self.recent.clear();
+                    self.forget_recent();
                     if let Some(user) = fact.changed_user() {
                         self.people.remove(&user);
                         // The run's own moments may know them as they were.
@@ -276,8 +329,19 @@ impl Group {
                     }
                 }
             }
-            let ids = self.audience(entry.event.fact.audience());
+            let mut ids = self.audience(entry.event.fact.audience());
+            if let (Some(sequence), Some(late)) = (entry.event.fact.sequence(), self.late_in(&entry.event.fact)) {
+                ids.retain(|id| late.get(id).is_none_or(|from_sequence| sequence > *from_sequence));
+            }
             self.deliver_event(entry, &ids, &mut moments).await;
+        }
+    }
+
+    /// Who of those that a fact is for sees only what was said after a place.
+    fn late_in(&self, fact: &Fact) -> Option<&HashMap<u64, i64>> {
+        match fact.audience() {
+            Audience::Conversation(conversation) => self.late.get(&conversation),
+            Audience::Workspace | Audience::User(_) => None,
         }
     }
 
@@ -303,19 +367,23 @@ impl Group {
             Audience::Workspace | Audience::User(_) => None,
             Audience::Conversation(id) => Some(id),
         };
-        let reader = Reader::Audience { workspace: self.key.0, conversation };
+        let late = conversation.and_then(|conversation| self.late.get(&conversation));
+        let from_sequence = late.and_then(|late| late.values().max().copied()).unwrap_or_default();
+        let reader = Reader::Audience { workspace: self.key.0, conversation, from_sequence };
         moments.entry(audience).or_insert_with(|| Moment::new(&self.live.core, reader)).clone()
     }
 
     async fn deliver_event(&mut self, entry: Arc<Entry>, ids: &[u64], moments: &mut Moments) {
         let (position, audience, actor) = (entry.event.position, entry.event.fact.audience(), entry.event.actor);
+        let has_late = self.late_in(&entry.event.fact).is_some();
         let item = Item::Logged(entry);
         if ids.is_empty() || !self.key.1.lets_through(&item) {
             return;
         }
         // What is for one user is never rendered for more than that one.
         if !self.by_viewer && !matches!(audience, Audience::User(_)) {
-            if let Some(payload) = self.recent.get(&position).cloned() {
+            // What was rendered before may show what somebody who came later does not see.
+            if !has_late && let Some(payload) = self.recent.get(&position).cloned() {
                 return self.push_all(ids, |payload| Delivery::Event(position, payload), &payload);
             }
             let moment = self.moment(audience, moments);
@@ -331,7 +399,7 @@ impl Group {
             }
             if moment.viewer_asked() {
                 self.by_viewer = true;
-                self.recent.clear();
+                self.forget_recent();
             }
         }
         self.deliver_to_each(item, ids, |payload| Delivery::Event(position, payload)).await;
@@ -356,9 +424,15 @@ impl Group {
     }
 
     fn remember(&mut self, position: Position, payload: &Payload, actor: Option<User>) {
-        self.recent.insert(position, payload.clone());
-        if self.recent.len() > RECENT {
-            self.recent.pop_first();
+        if self.live.room.is_ample() {
+            self.recent_bytes += payload.len();
+            self.recent.insert(position, payload.clone());
+            while self.recent.len() > RECENT || self.recent_bytes > RECENT_BYTES {
+                let Some((_, oldest)) = self.recent.pop_first() else { break };
+                self.recent_bytes -= oldest.len();
+            }
+        } else {
+            self.forget_recent();
         }
         if let Some(user) = actor {
             if self.people.len() >= PEOPLE {
@@ -366,6 +440,11 @@ impl Group {
             }
             self.people.insert(user.id, user);
         }
+    }
+
+    fn forget_recent(&mut self) {
+        self.recent.clear();
+        self.recent_bytes = 0;
     }
 
     /// Renders for each viewer on their own, and once for all sockets of one.
@@ -390,9 +469,7 @@ impl Group {
         let moment = Moment::new(&self.live.core, reader.clone());
         let renderer = match self.renderers.entry(viewer.id()) {
             Slot::Occupied(found) => found.into_mut(),
-            Slot::Vacant(free) => {
-                free.insert(Renderer::start(&self.live.schema, &self.live.core, &self.prepared, reader).ok()?)
-            }
+            Slot::Vacant(free) => free.insert(Renderer::start(&self.live, &self.prepared, reader).ok()?),
         };
         Some(renderer.render(item, &moment, None).await)
     }
@@ -406,7 +483,7 @@ impl Group {
     fn push(&mut self, id: u64, delivery: Delivery) {
         let Some(member) = self.members.get(&id) else { return };
         // Full or gone, this member is no more: who is too slow comes back with a cursor.
-        if member.sink.try_send(delivery).is_err() {
+        if !member.sink.push(delivery) {
             self.leave(id);
         }
     }

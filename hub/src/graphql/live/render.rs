@@ -8,17 +8,14 @@ use tokio::sync::mpsc;
 
 use super::{
     super::{
-        Schema,
         documents::Prepared,
         errors,
         scope::{Moment, Scope},
     },
-    Item, Payload, Source, payload,
+    Item, Live, Payload, Source, json,
+    payload::Room,
 };
-use crate::{
-    Error,
-    actions::{Core, Reader},
-};
+use crate::{Error, actions::Reader};
 
 /// How long to wait before trying again what the database could not answer.
 pub const PAUSE: Duration = Duration::from_millis(500);
@@ -28,25 +25,21 @@ pub struct Renderer {
     responses: BoxStream<'static, Response>,
     prepared: Prepared,
     scope: Scope,
+    room: Arc<Room>,
 }
 
 impl Renderer {
     /// Starts the execution, or answers what is wrong with the document.
-    pub fn start(
-        schema: &Schema,
-        core: &Arc<Core>,
-        prepared: &Prepared,
-        reader: Reader,
-    ) -> Result<Self, Box<Response>> {
+    pub fn start(live: &Live, prepared: &Prepared, reader: Reader) -> Result<Self, Box<Response>> {
         let (items, source) = mpsc::channel(1);
-        let scope = Scope::new(core.clone(), reader, prepared.max_answer_bytes);
+        let scope = Scope::new(live.core.clone(), reader, prepared.max_answer_bytes);
         let request = prepared.request().data(scope.clone()).data(Source::new(source));
-        let mut responses = schema.executor(prepared).execute_stream(request).boxed();
+        let mut responses = live.schema.executor(prepared).execute_stream(request).boxed();
         // A sound subscription waits for its first item; anything it says before that is a complaint.
         match responses.next().now_or_never() {
             None => {
                 prepared.found_valid();
-                Ok(Renderer { items, responses, prepared: prepared.clone(), scope })
+                Ok(Renderer { items, responses, prepared: prepared.clone(), scope, room: live.room.clone() })
             }
             Some(Some(response)) => Err(Box::new(response)),
             Some(None) => Err(Box::new(Response::from_errors(Vec::new()))),
@@ -78,15 +71,15 @@ impl Renderer {
             }
             if let Some(refusal) = self.scope.too_long() {
                 let id = request_id.map_or_else(own, str::to_owned);
-                return payload(&errors::bad_request(refusal.code(), refusal.to_string(), &id));
+                return json(&errors::bad_request(refusal.code(), refusal.to_string(), &id)).into();
             }
             let mut response = response;
             self.prepared.shape(&mut response);
             if response.errors.is_empty() {
-                return payload(&response);
+                return self.room.take(json(&response));
             }
             let id = request_id.map_or_else(own, str::to_owned);
-            return payload(&errors::finish(response, &id));
+            return self.room.take(json(&errors::finish(response, &id)));
         }
     }
 }

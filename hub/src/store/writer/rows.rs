@@ -5,7 +5,7 @@
 //! those everything is forgotten, unless it says that it leaves them alone. If somebody wrote to the file all the same, the positions and sequences that are
 //! taken twice make the write fail, and what was remembered is forgotten.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use jackfield_domain::{ConversationId, Position, Timestamp, UserId, WorkspaceId, conversations::ConversationStatus};
 use sea_orm::{Condition, DatabaseTransaction, QuerySelect, entity::prelude::*, sea_query::ExprTrait};
@@ -23,7 +23,8 @@ const MOST: usize = 20_000;
 pub struct Rows {
     heads: HashMap<WorkspaceId, Position>,
     pub rooms: HashMap<ConversationId, Conversation>,
-    members: HashSet<(ConversationId, UserId)>,
+    /// Who takes part, and what they see: what was said after this.
+    members: HashMap<(ConversationId, UserId), i64>,
 }
 
 /// The part of a conversation that a message moves.
@@ -34,6 +35,9 @@ pub struct Conversation {
     pub last_activity_at: Timestamp,
 }
 
+/// What [`rooms`] answers: a member, what they see, and the conversation.
+type Found = (Uuid, i64, Uuid, Uuid, String, bool, i64, i64);
+
 impl Rows {
     /// Reads what these messages need, under the locks of their logs.
     pub async fn read(&mut self, transaction: &DatabaseTransaction, outgoing: &[&Outgoing]) -> Result<()> {
@@ -43,14 +47,14 @@ impl Rows {
 
         let wanted: BTreeSet<(Uuid, Uuid)> =
             outgoing.iter().map(|send| (send.message.conversation().0, send.sender.0)).collect();
-        let rows: Vec<(Uuid, Uuid, Uuid, String, i64, i64)> = rooms(wanted).into_tuple().all(transaction).await?;
-        for (user, id, workspace, status, last_sequence, last_activity_at) in rows {
+        let rows: Vec<Found> = rooms(wanted).into_tuple().all(transaction).await?;
+        for (user, from_sequence, id, workspace, status, blocked, last_sequence, last_activity_at) in rows {
             let id = ConversationId(id);
-            self.members.insert((id, UserId(user)));
+            self.members.insert((id, UserId(user)), from_sequence);
             let room = Conversation {
                 workspace: WorkspaceId(workspace),
                 // A word that this program does not know was written by a newer one: not a room to write to.
-                status: ConversationStatus::from_word(&status).unwrap_or(ConversationStatus::Archived),
+                status: conversations::status(&status, blocked).unwrap_or(ConversationStatus::Archived),
                 last_sequence,
                 last_activity_at: Timestamp(last_activity_at),
             };
@@ -63,7 +67,7 @@ impl Rows {
     pub fn suffice(&self, outgoing: &[&Outgoing]) -> bool {
         outgoing.iter().all(|send| {
             self.heads.contains_key(&send.workspace)
-                && self.members.contains(&(send.message.conversation(), send.sender))
+                && self.members.contains_key(&(send.message.conversation(), send.sender))
         })
     }
 
@@ -75,7 +79,12 @@ impl Rows {
     /// The conversation, if the sender takes part in it.
     pub fn room(&mut self, workspace: WorkspaceId, id: ConversationId, sender: UserId) -> Option<&mut Conversation> {
         let room = self.rooms.get_mut(&id)?;
-        (room.workspace == workspace && self.members.contains(&(id, sender))).then_some(room)
+        (room.workspace == workspace && self.members.contains_key(&(id, sender))).then_some(room)
+    }
+
+    /// Somebody who takes part sees what was said after this.
+    pub fn sees_after(&self, id: ConversationId, sender: UserId) -> i64 {
+        self.members.get(&(id, sender)).copied().unwrap_or_default()
     }
 
     /// Takes the next number of a log.
@@ -106,10 +115,11 @@ pub fn rooms(wanted: impl IntoIterator<Item = (Uuid, Uuid)>) -> Select<members::
         .inner_join(conversations::Entity)
         .filter(any)
         .select_only()
-        .column(members::Column::UserId)
+        .columns([members::Column::UserId, members::Column::FromSequence])
         .column(conversations::Column::Id)
         .column(conversations::Column::WorkspaceId)
         .column(conversations::Column::Status)
+        .column(conversations::Column::Blocked)
         .column(conversations::Column::LastSequence)
         .column(conversations::Column::LastActivityAt)
 }

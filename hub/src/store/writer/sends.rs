@@ -23,7 +23,7 @@ use super::{
 };
 use crate::Result;
 
-mod keys {
+pub mod keys {
     use sea_orm::entity::prelude::*;
 
     #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -100,12 +100,7 @@ impl Batch {
         Ok(batch.outcomes.iter().all(Result::is_ok).then_some(batch))
     }
 
-    fn decided(
-        outgoing: &[&Outgoing],
-        rows: Rows,
-        mut before: Before,
-        replied_to: &HashMap<MessageId, ConversationId>,
-    ) -> Self {
+    fn decided(outgoing: &[&Outgoing], rows: Rows, mut before: Before, replied_to: &HashMap<MessageId, Place>) -> Self {
         let mut batch = Batch {
             outcomes: Vec::with_capacity(outgoing.len()),
             entries: Vec::new(),
@@ -153,23 +148,23 @@ impl Before {
     }
 }
 
+/// The conversation of a message, and its place there.
+type Place = (ConversationId, i64);
+
 /// Where the messages stand that are replied to.
-async fn replied_to(
-    database: &impl ConnectionTrait,
-    outgoing: &[&Outgoing],
-) -> Result<HashMap<MessageId, ConversationId>> {
+async fn replied_to(database: &impl ConnectionTrait, outgoing: &[&Outgoing]) -> Result<HashMap<MessageId, Place>> {
     let wanted: BTreeSet<Uuid> = outgoing.iter().filter_map(|send| send.message.reply_to()).map(|id| id.0).collect();
     if wanted.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows: Vec<(Uuid, Uuid)> = messages::Entity::find()
+    let rows: Vec<(Uuid, Uuid, i64)> = messages::Entity::find()
         .filter(messages::Column::Id.is_in(wanted))
         .select_only()
-        .columns([messages::Column::Id, messages::Column::ConversationId])
+        .columns([messages::Column::Id, messages::Column::ConversationId, messages::Column::Sequence])
         .into_tuple()
         .all(database)
         .await?;
-    Ok(rows.into_iter().map(|(id, place)| (MessageId(id), ConversationId(place))).collect())
+    Ok(rows.into_iter().map(|(id, place, sequence)| (MessageId(id), (ConversationId(place), sequence))).collect())
 }
 
 /// What was sent under these keys of these users.
@@ -189,12 +184,7 @@ async fn by_id(
 }
 
 impl Batch {
-    fn decide(
-        &mut self,
-        send: &Outgoing,
-        before: &mut Before,
-        replied_to: &HashMap<MessageId, ConversationId>,
-    ) -> Outcome {
+    fn decide(&mut self, send: &Outgoing, before: &mut Before, replied_to: &HashMap<MessageId, Place>) -> Outcome {
         if let Some(message) = before.stored.get(&send.id) {
             return Ok(Sent { message: message.clone(), repeated: false });
         }
@@ -202,20 +192,21 @@ impl Batch {
         let fingerprint = key.as_ref().map(|_| send.message.fingerprint()).unwrap_or_default();
         if let Some((used_for, id)) = key.as_ref().and_then(|key| before.keys.get(key)) {
             let original = before.keyed.get(id).filter(|_| *used_for == fingerprint);
-            return original
-                .map(|message| Sent { message: message.clone(), repeated: true })
-                .ok_or(Rejection::IdempotencyKeyReused);
+            let original = original.ok_or(Rejection::IdempotencyKeyReused)?;
+            // Whoever takes no part any more is not told what they said, either.
+            if self.rows.room(send.workspace, original.conversation, send.sender).is_none() {
+                return Err(Rejection::NotFound { what: "conversation", field: "conversationId" });
+            }
+            return Ok(Sent { message: original.clone(), repeated: true });
         }
 
         let place = send.message.conversation();
+        let sees_after = self.rows.sees_after(place, send.sender);
+        // What was said before the sender came, where they see nothing of it, is not there to be replied to.
+        let replied_to = send.message.reply_to().and_then(|id| replied_to.get(&id));
+        let replied_to = replied_to.filter(|(_, sequence)| *sequence > sees_after).map(|(place, _)| *place);
         let room = self.rows.room(send.workspace, place, send.sender);
-        admit(
-            &send.message,
-            room.as_ref().map(|room| Room {
-                status: room.status,
-                replied_to: send.message.reply_to().and_then(|id| replied_to.get(&id).copied()),
-            }),
-        )?;
+        admit(&send.message, room.as_ref().map(|room| Room { status: room.status, replied_to }))?;
         let room = room.expect("nobody is admitted to a room that is not there");
 
         self.moved.entry(place).or_insert(room.last_activity_at);
