@@ -19,7 +19,7 @@ pub use limits::{CHAIN_WALL, LimitChanges, Limits, OutOfLimits};
 
 use crate::roles::words;
 
-/// The name of a plugin: small words with dots between them, such as `jackfield.mentions`.
+/// The name of a plugin: small words with dots between them, such as `example.mentions`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct PluginId(String);
@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn ids_are_dotted_words() {
-        for good in ["jackfield.mentions", "example.link-previews", "a.b2.c"] {
+        for good in ["example.mentions", "example.link-previews", "a.b2.c"] {
             assert_eq!(good.parse::<PluginId>().map(String::from), Ok(good.to_owned()));
         }
         let long = format!("a.{}", "b".repeat(99));
