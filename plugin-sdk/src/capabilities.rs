@@ -16,6 +16,29 @@ use crate::mock::host;
 pub mod types {
     pub use crate::bindings::capabilities::types::*;
 
+    /// A role in the workspace as configurations spell it: `moderator`.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    pub enum RoleName {
+        Owner,
+        Admin,
+        Moderator,
+        Member,
+        Bot,
+    }
+
+    impl From<RoleName> for WorkspaceRole {
+        fn from(name: RoleName) -> Self {
+            match name {
+                RoleName::Owner => Self::Owner,
+                RoleName::Admin => Self::Admin,
+                RoleName::Moderator => Self::Moderator,
+                RoleName::Member => Self::Member,
+                RoleName::Bot => Self::Bot,
+            }
+        }
+    }
+
     impl Message {
         /// What it says; nothing where it is encrypted.
         pub fn text(&self) -> &str {

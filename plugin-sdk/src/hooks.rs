@@ -126,7 +126,7 @@ pub trait LifecycleHooks: Plugin {
     }
 
     /// What is wrong with a configuration (`self`) that an admin wants to set; the one in force is in
-    /// [`config`](crate::capabilities::config). That serde can read it has been seen to.
+    /// [`config`]. That serde can read it has been seen to.
     fn validate(&self) -> Vec<ConfigurationProblem> {
         Vec::new()
     }

@@ -29,24 +29,12 @@ const MAX_SEARCHES: usize = 200;
 pub struct Mentions {
     everyone: Vec<String>,
     online: Vec<String>,
-    roles: BTreeMap<String, Role>,
-}
-
-/// A role in the workspace, as the configuration spells it.
-#[data]
-#[derive(Copy)]
-#[serde(rename_all = "snake_case")]
-enum Role {
-    Owner,
-    Admin,
-    Moderator,
-    Member,
-    Bot,
+    roles: BTreeMap<String, RoleName>,
 }
 
 impl Default for Mentions {
     fn default() -> Self {
-        let roles = [("owners", Role::Owner), ("admins", Role::Admin), ("moderators", Role::Moderator)];
+        let roles = [("owners", RoleName::Owner), ("admins", RoleName::Admin), ("moderators", RoleName::Moderator)];
         Self {
             everyone: vec!["all".to_owned()],
             online: vec!["here".to_owned()],
@@ -100,7 +88,7 @@ impl Mentions {
     fn groups(&self) -> Vec<(Name, Target)> {
         let everyone = self.everyone.iter().map(|word| (Name::new(word), Target::Everyone));
         let online = self.online.iter().map(|word| (Name::new(word), Target::Online));
-        let roles = self.roles.iter().map(|(word, role)| (Name::new(word), Target::WorkspaceRole(role.of_workspace())));
+        let roles = self.roles.iter().map(|(word, role)| (Name::new(word), Target::WorkspaceRole((*role).into())));
         everyone.chain(online).chain(roles).collect()
     }
 }
@@ -157,18 +145,6 @@ impl Members<'_> {
             }
         }
         Ok(found)
-    }
-}
-
-impl Role {
-    fn of_workspace(self) -> WorkspaceRole {
-        match self {
-            Self::Owner => WorkspaceRole::Owner,
-            Self::Admin => WorkspaceRole::Admin,
-            Self::Moderator => WorkspaceRole::Moderator,
-            Self::Member => WorkspaceRole::Member,
-            Self::Bot => WorkspaceRole::Bot,
-        }
     }
 }
 

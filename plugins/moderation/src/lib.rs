@@ -28,27 +28,15 @@ const MASK: char = '•';
 #[serde(default)]
 pub struct Moderation {
     rules: Vec<Rule>,
-    exempt_roles: Vec<Role>,
+    exempt_roles: Vec<RoleName>,
     strikes: Strikes,
-}
-
-/// A role in the workspace, as the configuration spells it.
-#[data]
-#[derive(Copy)]
-#[serde(rename_all = "snake_case")]
-enum Role {
-    Owner,
-    Admin,
-    Moderator,
-    Member,
-    Bot,
 }
 
 impl Default for Moderation {
     fn default() -> Self {
         Self {
             rules: Vec::new(),
-            exempt_roles: vec![Role::Owner, Role::Admin, Role::Moderator],
+            exempt_roles: vec![RoleName::Owner, RoleName::Admin, RoleName::Moderator],
             strikes: Strikes::default(),
         }
     }
@@ -136,7 +124,9 @@ impl LifecycleHooks for Moderation {
 
 impl Moderation {
     fn judge(&self, occasion: &Occasion, conversation: &str) -> Result<Judgement> {
-        if self.rules.is_empty() || self.exempt_roles.iter().any(|role| role.of_workspace() == occasion.author.role) {
+        if self.rules.is_empty()
+            || self.exempt_roles.iter().any(|role| WorkspaceRole::from(*role) == occasion.author.role)
+        {
             return Ok(Judgement::Allow);
         }
         let author = &occasion.author.id;
@@ -189,18 +179,6 @@ fn masked(text: &str, places: impl Iterator<Item = Range<usize>>) -> String {
         if is_covered && !c.is_whitespace() { MASK } else { c }
     };
     text.char_indices().map(cover).collect()
-}
-
-impl Role {
-    fn of_workspace(self) -> WorkspaceRole {
-        match self {
-            Self::Owner => WorkspaceRole::Owner,
-            Self::Admin => WorkspaceRole::Admin,
-            Self::Moderator => WorkspaceRole::Moderator,
-            Self::Member => WorkspaceRole::Member,
-            Self::Bot => WorkspaceRole::Bot,
-        }
-    }
 }
 
 #[cfg(test)]
