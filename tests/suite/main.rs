@@ -28,6 +28,7 @@ mod policies;
 mod program;
 mod property;
 mod receipts;
+mod record;
 mod requests;
 mod sessions;
 mod signals;
@@ -68,6 +69,7 @@ fn main() -> ExitCode {
         program::stories(),
         property::stories(),
         receipts::stories(),
+        record::stories(),
         requests::stories(),
         sessions::stories(),
         signals::stories(),

@@ -61,16 +61,7 @@ pub async fn add_members(
     }
     let policy = workspaces::policy(core, viewer.workspace()).await?;
     room_for(0, members.len(), &policy)?;
-    core.store
-        .change(AddMembers {
-            workspace: viewer.workspace(),
-            conversation,
-            actor: viewer.id(),
-            members,
-            at: core.clock.now(),
-            policy,
-        })
-        .await
+    core.store.change(AddMembers { conversation, members, policy, by: viewer.by(core) }).await
 }
 
 /// These conversations, as far as the reader takes part in them.

@@ -5,10 +5,10 @@ use jackfield_domain::{
     AuditAction, By, ConversationId, ConversationRole, Fact, Rejection, UserId, WorkspaceId, WorkspaceRole,
     conversations::{
         Conversation, ConversationKind, ConversationStatus, History,
-        support::{Right, SupportFilter, may_resolve},
+        support::{SupportFilter, may_resolve},
     },
     pages::{Direction, Page, Slice},
-    permissions::{Act, may},
+    permissions::{Act, Right, may},
     users::User,
 };
 use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*};
@@ -177,7 +177,7 @@ impl Change for ResolveConversation {
         };
         Entity::update(changed).exec(&work.transaction).await?;
         work.record(Some(user), at, Fact::ConversationUpdated { conversation: room.id });
-        if right == Right::Agent {
+        if right == Right::Role {
             work.audit(self.by.entry(AuditAction::ConversationResolved, room.id, []));
         }
         Ok(room)
