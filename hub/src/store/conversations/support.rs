@@ -11,7 +11,7 @@ use jackfield_domain::{
     permissions::{Act, Right, may},
     users::User,
 };
-use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*};
+use sea_orm::{ActiveValue::Set, Condition, QueryOrder, QuerySelect, entity::prelude::*, sea_query::Expr};
 
 use super::{
     super::{Change, Store, Work, members, users},
@@ -142,6 +142,29 @@ async fn take_part(work: &mut Work, room: &mut Conversation, assignee: UserId, b
     // Newcomers are members, as far as anybody is told; this one is more.
     let fact = Fact::ConversationMemberUpdated { conversation: room.id, user: assignee };
     work.record(Some(by.user), by.at, fact);
+    Ok(())
+}
+
+/// Puts back into the queue what somebody has taken who cannot see to it any more.
+pub async fn put_back(work: &mut Work, assignee: UserId, by: &By) -> Result<()> {
+    let taken = Condition::all()
+        .add(Column::WorkspaceId.eq(by.workspace.0))
+        .add(Column::Kind.eq(ConversationKind::Support.as_str()))
+        .add(Column::Status.eq(ConversationStatus::Active.as_str()))
+        .add(Column::AssigneeId.eq(assignee.0));
+    let ids: Vec<Uuid> = Entity::find()
+        .filter(taken.clone())
+        .select_only()
+        .column(Column::Id)
+        .order_by_asc(Column::Id)
+        .into_tuple()
+        .all(&work.transaction)
+        .await?;
+    let nobody = Expr::value(None::<Uuid>);
+    Entity::update_many().col_expr(Column::AssigneeId, nobody).filter(taken).exec(&work.transaction).await?;
+    for id in ids {
+        work.record(Some(by.user), by.at, Fact::ConversationUpdated { conversation: ConversationId(id) });
+    }
     Ok(())
 }
 
