@@ -147,6 +147,11 @@ impl Reader {
         }
     }
 
+    /// Does the reader look into this conversation without taking part?
+    fn looks_into(&self, conversation: ConversationId) -> bool {
+        matches!(self, Reader::Overriding { conversation: open, .. } if *open == conversation)
+    }
+
     fn workspace(&self) -> Option<WorkspaceId> {
         match self {
             Reader::Nobody => None,

@@ -58,6 +58,13 @@ impl Blobs {
     pub fn open(shelf: &Shelf) -> Result<Self> {
         let operator = match shelf {
             Shelf::Folder(path) => {
+                // What is kept is for nobody else's eyes.
+                let mut made = std::fs::DirBuilder::new();
+                #[cfg(unix)]
+                std::os::unix::fs::DirBuilderExt::mode(&mut made, 0o700);
+                made.recursive(true)
+                    .create(path)
+                    .map_err(|error| Error::internal(format!("cannot make the folder {}: {error}", path.display())))?;
                 let folder = path.to_str().ok_or_else(|| Error::internal("the folder's name is not Unicode"))?;
                 Operator::new(Fs::default().root(folder)).map_err(fault)?
             }

@@ -28,7 +28,7 @@ use crate::{
     identity::{self, Identity},
     jobs,
     plugin_bridge::HubBridge,
-    store::{Place, Store},
+    store::{Place, ReleaseTurns, Store},
 };
 
 /// How long the hub may take to go away in all, and how much of it letting go of the store may take.
@@ -91,6 +91,10 @@ impl Hub {
         tasks.spawn(issuers::run(core.clone()));
 
         core.plugins.reached_by(Arc::new(HubBridge(Arc::downgrade(&core))));
+        if matches!(place, Place::Sqlite(_)) {
+            // The data folder is ours alone: whoever held a turn was this hub, and is no more.
+            core.store.change(ReleaseTurns).await?;
+        }
         actions::plugins::install_bundled(&core).await?;
         tasks.spawn(actions::plugins::run(core.clone()));
 
@@ -110,7 +114,7 @@ impl Hub {
             config,
         });
 
-        tasks.spawn(actions::plugins::run_after_hooks(core.clone(), gate.draining.clone()));
+        tasks.spawn(actions::plugins::run_after_hooks(core.clone(), gate.draining.clone(), gate.connections.clone()));
         tasks.spawn(jobs::run(core.clone(), gate.draining.clone(), gate.connections.clone()));
         let most = gate.config.http.max_connections;
         tasks.spawn(http::serve(gate.clone(), listener, http::router(gate.clone()), most));

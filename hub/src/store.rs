@@ -76,7 +76,7 @@ pub use plugins::{
     commit::{CommitIssued, Effects, EndTurn, MakeBot, WriteLogs},
     data::{DataChange, SweepPluginData},
     held::{DecideHeld, KeepOutcome},
-    workspaces::{ChangeInConversation, ChangeInWorkspace, TakeTurn, Turn},
+    workspaces::{ChangeInConversation, ChangeInWorkspace, ReleaseTurns, TakeTurn, Turn},
 };
 pub use reads::counting;
 pub use receipts::{AdvanceReceipts, Marked, Standing};

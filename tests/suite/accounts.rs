@@ -8,7 +8,7 @@ use crate::{
     stories,
     support::{
         Person, Setup, World,
-        account::{PASSWORD, account, bearer, does, open, sign_in, sign_up},
+        account::{PASSWORD, account, bearer, does, open, refresh, sign_in, sign_up},
         person::{refusal, text},
     },
 };
@@ -184,6 +184,33 @@ stories! {
         assert_eq!(requested.len(), 4);
         assert_eq!(requested[0]["target"], json!(ann.id));
         assert!(!found.to_string().contains(text(&code).as_str()), "no code is in the record");
+    }
+
+    /// F, C-09
+    async fn nothing_that_lets_anybody_in_lies_in_the_store(backend) {
+        let world = World::new(backend).await;
+        let owner = world.person_with("mona", json!({ "roles": ["owner"] })).await;
+        open(&owner, "OPEN").await;
+        let signed_up = sign_up(&world, "theodora", json!({})).await;
+        let signed_in = sign_in(&world, "theodora", PASSWORD).await;
+        let refreshed = refresh(&world, &signed_in["credentials"]["refreshToken"]).await;
+        let dora = bearer(&world, &refreshed).await;
+        let invited = does(&owner, "invitationCreate", json!({}), "code").await;
+        let tea = owner.group("Tea", &[]).await;
+        let to_tea = does(&owner, "conversationInvitationCreate", json!({ "conversationId": tea }), "code").await;
+        let reset = does(&owner, "passwordResetRequest", json!({ "userId": dora.id }), "code").await;
+        let bot = does(&owner, "botCreate", json!({ "name": "Robbie" }), "bot { id }").await;
+        let input = json!({ "botId": bot["bot"]["id"], "name": "One", "scopes": ["READ"] });
+        let token = does(&owner, "botTokenCreate", input, "secret").await;
+
+        assert!(world.db_holds("theodora").await, "what is stored can be found");
+        for secret in [
+            &json!(PASSWORD), &invited["code"], &to_tea["code"], &reset["code"], &token["secret"],
+            &signed_up["credentials"]["refreshToken"], &signed_up["credentials"]["accessToken"],
+            &signed_in["credentials"]["refreshToken"], &refreshed["credentials"]["refreshToken"],
+        ] {
+            assert!(!world.db_holds(&text(secret)).await, "{secret} lies in the store");
+        }
     }
 }
 

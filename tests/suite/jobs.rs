@@ -6,7 +6,13 @@ use serde_json::{Value, json};
 
 use crate::{
     stories,
-    support::{Person, Setup, World, backends::Backend, person::refusal, within},
+    support::{
+        Person, Setup, World,
+        account::{account, does},
+        backends::Backend,
+        person::refusal,
+        within,
+    },
 };
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -58,6 +64,21 @@ stories! {
         assert_eq!(refusal(&operator.ask(retry, id).await["jobRetry"]).0, "INVALID", "it was done");
         let record = operator.ask("{ auditLog(last: 1) { nodes { action target } } }", json!({})).await;
         assert_eq!(record["auditLog"]["nodes"], json!([{ "action": "JOB_RETRIED", "target": given_up["id"] }]));
+    }
+
+    /// F: L-07, A-02, A-06
+    async fn sessions_and_invitations_that_have_ended_are_swept_away(backend) {
+        let world = World::new(backend).await;
+        let operator = world.operator().await;
+        account(&world, "dora").await;
+        let owner = world.person_with("mona", json!({ "roles": ["owner"] })).await;
+        does(&owner, "invitationCreate", json!({}), "").await;
+        let kept = async || (world.db_count("sessions").await, world.db_count("invitations").await);
+        world.clock.advance(HOUR);
+        until(&operator, "access_sweep", |jobs| in_state(jobs, "DONE") == 1).await;
+        assert_eq!(kept().await, (1, 1), "what is good stays");
+        world.clock.advance(HOUR * 24 * 40);
+        within("the end of what has ended", async { while kept().await != (0, 0) {} }).await;
     }
 
     /// F: L-07

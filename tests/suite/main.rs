@@ -29,6 +29,7 @@ mod policies;
 mod program;
 mod property;
 mod receipts;
+mod record;
 mod requests;
 mod sessions;
 mod signals;
@@ -70,6 +71,7 @@ fn main() -> ExitCode {
         program::stories(),
         property::stories(),
         receipts::stories(),
+        record::stories(),
         requests::stories(),
         sessions::stories(),
         signals::stories(),

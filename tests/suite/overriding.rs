@@ -84,6 +84,26 @@ stories! {
         assert_eq!(record, json!([line("mona", "a complaint"), line("mona", "a second look"), line("max", "mine")]));
     }
 
+    /// F: A-04, C-09, M-06
+    async fn who_takes_part_sees_no_less_by_looking_than_who_does_not(backend) {
+        let world = World::new(backend).await;
+        let (ann, bob) = (world.person("ann").await, world.person("bob").await);
+        let owner = world.person_with("mona", json!({ "roles": ["owner"] })).await;
+        let input = json!({ "type": "GROUP", "title": "Tea", "memberIds": [bob.id], "history": "FROM_JOIN" });
+        let tea = text(&ann.create(input).await["conversation"]["id"]);
+        ann.say(&tea, "before").await;
+        ann.add(&tea, &[&owner]).await;
+        let hidden = text(&ann.say(&tea, "since").await["id"]);
+        does(&owner, "messageDelete", json!({ "messageId": hidden }), "").await;
+        assert_eq!(owner.history(&tea).await, [""; 0], "they came late, and have put away the rest");
+
+        let seen = look(&owner, &tea, "a complaint").await["conversation"].take();
+        let said: Vec<String> = seen["messages"]["nodes"].as_array().expect("messages").iter().map(|message| text(&message["body"])).collect();
+        assert_eq!(said, ["before", "since"]);
+        assert_eq!((&seen["lastMessage"]["body"], &seen["viewerRole"]), (&json!("since"), &json!("MEMBER")));
+        assert_eq!(owner.history(&tea).await, [""; 0], "within this one answer");
+    }
+
     /// F: G-03
     async fn the_record_is_searched_by_who_did_what_to_what_and_when(backend) {
         let world = World::new(backend).await;

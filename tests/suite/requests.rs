@@ -130,6 +130,62 @@ stories! {
         );
     }
 
+    /// F: C-10, C-05, G-03
+    async fn whoever_has_a_request_may_go_and_who_opened_it_stays(backend) {
+        let world = World::new(backend).await;
+        let ann = world.person("ann").await;
+        let (mo, mia) = (agent(&world, "mo").await, agent(&world, "mia").await);
+        let owner = world.person_with("mona", json!({ "roles": ["owner"] })).await;
+        let help = ask(&ann, json!({ "title": "No keys" })).await;
+        let of_help = json!({ "conversationId": help });
+        assign(&mo, &help, json!(mo.id)).await;
+        let mut told = ann.socket().await;
+        told.follow("s", json!({})).await;
+
+        // Who has it goes, and it is nobody's: that is one more thing to hear of.
+        assert_eq!(does(&mo, "conversationLeave", of_help.clone(), "").await["errors"], json!([]));
+        for expected in ["ConversationMembersRemoved", "ConversationUpdated"] {
+            assert_eq!(told.event("s").await["__typename"], json!(expected));
+        }
+        assert_eq!(queue(&mia, "UNASSIGNED").await, [help.as_str()]);
+        assert_eq!(queue(&mo, "MINE").await, [""; 0]);
+        let gone = "query($c: ID!) { conversation(id: $c) { id } }";
+        assert_eq!(mo.ask(gone, json!({ "c": help })).await["conversation"], json!(null), "and sees no more of it");
+        assign(&mia, &help, json!(mia.id)).await;
+        assign(&mia, &help, json!(mo.id)).await;
+        let sent_away = json!({ "conversationId": help, "memberId": mo.id });
+        let refused = does(&mia, "conversationMemberRemove", sent_away, "").await;
+        assert_eq!(refusal(&refused).0, "NOT_ALLOWED", "nor do those who help send one another away");
+        assert_eq!(queue(&mo, "MINE").await, [help.as_str()]);
+
+        // Who opened it is there until the end.
+        assert_eq!(refusal(&does(&ann, "conversationLeave", of_help.clone(), "").await), ("INVALID".into(), json!(["input", "conversationId"])));
+        let sent_away = json!({ "conversationId": help, "memberId": ann.id });
+        assert_eq!(refusal(&does(&mo, "conversationMemberRemove", sent_away, "").await), ("INVALID".into(), json!(["input", "memberId"])));
+
+        // Resolved, it is taken up again by who opened it, or by who gives support and takes part.
+        let status = "conversation { status closedAt }";
+        let open = json!({ "conversation": { "status": "ACTIVE", "closedAt": null }, "errors": [] });
+        resolve(&mo, &help).await;
+        assert_eq!(does(&ann, "conversationReopen", of_help.clone(), status).await, open);
+        assert_eq!(queue(&mo, "MINE").await, [help.as_str()], "whoever had it has it again");
+        resolve(&ann, &help).await;
+        assert_eq!(refusal(&does(&owner, "conversationReopen", of_help.clone(), status).await).0, "NOT_FOUND");
+        assert_eq!(does(&mia, "conversationReopen", of_help.clone(), status).await, open);
+        ann.say(&help, "one more thing").await;
+        assert_eq!(mia.history(&help).await, ["one more thing"]);
+        let query = "{ auditLog(last: 2) { nodes { action actor { name } target } } }";
+        assert_eq!(owner.ask(query, json!({})).await["auditLog"]["nodes"], json!([
+            { "action": "CONVERSATION_RESOLVED", "actor": { "name": "mo" }, "target": help },
+            { "action": "CONVERSATION_REOPENED", "actor": { "name": "mia" }, "target": help },
+        ]));
+
+        // Nobody waits for somebody who is shut out.
+        assert_eq!(queue(&mia, "UNASSIGNED").await, [""; 0]);
+        does(&owner, "userDeactivate", json!({ "userId": mo.id }), "").await;
+        assert_eq!(queue(&mia, "UNASSIGNED").await, [help.as_str()]);
+    }
+
     /// F: C-10
     async fn agents_who_take_the_same_at_once_leave_it_to_one(backend) {
         let world = Setup::new(backend).nodes(2).start().await;

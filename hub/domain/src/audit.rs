@@ -35,6 +35,14 @@ words! {
         MessageDeleted = "message_deleted",
         /// A conversation was deleted, with all that was said in it.
         ConversationDeleted = "conversation_deleted",
+        /// What is a group's or a support conversation's own was changed: title, picture, who finds it, what newcomers see.
+        ConversationUpdated = "conversation_updated",
+        /// A conversation was put away.
+        ConversationArchived = "conversation_archived",
+        /// A conversation that was put away was taken up again.
+        ConversationReopened = "conversation_reopened",
+        /// People were brought into a conversation.
+        ConversationMembersAdded = "conversation_members_added",
         /// Somebody was sent away from a conversation.
         ConversationMemberRemoved = "conversation_member_removed",
         /// Somebody was given another role in a conversation.
@@ -84,11 +92,11 @@ words! {
 
 impl By {
     /// The line in the record of whoever acts.
-    pub fn entry<const N: usize>(
+    pub fn entry<'a>(
         &self,
         action: AuditAction,
         target: impl ToString,
-        details: [(&str, String); N],
+        details: impl IntoIterator<Item = (&'a str, String)>,
     ) -> AuditEntry {
         AuditEntry {
             id: self.id,

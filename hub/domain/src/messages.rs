@@ -6,7 +6,7 @@
 mod changes;
 mod content;
 
-pub use changes::{Right, may_delete_for_everyone, may_edit};
+pub use changes::{may_delete_for_everyone, may_edit};
 pub use content::{CheckedBody, ContentType, Details, Location, MessageKind};
 
 use serde_json::Value;

@@ -39,6 +39,15 @@ pub enum ConversationAct {
     Own,
 }
 
+/// By what right somebody does what one may do by more than one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Right {
+    /// It is their own.
+    Own,
+    /// A role gives them the power, so that it stands in the record.
+    Role,
+}
+
 use WorkspaceRole::{Admin, Bot, Moderator, Owner};
 
 /// The table of a workspace.

@@ -85,15 +85,12 @@ pub async fn add_members(
     }
     let policy = workspaces::policy(core, viewer.workspace()).await?;
     room_for(0, members.len(), &policy)?;
-    let (workspace, actor, at) = (viewer.workspace(), viewer.id(), core.clock.now());
     let change = |plugins| AddMembers {
-        workspace,
         conversation,
-        actor,
         members: members.clone(),
-        at,
         policy: policy.clone(),
         plugins,
+        by: viewer.by(core),
     };
     before::retried(|| async {
         let left = may_come(core, viewer, conversation, &members, Some(viewer.user())).await?;

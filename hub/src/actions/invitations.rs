@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jackfield_domain::{
-    InvitationId, Rejection, Timestamp, WorkspaceRole,
+    ConversationId, InvitationId, Rejection, Timestamp, WorkspaceRole,
     invitations::{Invitation, bounds},
     pages::{Page, Slice},
     permissions::{Act, may, may_change_role},
@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// What the code of an invitation begins with.
-pub const PREFIX: &str = "jfi_";
+const PREFIX: &str = "jfi_";
 
 /// May the viewer invite at all? Asked before anything that they name is looked for.
 pub fn invites(viewer: &Viewer) -> Result<()> {
@@ -40,21 +40,34 @@ pub async fn create(
         return Err(Rejection::Invalid { field: "role", expected: "a person's" }.into());
     }
     may_change_role(viewer.role(), WorkspaceRole::Member, role)?;
+    let (invitation, code) = draft(core, viewer, None, role, uses, expires_at).await?;
+    let change = CreateInvitation { invitation, code_hash: digest(&code), by: viewer.by(core) };
+    Ok((core.store.change(change).await?, code))
+}
+
+/// An invitation to a conversation, or else to the workspace, as the store is to take it, and its code.
+pub async fn draft(
+    core: &Arc<Core>,
+    viewer: &Viewer,
+    conversation: Option<ConversationId>,
+    role: WorkspaceRole,
+    uses: Option<u64>,
+    expires_at: Option<Timestamp>,
+) -> Result<(Invitation, String)> {
     let policy = workspaces::policy(core, viewer.workspace()).await?;
-    let by = viewer.by(core);
-    let (uses_left, expires_at) = bounds(uses, expires_at, by.at, &policy)?;
-    let code = secrets::new(PREFIX)?;
+    let created_at = core.clock.now();
+    let (uses_left, expires_at) = bounds(uses, expires_at, created_at, &policy)?;
     let invitation = Invitation {
         id: InvitationId(core.clock.new_id()),
         workspace: viewer.workspace(),
-        conversation: None,
+        conversation,
         creator: viewer.id(),
         role,
         uses_left,
         expires_at,
-        created_at: by.at,
+        created_at,
     };
-    Ok((core.store.change(CreateInvitation { invitation, code_hash: digest(&code), by }).await?, code))
+    Ok((invitation, secrets::new(PREFIX)?))
 }
 
 /// Takes an invitation back.

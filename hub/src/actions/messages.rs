@@ -154,10 +154,11 @@ pub enum HistoryStart {
     From { moment: Timestamp, size: usize },
 }
 
-/// A part of the history of a conversation that the viewer was shown.
+/// A part of the history of a conversation that the reader was shown. Who looks into one without taking part sees all of
+/// it, also where they happen to be a member who came late.
 pub async fn history(
     core: &Core,
-    viewer: &Viewer,
+    reader: &Reader,
     conversation: &Conversation,
     start: HistoryStart,
 ) -> Result<Slice<Message>> {
@@ -175,5 +176,7 @@ pub async fn history(
             None => behind(conversation.last_sequence, size),
         },
     };
-    core.store.history(viewer.id(), conversation.id, &page).await
+    let viewer = reader.viewer()?.id();
+    let viewer = Some(viewer).filter(|_| !reader.looks_into(conversation.id));
+    core.store.history(viewer, conversation.id, &page).await
 }

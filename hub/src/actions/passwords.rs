@@ -153,3 +153,34 @@ fn network(address: IpAddr) -> IpAddr {
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn so_many_wait_for_a_turn_and_the_next_is_turned_away() {
+        let passwords = Arc::new(Passwords::default());
+        let turns = [passwords.turn().await.unwrap(), passwords.turn().await.unwrap()];
+        let wait = |_| {
+            let passwords = passwords.clone();
+            tokio::spawn(async move { passwords.turn().await.map(drop) })
+        };
+        let waiting: Vec<_> = (0..WAITING).map(wait).collect();
+        while passwords.waiting.load(Ordering::Relaxed) < WAITING {
+            tokio::task::yield_now().await;
+        }
+        assert!(matches!(passwords.turn().await, Err(Error::Unavailable(_))));
+        drop(turns);
+        for waited in waiting {
+            assert!(waited.await.unwrap().is_ok(), "and those who waited have theirs");
+        }
+        assert!(passwords.turn().await.is_ok());
+    }
+
+    #[test]
+    fn what_is_kept_of_a_password_says_how_hard_it_is() {
+        let kept = hashed("correct horse battery", [1; 16]).unwrap();
+        assert!(kept.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{kept}");
+    }
+}

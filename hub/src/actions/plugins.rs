@@ -217,7 +217,14 @@ pub async fn install_bundled(core: &Arc<Core>) -> Result<()> {
             continue;
         }
         let is_default = manifest.on_at_first_start;
-        admin::install_package(core, package, Installing::Bundled { is_default }, None).await?;
+        match admin::install_package(core, package, Installing::Bundled { is_default }, None).await {
+            Ok(_) => {}
+            // A plugin does not keep the hub from starting.
+            Err(Error::Rejected(why)) => {
+                tracing::error!(plugin = %manifest.id, %why, "a plugin that comes with the hub cannot be installed");
+            }
+            Err(error) => return Err(error),
+        }
     }
     refresh(core).await
 }

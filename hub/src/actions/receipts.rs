@@ -131,13 +131,11 @@ pub async fn unread(core: &Core, viewer: &Viewer, conversations: &[ConversationI
 /// The last message of each of these conversations, as the reader sees it.
 pub async fn last_messages(core: &Core, reader: &Reader, conversations: &[ConversationId]) -> Result<Vec<Message>> {
     let viewer = reader.viewer()?;
-    let mut found = core.store.last_messages(viewer.id(), conversations).await?;
-    if let Reader::Overriding { conversation, .. } = reader
-        && conversations.contains(conversation)
-        && !found.iter().any(|message| message.conversation == *conversation)
-    {
+    let (looked_into, own): (Vec<_>, Vec<_>) = conversations.iter().copied().partition(|id| reader.looks_into(*id));
+    let mut found = core.store.last_messages(viewer.id(), &own).await?;
+    for conversation in looked_into {
         let last = Page { direction: Direction::Backward, size: 1, from: None };
-        found.extend(core.store.history(viewer.id(), *conversation, &last).await?.items);
+        found.extend(core.store.history(None, conversation, &last).await?.items);
     }
     Ok(found)
 }

@@ -31,6 +31,14 @@ pub enum AuditAction {
     MessageDeleted,
     /// A conversation was deleted, with all that was said in it.
     ConversationDeleted,
+    /// What is a group's or a support conversation's own was changed: title, picture, who finds it, what newcomers see.
+    ConversationUpdated,
+    /// A conversation was put away.
+    ConversationArchived,
+    /// A conversation that was put away was taken up again.
+    ConversationReopened,
+    /// People were brought into a conversation.
+    ConversationMembersAdded,
     /// Somebody was sent away from a conversation.
     ConversationMemberRemoved,
     /// Somebody was given another role in a conversation.
@@ -82,7 +90,7 @@ pub enum AuditAction {
 pub struct AuditDetail {
     /// What it is.
     name: String,
-    /// What it is now.
+    /// What it is now; no more than «changed» where that is for those alone who take part.
     value: String,
 }
 

@@ -259,8 +259,8 @@ impl Message {
                 HistoryStart::Around { sequence: found.sequence, size: page.size }
             }
         };
-        let viewer = ctx.viewer()?;
-        let slice = actions::messages::history(ctx.core(), &viewer, conversation, start).await?;
+        ctx.viewer()?;
+        let slice = actions::messages::history(ctx.core(), &ctx.moment().reader, conversation, start).await?;
         let asked = ctx.look_ahead();
         if asked.field("nodes").field("sender").exists() || asked.field("edges").field("node").field("sender").exists()
         {

@@ -8,7 +8,7 @@ use jackfield_domain::{
     users::{User, UserStatus},
     workspaces::{Workspace, WorkspaceStatus},
 };
-use sea_orm::{ActiveValue::Set, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{ActiveValue::Set, QuerySelect, entity::prelude::*, sea_query::OnConflict};
 
 use super::{
     Change, Store, Work, invitations,
@@ -257,7 +257,6 @@ impl Change for SweepAccess {
     }
 
     async fn apply(&self, work: &mut Work) -> Result<u64> {
-        use sea_orm::QuerySelect;
         let old: Vec<Vec<u8>> = failures::Entity::find()
             .select_only()
             .column(failures::Column::Key)
@@ -273,8 +272,26 @@ impl Change for SweepAccess {
         }
         let resets = resets::Entity::delete_many().filter(resets::Column::ExpiresAt.lte(self.now.0));
         swept += resets.exec(&work.transaction).await?.rows_affected;
-        swept += invitations::sweep(work, self.now, self.limit).await?;
-        Ok(swept + sessions::sweep(work, self.now, self.limit).await?)
+        swept += self.end::<invitations::Entity>(work, invitations::Column::Id, invitations::Column::ExpiresAt).await?;
+        Ok(swept + self.end::<sessions::Entity>(work, sessions::Column::Id, sessions::Column::ExpiresAt).await?)
+    }
+}
+
+impl SweepAccess {
+    /// Takes away some of what ended before now.
+    async fn end<E: EntityTrait>(&self, work: &Work, id: E::Column, ends: E::Column) -> Result<u64> {
+        let old: Vec<Uuid> = E::find()
+            .select_only()
+            .column(id)
+            .filter(ends.lte(self.now.0))
+            .limit(self.limit)
+            .into_tuple()
+            .all(&work.transaction)
+            .await?;
+        if old.is_empty() {
+            return Ok(0);
+        }
+        Ok(E::delete_many().filter(id.is_in(old)).exec(&work.transaction).await?.rows_affected)
     }
 }
 

@@ -199,22 +199,6 @@ pub async fn remove(
     row.try_into().map(Some)
 }
 
-/// Takes away some of those that nobody can use any more.
-pub async fn sweep(work: &Work, now: Timestamp, limit: u64) -> Result<u64> {
-    let old: Vec<Uuid> = Entity::find()
-        .select_only()
-        .column(Column::Id)
-        .filter(Column::ExpiresAt.lte(now.0))
-        .limit(limit)
-        .into_tuple()
-        .all(&work.transaction)
-        .await?;
-    if old.is_empty() {
-        return Ok(0);
-    }
-    Ok(Entity::delete_many().filter(Column::Id.is_in(old)).exec(&work.transaction).await?.rows_affected)
-}
-
 /// Invites people to the workspace itself.
 pub struct CreateInvitation {
     pub invitation: Invitation,

@@ -6,7 +6,8 @@ pub mod roles;
 
 use async_trait::async_trait;
 use jackfield_domain::{
-    ConversationId, ConversationRole, Fact, Policy, Position, Rejection, Timestamp, UserId, WorkspaceId,
+    AuditAction, By, ConversationId, ConversationRole, Fact, Policy, Position, Rejection, Timestamp, UserId,
+    WorkspaceId,
     conversations::{self, Conversation, History, Member, Notify, Settings, membership::Part},
     events::Admission,
     pages::{Direction, Page, Slice},
@@ -214,14 +215,12 @@ async fn another_owner(work: &Work, conversation: ConversationId, than: UserId) 
 
 /// Adds people to a group, all or none of them.
 pub struct AddMembers {
-    pub workspace: WorkspaceId,
     pub conversation: ConversationId,
-    pub actor: UserId,
     pub members: Vec<UserId>,
-    pub at: Timestamp,
     pub policy: Policy,
     /// What plugins leave, who were asked about it.
     pub plugins: FromPlugins,
+    pub by: By,
 }
 
 #[async_trait]
@@ -229,16 +228,17 @@ impl Change for AddMembers {
     type Outcome = Conversation;
 
     fn workspace(&self) -> Option<WorkspaceId> {
-        Some(self.workspace)
+        Some(self.by.workspace)
     }
 
     async fn apply(&self, work: &mut Work) -> Result<Conversation> {
-        let (row, actor) = part_in(work, self.conversation, self.actor).await?;
+        let By { workspace, user, at, .. } = self.by;
+        let (row, actor) = part_in(work, self.conversation, user).await?;
         let mut room = Conversation::try_from(row)?;
         conversations::takes_members(room.kind)?;
         may_here(actor.role, ConversationAct::ManageMembers)?;
-        all_exist(work, self.workspace, &self.members).await?;
-        held::commit_data(work, &self.plugins, self.at).await?;
+        all_exist(work, workspace, &self.members).await?;
+        held::commit_data(work, &self.plugins, at).await?;
 
         let present: Vec<Uuid> = Entity::find()
             .filter(Column::ConversationId.eq(self.conversation.0))
@@ -254,7 +254,10 @@ impl Change for AddMembers {
         }
         conversations::room_for(room.member_count, new.len(), &self.policy)?;
 
-        admit(work, &mut room, new, ConversationRole::Member, Some(self.actor), self.at).await?;
+        let users: Vec<String> = new.iter().map(UserId::to_string).collect();
+        admit(work, &mut room, new, ConversationRole::Member, Some(user), at).await?;
+        let details = [("users", users.join(" "))];
+        work.audit(self.by.entry(AuditAction::ConversationMembersAdded, room.id, details));
         Ok(room)
     }
 }

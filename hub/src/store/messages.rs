@@ -108,11 +108,11 @@ impl Store {
         rows.into_iter().map(Message::try_from).collect()
     }
 
-    /// A page of a conversation's messages, in the order of their sequence, without those that the user has deleted
-    /// for themselves.
+    /// A page of a conversation's messages, in the order of their sequence: as the user sees them, or as they are where
+    /// nobody in particular looks.
     pub async fn history(
         &self,
-        user: UserId,
+        user: Option<UserId>,
         conversation: ConversationId,
         page: &Page<i64>,
     ) -> Result<Slice<Message>> {
@@ -157,19 +157,9 @@ async fn seen(work: &Work, user: UserId, id: MessageId) -> Result<(Message, Conv
     Ok((row.try_into()?, room.try_into()?, Member::try_from(member)?.role))
 }
 
-pub fn walk(user: UserId, conversation: ConversationId, page: &Page<i64>) -> Select<Entity> {
-    let from_sequence = Query::select()
-        .column(members::Column::FromSequence)
-        .from(members::Entity)
-        .and_where(members::Column::ConversationId.eq(conversation.0))
-        .and_where(members::Column::UserId.eq(user.0))
-        .to_owned();
-    let begins_after = Func::coalesce([SimpleExpr::from(from_sequence), 0_i64.into()]);
-    let walk = Entity::find()
-        .filter(Column::ConversationId.eq(conversation.0))
-        .filter(Column::Sequence.into_expr().gt(begins_after))
-        .filter(not_hidden_from(user))
-        .limit(page.size as u64 + 1);
+pub fn walk(user: Option<UserId>, conversation: ConversationId, page: &Page<i64>) -> Select<Entity> {
+    let all = Entity::find().filter(Column::ConversationId.eq(conversation.0)).limit(page.size as u64 + 1);
+    let walk = user.into_iter().fold(all, |all, user| as_seen_by(all, user, conversation));
     match page.direction {
         Direction::Forward => page
             .from
@@ -182,6 +172,18 @@ pub fn walk(user: UserId, conversation: ConversationId, page: &Page<i64>) -> Sel
             .fold(walk, |walk, from| walk.filter(Column::Sequence.lt(from)))
             .order_by_desc(Column::Sequence),
     }
+}
+
+/// Without what was said before the user came, if that is not for them, and what they have deleted for themselves.
+fn as_seen_by(all: Select<Entity>, user: UserId, conversation: ConversationId) -> Select<Entity> {
+    let from_sequence = Query::select()
+        .column(members::Column::FromSequence)
+        .from(members::Entity)
+        .and_where(members::Column::ConversationId.eq(conversation.0))
+        .and_where(members::Column::UserId.eq(user.0))
+        .to_owned();
+    let begins_after = Func::coalesce([SimpleExpr::from(from_sequence), 0_i64.into()]);
+    all.filter(Column::Sequence.into_expr().gt(begins_after)).filter(not_hidden_from(user))
 }
 
 /// For each conversation its index is walked from the end, to the first message that is not hidden.

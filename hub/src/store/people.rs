@@ -10,7 +10,9 @@ use jackfield_domain::{
 use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*, sea_query::OnConflict};
 
 use super::{
-    Change, Store, Work, sessions, users,
+    Change, Store, Work,
+    conversations::support,
+    sessions, users,
     words::{self, FoundKey, found},
 };
 use crate::Result;
@@ -217,8 +219,9 @@ impl Change for UpdateStatus {
         work.record(Some(actor), at, fact);
         work.audit(self.by.entry(action, user.id, []));
         if self.status == UserStatus::Deactivated {
-            // Whoever is let in again signs in anew.
+            // Whoever is let in again signs in anew; those whom they were to help do not wait for it.
             sessions::end_all(work, &user, None, at).await?;
+            support::put_back(work, user.id, &self.by).await?;
         }
         Ok(user)
     }

@@ -79,9 +79,12 @@ fn hot(backend: DbBackend) -> Vec<(&'static str, Statement)> {
     let key = ActivityKey { last_activity_at: Timestamp(7), id: conversation };
     let listed = |direction, from| Page { direction, size: 20, from };
     vec![
-        ("the newest messages", of(&messages::walk(user, conversation, &page(Direction::Backward, None)), backend)),
-        ("older messages", of(&messages::walk(user, conversation, &page(Direction::Backward, Some(7))), backend)),
-        ("newer messages", of(&messages::walk(user, conversation, &page(Direction::Forward, Some(7))), backend)),
+        (
+            "the newest messages",
+            of(&messages::walk(Some(user), conversation, &page(Direction::Backward, None)), backend),
+        ),
+        ("older messages", of(&messages::walk(Some(user), conversation, &page(Direction::Backward, Some(7))), backend)),
+        ("newer messages", of(&messages::walk(Some(user), conversation, &page(Direction::Forward, Some(7))), backend)),
         ("the first message since", of(&messages::first_from(conversation, Timestamp(7)), backend)),
         ("messages for a reader", of(&messages::readable(user, &[MessageId(id)]), backend)),
         (

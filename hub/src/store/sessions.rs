@@ -146,22 +146,6 @@ pub async fn end_all(work: &mut Work, user: &User, except: Option<SessionId>, at
     Ok(ended.len())
 }
 
-/// Takes away some of those that nobody came back to in time: they count for nothing already.
-pub async fn sweep(work: &Work, now: Timestamp, limit: u64) -> Result<u64> {
-    let old: Vec<Uuid> = Entity::find()
-        .select_only()
-        .column(Column::Id)
-        .filter(Column::ExpiresAt.lte(now.0))
-        .limit(limit)
-        .into_tuple()
-        .all(&work.transaction)
-        .await?;
-    if old.is_empty() {
-        return Ok(0);
-    }
-    Ok(Entity::delete_many().filter(Column::Id.is_in(old)).exec(&work.transaction).await?.rows_affected)
-}
-
 /// Signs somebody in, who must still be welcome.
 pub struct CreateSession {
     pub new: NewSession,

@@ -107,7 +107,6 @@ pub const FIELDS: &[(&str, &[&str])] = &[
     ("ConversationSettings", &["isPinned", "mutedUntil", "notificationLevel", "sound"]),
     ("ConversationSettingsUpdatePayload", &["conversation { id viewerSettings { sound } }", "errors { code }"]),
     ("ConversationSettingsUpdated", &["at", "conversation { id title }", "cursor"]),
-    ("ConversationUpdated", &["actor { id name }", "at", "conversation { id title }", "cursor"]),
     ("Credentials", &["accessToken", "accessTokenExpiresAt", "refreshToken", "session { isCurrent }"]),
     ("Event", &["cursor"]),
     (

@@ -151,11 +151,7 @@ impl World {
 
     /// How many rows a table has.
     pub async fn db_count(&self, table: &str) -> i64 {
-        let url = match self.configs[0].place().expect("a place") {
-            Place::Sqlite(path) => format!("sqlite://{}", path.display()),
-            Place::Postgres(url) => url,
-        };
-        let database = Database::connect(url).await.expect("the database");
+        let database = Database::connect(self.db_url()).await.expect("the database");
         let counted = database.query_one_raw(Statement::from_string(
             database.get_database_backend(),
             format!("SELECT COUNT(*) AS rows FROM {table}"),
@@ -163,6 +159,24 @@ impl World {
         let row = counted.await.expect("the database understands").expect("a row");
         database.close().await.expect("the database lets go");
         row.try_get("", "rows").expect("a number")
+    }
+
+    /// Do these words lie anywhere in the store, as they are?
+    pub async fn db_holds(&self, words: &str) -> bool {
+        match self.configs[0].place().expect("a place") {
+            Place::Sqlite(path) => {
+                let folder = path.parent().expect("a file lies in a folder");
+                let files =
+                    std::fs::read_dir(folder).expect("the data folder").map(|file| file.expect("a file").path());
+                let mut bytes = files.filter(|file| file.is_file()).map(|file| std::fs::read(file).expect("a file"));
+                bytes.any(|bytes| bytes.windows(words.len()).any(|found| found == words.as_bytes()))
+            }
+            Place::Postgres(_) => {
+                let table = "query_to_xml('SELECT * FROM ' || quote_ident(table_name), false, false, '')::text";
+                let here = "information_schema.tables WHERE table_schema = 'public'";
+                self.db_count(&format!("{here} AND {table} LIKE '%{words}%'")).await > 0
+            }
+        }
     }
 
     /// A member of the workspace `default`.

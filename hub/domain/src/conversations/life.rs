@@ -3,7 +3,7 @@
 use super::{Conversation, ConversationKind, History, Visibility, checked_description, checked_picture, checked_title};
 use crate::{
     ConversationRole, Policy, Rejection, UserId, WorkspaceRole,
-    permissions::{Act, ConversationAct, may, may_here},
+    permissions::{Act, ConversationAct, Right, may, may_here},
 };
 
 /// What of a conversation is to change; what is none stays, and what is none within is taken away.
@@ -61,18 +61,18 @@ pub fn may_be_seen(kind: ConversationKind, visibility: Visibility) -> Result<(),
     Ok(())
 }
 
-/// May somebody who takes part put a conversation away, or take it up again?
+/// May somebody who takes part put a conversation away, or take it up again, and by what right?
 pub fn may_close(
     room: &Conversation,
     user: UserId,
     here: ConversationRole,
     role: WorkspaceRole,
-) -> Result<(), Rejection> {
+) -> Result<Right, Rejection> {
     match room.kind {
-        ConversationKind::Group => may_here(here, ConversationAct::Run),
-        ConversationKind::Direct => Ok(()),
-        ConversationKind::Support if room.creator == user => Ok(()),
-        ConversationKind::Support => may(role, Act::GiveSupport),
+        ConversationKind::Group => may_here(here, ConversationAct::Run).map(|()| Right::Role),
+        ConversationKind::Direct => Ok(Right::Own),
+        ConversationKind::Support if room.creator == user => Ok(Right::Own),
+        ConversationKind::Support => may(role, Act::GiveSupport).map(|()| Right::Role),
     }
 }
 
@@ -124,15 +124,15 @@ mod tests {
     fn who_puts_away_and_who_deletes() {
         use ConversationRole::{Admin, Member, Owner};
         let (creator, other) = (room(Group).creator, UserId(uuid::Uuid::from_u128(99)));
-        for (kind, user, here, role, allowed) in [
-            (Group, other, Admin, WorkspaceRole::Member, true),
-            (Group, other, Member, WorkspaceRole::Owner, false),
-            (Direct, other, Member, WorkspaceRole::Member, true),
-            (Support, creator, Member, WorkspaceRole::Member, true),
-            (Support, other, Member, WorkspaceRole::Moderator, true),
-            (Support, other, Member, WorkspaceRole::Member, false),
+        for (kind, user, here, role, right) in [
+            (Group, other, Admin, WorkspaceRole::Member, Some(Right::Role)),
+            (Group, other, Member, WorkspaceRole::Owner, None),
+            (Direct, other, Member, WorkspaceRole::Member, Some(Right::Own)),
+            (Support, creator, Member, WorkspaceRole::Member, Some(Right::Own)),
+            (Support, other, Member, WorkspaceRole::Moderator, Some(Right::Role)),
+            (Support, other, Member, WorkspaceRole::Member, None),
         ] {
-            assert_eq!(may_close(&room(kind), user, here, role).is_ok(), allowed, "{kind:?} {here:?} {role:?}");
+            assert_eq!(may_close(&room(kind), user, here, role).ok(), right, "{kind:?} {here:?} {role:?}");
         }
         let (free, kept) = (Policy::default(), Policy { conversations_are_kept: true, ..Policy::default() });
         let code = |kind, here, policy: &Policy| may_delete(&room(kind), here, policy).map_err(|no| no.code().as_str());

@@ -3,7 +3,7 @@
 use super::Conversation;
 use crate::{
     Rejection, UserId, WorkspaceRole,
-    permissions::{Act, may},
+    permissions::{Act, Right, may},
     roles::words,
 };
 
@@ -21,15 +21,6 @@ words! {
     }
 }
 
-/// By what right somebody ends a support conversation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Right {
-    /// They opened it.
-    Opener,
-    /// They have taken it, or give support.
-    Agent,
-}
-
 /// May this user, who is this in the workspace, say that a support conversation is resolved? To those who neither take part
 /// in it nor give support it is not there.
 pub fn may_resolve(
@@ -43,9 +34,9 @@ pub fn may_resolve(
         return Err(Rejection::NotFound { what: "support conversation", field: "conversationId" });
     }
     if takes_part && conversation.creator == user {
-        Ok(Right::Opener)
+        Ok(Right::Own)
     } else if gives_support || conversation.assignee == Some(user) {
-        Ok(Right::Agent)
+        Ok(Right::Role)
     } else {
         Err(Rejection::NotAllowed { who: "who opened it, who has taken it, or those who give support" })
     }
@@ -87,10 +78,10 @@ mod tests {
         let check = |user, role, takes_part| {
             may_resolve(&conversation, user, role, takes_part).map_err(|refused| refused.code().as_str())
         };
-        assert_eq!(check(opener, Member, true), Ok(Right::Opener));
+        assert_eq!(check(opener, Member, true), Ok(Right::Own));
         assert_eq!(check(opener, Member, false), Err("NOT_FOUND"), "who has left is a stranger");
-        assert_eq!(check(assignee, Member, true), Ok(Right::Agent), "who was an agent when they took it");
-        assert_eq!(check(other, Moderator, false), Ok(Right::Agent));
+        assert_eq!(check(assignee, Member, true), Ok(Right::Role), "who was an agent when they took it");
+        assert_eq!(check(other, Moderator, false), Ok(Right::Role));
         assert_eq!(check(other, Member, true), Err("NOT_ALLOWED"));
         assert_eq!(check(other, Member, false), Err("NOT_FOUND"));
     }

@@ -4,7 +4,7 @@ use super::Message;
 use crate::{
     ConversationRole, Policy, Rejection, Timestamp, UserId, WorkspaceRole,
     conversations::ConversationStatus,
-    permissions::{Act, ConversationAct, may, may_here},
+    permissions::{Act, ConversationAct, Right, may, may_here},
 };
 
 /// May this user put other words into a message now?
@@ -34,15 +34,6 @@ pub fn may_edit(
     Ok(())
 }
 
-/// By what right somebody deletes a message for everyone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Right {
-    /// It is their own.
-    Sender,
-    /// It is somebody else's, and they keep the peace.
-    Moderator,
-}
-
 /// May this user, who sees the message, take it away from everyone now?
 pub fn may_delete_for_everyone(
     message: &Message,
@@ -58,10 +49,10 @@ pub fn may_delete_for_everyone(
     let moderates = may(role, Act::Moderate).is_ok() || may_here(role_here, ConversationAct::Moderate).is_ok();
     let is_own = message.sender == by;
     if is_own && (moderates || at <= message.created_at + policy.delete_window()) {
-        return Ok(Right::Sender);
+        return Ok(Right::Own);
     }
     match (is_own, moderates) {
-        (false, true) => Ok(Right::Moderator),
+        (false, true) => Ok(Right::Role),
         (false, false) => Err(Rejection::NotAllowed { who: "the sender of the message or a moderator" }),
         (true, _) => {
             Err(Rejection::WindowClosed { done: "deleted for everyone", seconds: policy.delete_window_seconds })
@@ -128,9 +119,9 @@ mod tests {
             outcome.map_err(|refused| refused.code().as_str())
         };
         let usual = policy();
-        assert_eq!(check(ANN, Role::Member, Here::Member, 20_000, &usual), Ok(Right::Sender));
+        assert_eq!(check(ANN, Role::Member, Here::Member, 20_000, &usual), Ok(Right::Own));
         assert_eq!(check(ANN, Role::Member, Here::Member, 20_001, &usual), Err("TOO_LATE"));
-        assert_eq!(check(ANN, Role::Moderator, Here::Member, 20_001, &usual), Ok(Right::Sender));
+        assert_eq!(check(ANN, Role::Moderator, Here::Member, 20_001, &usual), Ok(Right::Own));
         assert_eq!(check(BOB, Role::Member, Here::Member, 0, &usual), Err("NOT_ALLOWED"));
         assert_eq!(check(BOB, Role::Bot, Here::Member, 0, &usual), Err("NOT_ALLOWED"));
         for (role, here) in [
@@ -140,7 +131,7 @@ mod tests {
             (Role::Member, Here::Owner),
             (Role::Member, Here::Admin),
         ] {
-            assert_eq!(check(BOB, role, here, 99_000_000, &usual), Ok(Right::Moderator), "{role:?} {here:?}");
+            assert_eq!(check(BOB, role, here, 99_000_000, &usual), Ok(Right::Role), "{role:?} {here:?}");
         }
         let kept = Policy { messages_are_kept: true, ..policy() };
         assert_eq!(check(ANN, Role::Member, Here::Member, 0, &kept), Err("FORBIDDEN_BY_POLICY"));

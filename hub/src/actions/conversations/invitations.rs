@@ -5,17 +5,12 @@ use std::sync::Arc;
 use jackfield_domain::{
     ConversationId, InvitationId, Timestamp, WorkspaceRole,
     conversations::Conversation,
-    invitations::{Invitation, bounds},
+    invitations::Invitation,
     pages::{Page, Slice},
     permissions::{ConversationAct, may_here},
 };
 
-use super::super::{
-    Core, Viewer,
-    invitations::PREFIX,
-    secrets::{self, digest},
-    workspaces,
-};
+use super::super::{Core, Viewer, invitations, secrets::digest};
 use crate::{
     Result,
     store::{InviteToConversation, RevokeConversationInvitation},
@@ -29,21 +24,9 @@ pub async fn create(
     uses: Option<u64>,
     expires_at: Option<Timestamp>,
 ) -> Result<(Invitation, String)> {
-    let policy = workspaces::policy(core, viewer.workspace()).await?;
-    let by = viewer.by(core);
-    let (uses_left, expires_at) = bounds(uses, expires_at, by.at, &policy)?;
-    let code = secrets::new(PREFIX)?;
-    let invitation = Invitation {
-        id: InvitationId(core.clock.new_id()),
-        workspace: viewer.workspace(),
-        conversation: Some(conversation),
-        creator: viewer.id(),
-        role: WorkspaceRole::Member,
-        uses_left,
-        expires_at,
-        created_at: by.at,
-    };
-    let code_hash = digest(&code);
+    let role = WorkspaceRole::Member;
+    let (invitation, code) = invitations::draft(core, viewer, Some(conversation), role, uses, expires_at).await?;
+    let (code_hash, by) = (digest(&code), viewer.by(core));
     Ok((core.store.change(InviteToConversation { conversation, invitation, code_hash, by }).await?, code))
 }
 

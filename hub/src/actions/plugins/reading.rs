@@ -65,9 +65,7 @@ pub async fn history(
         Window::Before(sequence) => Walk { direction: Direction::Backward, size: limit, from: Some(sequence) },
         Window::After(sequence) => Walk { direction: Direction::Forward, size: limit, from: Some(sequence) },
     };
-    // Nobody has hidden anything from nobody, so that a plugin without a viewer sees what there is.
-    let eyes = caller.viewer.unwrap_or(UserId(uuid::Uuid::nil()));
-    let slice = core.store.history(eyes, conversation, &walk).await?;
+    let slice = core.store.history(caller.viewer, conversation, &walk).await?;
     let has_more = if walk.direction == Direction::Backward { slice.has_previous } else { slice.has_next };
     let ids: Vec<MessageId> = slice.items.iter().map(|message| message.id).collect();
     let mut whole = runner::whole(core, &ids).await?;

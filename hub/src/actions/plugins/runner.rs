@@ -19,7 +19,7 @@ use jackfield_plugin_host::{
     note_failure,
 };
 use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{super::Core, effects, here::Local, occasion};
 use crate::{
@@ -44,8 +44,8 @@ const ATTEMPTS: u32 = 5;
 /// Deeper than this no plugin answers to a plugin.
 const DEPTH: u8 = 3;
 
-/// Tells plugins what happens until the hub goes away.
-pub async fn run(core: Arc<Core>, draining: CancellationToken) {
+/// Tells plugins what happens until the hub goes away; what was begun by then is counted by `running`, and is ended.
+pub async fn run(core: Arc<Core>, draining: CancellationToken, running: TaskTracker) {
     let places = Arc::new(Semaphore::new(AT_ONCE));
     loop {
         tokio::select! {
@@ -53,7 +53,7 @@ pub async fn run(core: Arc<Core>, draining: CancellationToken) {
             () = core.plugins.stirred.notified() => {}
             () = tokio::time::sleep(POLL) => {}
         }
-        if let Err(error) = round(&core, &places).await {
+        if let Err(error) = round(&core, &places, &running).await {
             tracing::debug!(%error, "plugins cannot be told what happens");
         }
         tokio::time::sleep(BREATH).await;
@@ -61,7 +61,7 @@ pub async fn run(core: Arc<Core>, draining: CancellationToken) {
 }
 
 /// One turn for everybody who is behind, until nobody is.
-async fn round(core: &Arc<Core>, places: &Arc<Semaphore>) -> Result<()> {
+async fn round(core: &Arc<Core>, places: &Arc<Semaphore>, running: &TaskTracker) -> Result<()> {
     let listening: Vec<PluginId> = core
         .plugins
         .installed()
@@ -81,7 +81,7 @@ async fn round(core: &Arc<Core>, places: &Arc<Semaphore>) -> Result<()> {
         for (workspace, plugin) in behind {
             let place = places.clone().acquire_owned().await.map_err(Error::internal)?;
             let core = core.clone();
-            turns.push(tokio::spawn(async move {
+            turns.push(running.spawn(async move {
                 let moved = turn(&core, workspace, &plugin).await;
                 drop(place);
                 moved.inspect_err(|error| tracing::warn!(%plugin, %error, "a plugin's turn failed"))

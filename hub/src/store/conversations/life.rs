@@ -2,12 +2,12 @@
 
 use async_trait::async_trait;
 use jackfield_domain::{
-    By, ConversationId, Fact, Timestamp, WorkspaceId, WorkspaceRole,
+    AuditAction, By, ConversationId, Fact, Timestamp, WorkspaceId, WorkspaceRole,
     conversations::{
         Conversation, ConversationStatus,
         life::{CheckedChanges, may_close},
     },
-    permissions::{ConversationAct, may_here},
+    permissions::{ConversationAct, Right, may_here},
     text,
 };
 use sea_orm::{ActiveValue::Set, entity::prelude::*};
@@ -53,8 +53,25 @@ impl Change for UpdateConversation {
         };
         public::index(work, &Entity::update(changed).exec(&work.transaction).await?).await?;
         work.record(Some(self.by.user), self.by.at, Fact::ConversationUpdated { conversation: room.id });
+        work.audit(self.by.entry(AuditAction::ConversationUpdated, room.id, differences(&before, &room)));
         Ok(room)
     }
+}
+
+/// What was changed, for the record. Who reads it need not take part, so that it holds no words of the conversation.
+fn differences(before: &Conversation, after: &Conversation) -> Vec<(&'static str, String)> {
+    let changed = |name, differs: bool| differs.then(|| (name, "changed".to_owned()));
+    let became = |name, before: &str, after: &str| (before != after).then(|| (name, after.to_owned()));
+    [
+        changed("title", before.title != after.title),
+        changed("description", before.description != after.description),
+        changed("avatarUrl", before.avatar_url != after.avatar_url),
+        became("visibility", before.visibility.as_str(), after.visibility.as_str()),
+        became("history", before.history.as_str(), after.history.as_str()),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// Puts a conversation away by hand, or takes it up again.
@@ -77,18 +94,21 @@ impl Change for CloseConversation {
     async fn apply(&self, work: &mut Work) -> Result<Conversation> {
         let (row, part) = members::part_in(work, self.conversation, self.by.user).await?;
         let room = Conversation::try_from(row.clone())?;
-        may_close(&room, self.by.user, part.role, self.role)?;
+        let right = may_close(&room, self.by.user, part.role, self.role)?;
         // What a block between two lies over counts, and not the block.
         if ConversationStatus::from_word(&row.status).is_some_and(ConversationStatus::is_archived) == self.close {
             return Ok(room);
         }
-        let (status, closed_at) = if self.close {
-            (ConversationStatus::Archived, Some(self.by.at))
+        let (action, status, closed_at) = if self.close {
+            (AuditAction::ConversationArchived, ConversationStatus::Archived, Some(self.by.at))
         } else {
-            (ConversationStatus::Active, None)
+            (AuditAction::ConversationReopened, ConversationStatus::Active, None)
         };
         let room = put(work, row, status, closed_at).await?;
         work.record(Some(self.by.user), self.by.at, Fact::ConversationUpdated { conversation: room.id });
+        if right == Right::Role {
+            work.audit(self.by.entry(action, room.id, []));
+        }
         Ok(room)
     }
 }

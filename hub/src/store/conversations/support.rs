@@ -5,13 +5,13 @@ use jackfield_domain::{
     AuditAction, By, ConversationId, ConversationRole, Fact, Rejection, UserId, WorkspaceId, WorkspaceRole,
     conversations::{
         Conversation, ConversationKind, ConversationStatus, History,
-        support::{Right, SupportFilter, may_resolve},
+        support::{SupportFilter, may_resolve},
     },
     pages::{Direction, Page, Slice},
-    permissions::{Act, may},
+    permissions::{Act, Right, may},
     users::User,
 };
-use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*};
+use sea_orm::{ActiveValue::Set, Condition, QueryOrder, QuerySelect, entity::prelude::*, sea_query::Expr};
 
 use super::{
     super::{Change, Store, Work, members, users},
@@ -145,6 +145,29 @@ async fn take_part(work: &mut Work, room: &mut Conversation, assignee: UserId, b
     Ok(())
 }
 
+/// Puts back into the queue what somebody has taken who cannot see to it any more.
+pub async fn put_back(work: &mut Work, assignee: UserId, by: &By) -> Result<()> {
+    let taken = Condition::all()
+        .add(Column::WorkspaceId.eq(by.workspace.0))
+        .add(Column::Kind.eq(ConversationKind::Support.as_str()))
+        .add(Column::Status.eq(ConversationStatus::Active.as_str()))
+        .add(Column::AssigneeId.eq(assignee.0));
+    let ids: Vec<Uuid> = Entity::find()
+        .filter(taken.clone())
+        .select_only()
+        .column(Column::Id)
+        .order_by_asc(Column::Id)
+        .into_tuple()
+        .all(&work.transaction)
+        .await?;
+    let nobody = Expr::value(None::<Uuid>);
+    Entity::update_many().col_expr(Column::AssigneeId, nobody).filter(taken).exec(&work.transaction).await?;
+    for id in ids {
+        work.record(Some(by.user), by.at, Fact::ConversationUpdated { conversation: ConversationId(id) });
+    }
+    Ok(())
+}
+
 /// Says that whoever needed help has got it; what is resolved already stays as it is.
 pub struct ResolveConversation {
     pub by: By,
@@ -177,7 +200,7 @@ impl Change for ResolveConversation {
         };
         Entity::update(changed).exec(&work.transaction).await?;
         work.record(Some(user), at, Fact::ConversationUpdated { conversation: room.id });
-        if right == Right::Agent {
+        if right == Right::Role {
             work.audit(self.by.entry(AuditAction::ConversationResolved, room.id, []));
         }
         Ok(room)

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use jackfield_domain::{
-    AuditAction, By, ConversationId, ConversationRole, Fact, UserId, WorkspaceId,
+    AuditAction, By, ConversationId, Fact, UserId, WorkspaceId,
     conversations::{
         Conversation, ConversationStatus,
         membership::{Departure, may_leave, may_remove},
@@ -67,7 +67,7 @@ impl Change for LeaveConversation {
         let departure = may_leave(&room, leaver, self.successor, owners)?;
         if let Departure::To(successor) = departure {
             let successor = part_of(work, self.conversation, successor, "successorId").await?;
-            roles::give(work, self.conversation, successor, ConversationRole::Owner, &self.by).await?;
+            roles::hand_over(work, room.id, successor, &self.by).await?;
         }
         dismiss(work, &mut room, user, &self.by).await?;
         if departure == Departure::Last {

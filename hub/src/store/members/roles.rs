@@ -70,12 +70,18 @@ impl Change for TransferConversation {
         let room = Conversation::try_from(row)?;
         may_transfer(&room, actor, self.member)?;
         let target = part_of(work, self.conversation, self.member, "memberId").await?;
-        give(work, room.id, target, ConversationRole::Owner, &self.by).await?;
+        hand_over(work, room.id, target, &self.by).await?;
         give(work, room.id, actor, ConversationRole::Admin, &self.by).await?;
-        let details = [("to", self.member.to_string())];
-        work.audit(self.by.entry(AuditAction::ConversationTransferred, room.id, details));
         Ok(room)
     }
+}
+
+/// Makes somebody the owner of what was another's.
+pub async fn hand_over(work: &mut Work, conversation: ConversationId, to: Part, by: &By) -> Result<()> {
+    give(work, conversation, to, ConversationRole::Owner, by).await?;
+    let details = [("to", to.user.to_string())];
+    work.audit(by.entry(AuditAction::ConversationTransferred, conversation, details));
+    Ok(())
 }
 
 /// Makes somebody something else; answers whether they were not that already.

@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use jackfield_domain::{
     AuditAction, By, Fact, MessageId, Policy, UserId, WorkspaceId, WorkspaceRole,
-    messages::{Deletion, Message, Right, may_delete_for_everyone},
+    messages::{Deletion, Message, may_delete_for_everyone},
+    permissions::Right,
 };
 use sea_orm::{
     ActiveValue::Set,
@@ -151,7 +152,7 @@ impl Change for DeleteMessage {
             sequence: message.sequence,
         };
         work.record(Some(by.user), deletion.at, fact);
-        if right == Right::Moderator {
+        if right == Right::Role {
             let details = [("conversation", message.conversation.to_string()), ("sender", message.sender.to_string())];
             work.audit(by.entry(AuditAction::MessageDeleted, message.id, details));
         }

@@ -12,7 +12,7 @@ use sea_orm::{
     ActiveValue::Set,
     ConnectionTrait, JoinType, QueryOrder, QuerySelect,
     entity::prelude::*,
-    sea_query::{Expr, ExprTrait},
+    sea_query::{Expr, ExprTrait, Query},
 };
 
 use super::super::{
@@ -96,13 +96,11 @@ fn member_of() -> RelationDef {
 }
 
 pub fn walk(user: UserId, unread: bool, page: &Page<MessageId>) -> Select<messages::Entity> {
+    // Two plugins may have found the same.
+    let theirs = Query::select().column(Column::MessageId).from(Entity).and_where(Column::UserId.eq(user.0)).to_owned();
     let mut walk = messages::Entity::find()
-        .join_rev(
-            JoinType::InnerJoin,
-            Entity::belongs_to(messages::Entity).from(Column::MessageId).to(messages::Column::Id).into(),
-        )
         .join(JoinType::InnerJoin, messages::Relation::Members.def())
-        .filter(Column::UserId.eq(user.0))
+        .filter(messages::Column::Id.in_subquery(theirs))
         .filter(members::Column::UserId.eq(user.0))
         .filter(messages::Column::Sequence.into_expr().gt(members::Column::FromSequence.into_expr()))
         .filter(messages::Column::DeletedAt.is_null())
@@ -111,7 +109,7 @@ pub fn walk(user: UserId, unread: bool, page: &Page<MessageId>) -> Select<messag
     if unread {
         walk = walk.filter(messages::Column::Sequence.into_expr().gt(members::Column::ReadSequence.into_expr()));
     }
-    let id = Column::MessageId;
+    let id = messages::Column::Id;
     match (page.direction, page.from) {
         (Direction::Forward, from) => {
             from.into_iter().fold(walk, |walk, from| walk.filter(id.gt(from.0))).order_by_asc(id)
@@ -120,7 +118,6 @@ pub fn walk(user: UserId, unread: bool, page: &Page<MessageId>) -> Select<messag
             from.into_iter().fold(walk, |walk, from| walk.filter(id.lt(from.0))).order_by_desc(id)
         }
     }
-    .distinct()
 }
 
 /// Says whom a message means, instead of whom the plugin said before; answers all who are meant now if that is not as it

@@ -361,3 +361,25 @@ impl Change for TakeTurn {
         }))
     }
 }
+
+/// Ends every turn that somebody has.
+pub struct ReleaseTurns;
+
+#[async_trait]
+impl Change for ReleaseTurns {
+    type Outcome = ();
+
+    fn workspace(&self) -> Option<WorkspaceId> {
+        None
+    }
+
+    fn leaves_rooms(&self) -> bool {
+        true
+    }
+
+    async fn apply(&self, work: &mut Work) -> Result<()> {
+        let free = ActiveModel { lease: Set(None), lease_until: Set(None), ..Default::default() };
+        Entity::update_many().set(free).filter(Column::Lease.is_not_null()).exec(&work.transaction).await?;
+        Ok(())
+    }
+}
