@@ -283,38 +283,6 @@ impl Identity {
     }
 }
 
-/// The claims of a leave to upload one thing. Its audience makes it no good for anything else.
-#[derive(Serialize, Deserialize)]
-struct UploadClaims {
-    iss: String,
-    aud: String,
-    sub: String,
-    exp: i64,
-}
-
-/// The audience of leaves to upload.
-const UPLOADS: &str = "jackfield-uploads";
-
-impl Identity {
-    /// A leave to upload something under a name, for whoever has it, until then.
-    pub fn sign_upload(&self, name: &str, until: Timestamp) -> Result<String> {
-        let exp = until.0.div_euclid(1_000);
-        let claims = UploadClaims { iss: OWN.to_owned(), aud: UPLOADS.to_owned(), sub: name.to_owned(), exp };
-        encoded(&self.own_key, &claims)
-    }
-
-    /// Under which name somebody with this leave may upload something now.
-    pub fn verify_upload(&self, leave: &str) -> Option<String> {
-        let mut validation = Validation::new(Algorithm::HS256);
-        validation.set_issuer(&[OWN]);
-        validation.set_audience(&[UPLOADS]);
-        validation.validate_exp = false;
-        let key = DecodingKey::from_secret(&self.own_key);
-        let TokenData { claims, .. } = jsonwebtoken::decode::<UploadClaims>(leave, &key, &validation).ok()?;
-        (Timestamp(claims.exp * 1_000) > self.clock.now()).then_some(claims.sub)
-    }
-}
-
 /// A token of the hub's own, for who has its key.
 pub fn sign(key: &[u8], now: Timestamp, workspace: &str, person: &Person, ttl: Duration) -> Result<String> {
     let claims = OwnClaims {

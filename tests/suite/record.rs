@@ -89,6 +89,16 @@ stories! {
         let said = text(&ann.say(&tea, "something rude").await["id"]);
         let input = json!({ "messageId": said, "forEveryone": true });
         record.of(&mo, "messageDelete", input, "deletedMessageId", "MESSAGE_DELETED").await;
+        let plugin = json!({ "pluginId": "jackfield.moderation" });
+        record.of(&admin, "pluginEnable", plugin.clone(), "plugin { id }", "PLUGIN_UPDATED").await;
+        let rules = json!({ "rules": [{ "kind": "words", "action": "hold", "words": ["gale"], "strikes": 0 }] });
+        let input = json!({ "pluginId": plugin["pluginId"], "configuration": rules });
+        record.of(&admin, "pluginConfigure", input, "plugin { id }", "PLUGIN_UPDATED").await;
+        for (what, action) in [("heldMessageApprove", "HELD_MESSAGE_APPROVED"), ("heldMessageReject", "HELD_MESSAGE_REJECTED")] {
+            let held = does(&ann, "messageSend", json!({ "conversationId": tea, "body": "a gale" }), "held { id }").await;
+            record.of(&mo, what, json!({ "heldMessageId": held["held"]["id"] }), "heldMessage { id }", action).await;
+        }
+        record.of(&admin, "pluginDisable", plugin, "plugin { id }", "PLUGIN_UPDATED").await;
         record.of(&admin, "conversationOverride", json!({ "conversationId": tea, "reason": "a storm" }), "conversation { id }", "CONVERSATION_OVERRIDDEN").await;
         record.of(&ann, "conversationDelete", of_tea, "deletedConversationId", "CONVERSATION_DELETED").await;
         let help = text(&ann.create(json!({ "type": "SUPPORT", "memberIds": [] })).await["conversation"]["id"]);

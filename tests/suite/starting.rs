@@ -110,7 +110,7 @@ stories! {
         let mut names = Vec::new();
         for entry in std::fs::read_dir(&data).expect("the folder") {
             let path = entry.expect("an entry").path();
-            assert_eq!(mode(&path), 0o600, "{}", path.display());
+            assert_eq!(mode(&path), if path.is_dir() { 0o700 } else { 0o600 }, "{}", path.display());
             names.push(path.file_name().expect("a name").to_string_lossy().into_owned());
         }
         assert_eq!(names.contains(&"jackfield.db".to_owned()), backend == Backend::Embedded, "{names:?}");

@@ -77,11 +77,7 @@ words! {
         HeldMessageApproved = "held_message_approved",
         /// A message that a plugin held will not be sent.
         HeldMessageRejected = "held_message_rejected",
-        /// A plugin was installed, or another version of it.
-        PluginInstalled = "plugin_installed",
-        /// A plugin was taken away.
-        PluginRemoved = "plugin_removed",
-        /// A plugin was switched on or off, or what it may do was changed.
+        /// A plugin was switched on or off, or configured.
         PluginUpdated = "plugin_updated",
         /// Somebody outside is trusted to vouch for people.
         IssuerCreated = "issuer_created",

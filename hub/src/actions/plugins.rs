@@ -24,7 +24,6 @@ use jackfield_domain::{
 use jackfield_plugin_host::{Bridge, Manifest, Module, Package, PluginHost, WholeMessage};
 use tokio::sync::Notify;
 
-use self::admin::Installing;
 use super::Core;
 use crate::{Error, Result, blobs::Blobs};
 
@@ -216,8 +215,7 @@ pub async fn install_bundled(core: &Arc<Core>) -> Result<()> {
         if known.as_ref().is_some_and(|known| known.package.hash == *hash) || !is_newer {
             continue;
         }
-        let is_default = manifest.on_at_first_start;
-        match admin::install_package(core, package, Installing::Bundled { is_default }, None).await {
+        match admin::install_bundled(core, package).await {
             Ok(_) => {}
             // A plugin does not keep the hub from starting.
             Err(Error::Rejected(why)) => {

@@ -73,11 +73,7 @@ pub enum AuditAction {
     HeldMessageApproved,
     /// A message that a plugin held will not be sent.
     HeldMessageRejected,
-    /// A plugin was installed, or another version of it.
-    PluginInstalled,
-    /// A plugin was taken away.
-    PluginRemoved,
-    /// A plugin was switched on or off, or what it may do was changed.
+    /// A plugin was switched on or off, or configured.
     PluginUpdated,
     /// Somebody outside is trusted to vouch for people.
     IssuerCreated,

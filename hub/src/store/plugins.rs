@@ -186,7 +186,6 @@ pub struct ChangePlugin<D> {
     /// A package that is new here.
     pub package: Option<Package>,
     pub decision: D,
-    pub audit: Option<jackfield_domain::AuditEntry>,
 }
 
 #[async_trait]
@@ -231,9 +230,6 @@ impl<D: Decision> Change for ChangePlugin<D> {
                 Entity::delete_by_id(self.plugin.to_string()).exec(&work.transaction).await?;
             }
             (None, None) => {}
-        }
-        if let Some(audit) = &self.audit {
-            work.audit(audit.clone());
         }
         Ok(after)
     }

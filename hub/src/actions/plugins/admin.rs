@@ -25,39 +25,19 @@ use crate::{
     store::{ChangeInConversation, ChangeInWorkspace, ChangePlugin, CommitIssued, MakeBot},
 };
 
-/// How a package comes to be installed.
-#[derive(Debug, Clone)]
-pub enum Installing {
-    /// It came with the program.
-    Bundled { is_default: bool },
-    /// An operator wants it, and grants this.
-    Uploaded { grants: BTreeSet<Capability> },
-}
-
 /// Whom bot users of plugins are vouched for by.
 const ISSUER: &str = "plugins";
 /// A plugin's work in slices ends after so many of them.
 const SLICES: usize = 10_000;
 
-/// May the viewer manage the hub's plugins? Asked before anything that they name is looked for.
-pub fn operates(viewer: &Viewer) -> Result<()> {
-    if viewer.is_operator() { Ok(()) } else { Err(Rejection::NotAllowed { who: "an operator of the hub" }.into()) }
-}
-
-/// Puts a package in force, or beside the one that is, until somebody grants what it wants beyond that.
-pub async fn install_package(
-    core: &Arc<Core>,
-    package: &Package,
-    how: Installing,
-    by: Option<By>,
-) -> Result<Installed> {
+/// Puts a package that comes with the hub in force; or beside the one that is, if it wants more than was granted.
+pub async fn install_bundled(core: &Arc<Core>, package: &Package) -> Result<Installed> {
     let manifest = package.manifest().clone();
     let hash = hash_of(package);
     // It must be known to run before anybody depends on it.
     core.plugins.host.load(package).await.map_err(|error| Rejection::BadPackage { why: error.to_string() })?;
-    if let Installing::Uploaded { .. } = how {
-        core.plugins.blobs.put(&blob_name(&hash), bytes::Bytes::copy_from_slice(package.component())).await?;
-    }
+    // Nodes that run another version of the program come with other packages.
+    core.plugins.blobs.put(&blob_name(&hash), bytes::Bytes::copy_from_slice(package.component())).await?;
     let now = core.clock.now();
     let row = Row {
         hash: hash.clone(),
@@ -76,13 +56,10 @@ pub async fn install_package(
         let why = "the data of the installed version is newer than this version can read".to_owned();
         return Err(Rejection::BadPackage { why }.into());
     }
+    let is_default = manifest.on_at_first_start;
     let decision = {
-        let (plugin, how) = (plugin.clone(), how.clone());
+        let plugin = plugin.clone();
         move |before: Option<Installed>| {
-            let granted = match &how {
-                Installing::Bundled { .. } => wanted.clone(),
-                Installing::Uploaded { grants } => grants.intersection(&wanted).copied().collect(),
-            };
             Ok(Some(match before {
                 None => Installed {
                     plugin: plugin.clone(),
@@ -90,14 +67,14 @@ pub async fn install_package(
                     previous: None,
                     pending: None,
                     state: HubState::On,
-                    is_default: matches!(how, Installing::Bundled { is_default: true }),
-                    grants: Grants { capabilities: granted, conversations: None },
+                    is_default,
+                    // It comes with the hub, and is trusted as the hub is.
+                    grants: Grants { capabilities: wanted.clone(), conversations: None },
                     overrides: Overrides::default(),
                     installed_at: now,
                 },
                 Some(before) if before.package == hash => before,
                 Some(mut before) => {
-                    before.grants.capabilities.extend(granted);
                     if wanted.is_subset(&before.grants.capabilities) {
                         before.previous = Some(std::mem::replace(&mut before.package, hash.clone()));
                         before.pending = None;
@@ -109,8 +86,7 @@ pub async fn install_package(
             }))
         }
     };
-    let audit = by.map(|by| by.entry(AuditAction::PluginInstalled, &plugin, [("version", row.version.clone())]));
-    let installed = core.store.change(ChangePlugin { plugin, package: Some(row), decision, audit }).await?;
+    let installed = core.store.change(ChangePlugin { plugin, package: Some(row), decision }).await?;
     refresh(core).await?;
     installed.ok_or_else(|| Error::internal("a plugin that was just installed is not"))
 }
