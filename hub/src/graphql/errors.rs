@@ -65,7 +65,16 @@ impl From<Rejection> for UserError {
             .field()
             .map(|field| std::iter::once("input").map(str::to_owned).chain(field.split('.').map(camel_case)).collect());
         let retry_at = rejection.retry_at().map(DateTime);
-        UserError { code: rejection.code().into(), message: rejection.to_string(), path, retry_at }
+        UserError { code: rejection.code().into(), message: said(&rejection), path, retry_at }
+    }
+}
+
+/// What a rule said, of the field as the API spells it.
+fn said(rejection: &Rejection) -> String {
+    let said = rejection.to_string();
+    match rejection.field() {
+        Some(field) if field.contains('_') => said.replace(field, &camel_case(field)),
+        _ => said,
     }
 }
 
@@ -143,7 +152,7 @@ fn code(fault: &Error) -> &'static str {
 
 fn told(fault: &Error, request_id: &str) -> String {
     match fault {
-        Error::Rejected(rejection) => rejection.to_string(),
+        Error::Rejected(rejection) => said(rejection),
         Error::Unauthenticated(why) => why.clone(),
         Error::Unavailable(reason) => {
             tracing::warn!(%reason, request_id, "a request found the hub unavailable");
