@@ -207,7 +207,7 @@ impl Change for CreateConversation {
             }
         }
         let others: Vec<UserId> = asked.others().collect();
-        members::all_exist(work, self.workspace, &others).await?;
+        members::can_come(work, self.workspace, &others).await?;
         if let (ConversationKind::Direct, [other]) = (asked.kind(), others.as_slice())
             && blocks::between(work, asked.creator(), *other).await?
         {
