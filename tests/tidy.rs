@@ -248,6 +248,24 @@ fn nothing_sleeps_in_a_test() {
 
 /// `UPDATE_SCHEMA=1 cargo test --test tidy` rewrites it.
 #[test]
+fn every_story_that_is_named_as_a_proof_is_told() {
+    let mut told = Vec::new();
+    for path in files(&root().join("tests/suite"), ".rs") {
+        let module = path.file_stem().and_then(|name| name.to_str()).expect("a name").to_owned();
+        let text = read(&path);
+        let functions = text.lines().filter_map(|line| line.trim_start().strip_prefix("async fn ")?.split_once('('));
+        let stories = functions.filter(|(_, rest)| rest.trim_start_matches('_').starts_with("backend)"));
+        told.extend(stories.map(|(name, _)| format!("{module}::{name}")));
+    }
+    let proofs = read(&root().join("docs/proofs.md"));
+    let named = proofs.split("`suite ").skip(1).filter_map(|rest| rest.split_once('`')).map(|(named, _)| named);
+    // The first sentence says what the words stand for.
+    let missing: Vec<&str> =
+        named.filter(|named| *named != "X" && !told.iter().any(|story| story.contains(named))).collect();
+    assert!(missing.is_empty(), "docs/proofs.md names stories that nobody tells: {missing:?}");
+}
+
+#[test]
 fn the_published_schema_is_the_one_that_is_served() {
     let (path, served) = (root().join("schema.graphql"), jackfield::graphql::sdl());
     if std::env::var_os("UPDATE_SCHEMA").is_some() {

@@ -47,7 +47,7 @@ stories! {
         assert_eq!(forgotten, [""; 0], "everything else was filled");
 
         let delete = async |person: &Person, workspace: &str, slug: &str| {
-            does(person, "workspaceDelete", json!({ "workspaceId": workspace, "slug": slug }), "workspaceId").await
+            does(person, "workspaceDelete", json!({ "workspaceId": workspace, "slug": slug }), "deletedWorkspaceId").await
         };
         assert_eq!(refusal(&delete(&owner, &workspace, "doomed").await), ("NOT_ALLOWED".into(), json!(null)));
         assert_eq!(refusal(&delete(&neighbour, "x", "doomed").await), ("NOT_ALLOWED".into(), json!(null)));
@@ -59,7 +59,7 @@ stories! {
         assert_eq!(refusal(&delete(&operator, &own, "default").await), ("INVALID".into(), json!(["input", "workspaceId"])));
         assert_eq!(owner.ask("{ workspace { slug } }", json!({})).await["workspace"]["slug"], json!("doomed"));
 
-        assert_eq!(delete(&operator, &workspace, "doomed").await, json!({ "workspaceId": workspace, "errors": [] }));
+        assert_eq!(delete(&operator, &workspace, "doomed").await, json!({ "deletedWorkspaceId": workspace, "errors": [] }));
         assert_eq!(socket.closed().await.0, 4403, "on every node");
         for node in 0..2 {
             within("the word of it", async {

@@ -49,7 +49,7 @@ stories! {
         within("trust on the other node", async { while there.answer("{ eventCursor }", json!({})).await.get("data").is_none() {} }).await;
         let mut socket = there.socket().await;
         assert_eq!(refusal(&does(&owner, "issuerDelete", json!({ "issuerId": id }), "").await).0, "NOT_ALLOWED");
-        assert_eq!(does(&operator, "issuerDelete", json!({ "issuerId": id }), "issuerId").await["issuerId"], *id);
+        assert_eq!(does(&operator, "issuerDelete", json!({ "issuerId": id }), "deletedIssuerId").await["deletedIssuerId"], *id);
         assert_eq!(refusal(&does(&operator, "issuerDelete", json!({ "issuerId": id }), "").await).0, "NOT_FOUND");
         assert_eq!(zoe.fault("{ eventCursor }", json!({})).await, "UNAUTHENTICATED");
         assert_eq!(socket.closed().await, (4403, "Forbidden: the token's issuer is not trusted here any more".to_owned()));

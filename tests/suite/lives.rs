@@ -87,6 +87,8 @@ stories! {
             assert_eq!((&archived["status"], &archived["closedAt"]), (&json!("ARCHIVED"), &json!(at)));
         }
         assert_eq!(refusal(&bob.send(json!({ "conversationId": tea, "body": "late" })).await).0, "CONVERSATION_CLOSED");
+        let closed = ("CONVERSATION_CLOSED".to_owned(), json!(["input", "conversationId"]));
+        assert_eq!(refusal(&does(&bob, "typingStart", named(&tea), "").await), closed);
         assert_eq!(bob.history(&tea).await, ["hello"]);
         assert_eq!(refusal(&does(&bob, "conversationReopen", named(&tea), ALL).await).0, "NOT_ALLOWED");
         assert_eq!(refusal(&does(&eve, "conversationReopen", named(&tea), ALL).await).0, "NOT_FOUND");

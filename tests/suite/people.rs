@@ -157,6 +157,12 @@ stories! {
         let said = &found["conversation"]["messages"]["nodes"][0];
         assert_eq!(*said, json!({ "body": "goodbye", "sender": { "name": "ann", "status": "DEACTIVATED" } }));
         assert_eq!(names(&owner, &json!("ann")).await, [""; 0]);
+        let mine = owner.group("Mine", &[]).await;
+        let pair = json!({ "type": "DIRECT", "memberIds": [eve.id] });
+        let group = json!({ "type": "GROUP", "title": "Too late", "memberIds": [eve.id] });
+        for refused in [owner.create(pair.clone()).await, owner.create(group).await, owner.add(&mine, &[&ann]).await] {
+            assert_eq!(refusal(&refused), ("INVALID".into(), json!(["input", "memberIds"])), "nobody brings them in");
+        }
 
         for person in [&ann, &eve] {
             let done = does(&owner, "userReactivate", json!({ "userId": person.id }), "user { status }").await;
@@ -166,6 +172,7 @@ stories! {
         assert_eq!(ann.fault("{ eventCursor }", json!({})).await, "UNAUTHENTICATED", "her session is gone");
         assert_eq!(sign_in(&world, "ann", PASSWORD).await["errors"], json!([]));
         eve.cursor().await;
+        assert_eq!(owner.create(pair).await["errors"], json!([]));
         assert_eq!(names(&owner, &json!("ann")).await, ["ann"]);
         let found = owner.ask("{ auditLog(last: 4) { nodes { action } } }", json!({})).await;
         let did = |action: &str| json!({ "action": action });

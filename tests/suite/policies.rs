@@ -46,6 +46,7 @@ stories! {
             let refused = change(&owner, &name, json!(i32::MAX)).await;
             assert_eq!(refusal(&refused), ("INVALID".into(), json!(["input", name])));
             let said = text(&refused["errors"][0]["message"]);
+            assert!(said.starts_with(&name), "{said}");
             let words: Vec<&str> = said.rsplitn(4, ' ').collect();
             for word in [words[2], words[0]] {
                 bounds.push(word.parse::<u64>().expect("a bound"));

@@ -109,13 +109,13 @@ stories! {
         // Those who run the hub.
         let made = record.of(&operator, "workspaceCreate", json!({ "slug": "pier", "name": "Pier" }), "workspace { id }", "WORKSPACE_CREATED").await;
         let input = json!({ "workspaceId": made["workspace"]["id"], "slug": "pier" });
-        record.of(&operator, "workspaceDelete", input, "workspaceId", "WORKSPACE_DELETED").await;
+        record.of(&operator, "workspaceDelete", input, "deletedWorkspaceId", "WORKSPACE_DELETED").await;
         let input = json!({
             "issuer": "https://some.example", "audience": "jackfield", "algorithms": ["RS256"], "workspaces": ["*"],
             "jwksUrl": "https://some.example/keys",
         });
         let made = record.of(&operator, "issuerCreate", input, "issuer { id }", "ISSUER_CREATED").await;
-        record.of(&operator, "issuerDelete", json!({ "issuerId": made["issuer"]["id"] }), "issuerId", "ISSUER_DELETED").await;
+        record.of(&operator, "issuerDelete", json!({ "issuerId": made["issuer"]["id"] }), "deletedIssuerId", "ISSUER_DELETED").await;
         world.db_execute("UPDATE jobs SET state = 'dead' WHERE kind = 'job_sweep'").await;
         let jobs = operator.ask("{ jobs(ofHub: true, first: 100) { nodes { id state } } }", json!({})).await;
         let jobs = jobs["jobs"]["nodes"].as_array().expect("jobs");

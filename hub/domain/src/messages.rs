@@ -114,16 +114,22 @@ pub struct Room {
     pub replied_to: Option<ConversationId>,
 }
 
+/// Can anything be said, or typed, in a conversation that stands so?
+pub fn takes_messages(status: ConversationStatus) -> Result<(), Rejection> {
+    match status {
+        ConversationStatus::Active => Ok(()),
+        ConversationStatus::Blocked => Err(Rejection::Blocked { field: "conversationId" }),
+        ConversationStatus::Archived | ConversationStatus::AutoArchived => {
+            Err(Rejection::ConversationClosed { status: status.as_str() })
+        }
+    }
+}
+
 /// The rules that depend on stored rows; `room` is none if the sender is no member, for whom there is nothing there.
 pub fn admit(message: &CheckedMessage, room: Option<Room>) -> Result<(), Rejection> {
     let no_such = |what, field| Rejection::NotFound { what, field };
     let room = room.ok_or(no_such("conversation", "conversationId"))?;
-    if room.status == ConversationStatus::Blocked {
-        return Err(Rejection::Blocked { field: "conversationId" });
-    }
-    if room.status != ConversationStatus::Active {
-        return Err(Rejection::ConversationClosed { status: room.status.as_str() });
-    }
+    takes_messages(room.status)?;
     // A message elsewhere is as good as none: its existence is nobody's business here.
     if message.reply_to().is_some() && room.replied_to != Some(message.conversation()) {
         return Err(no_such("message in this conversation", "replyToId"));

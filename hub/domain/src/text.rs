@@ -13,7 +13,7 @@ pub fn line(field: Field, text: &str, max_characters: usize) -> Result<String, R
     if !is_visible(text) {
         return Err(Rejection::Missing { field });
     }
-    if text.chars().any(char::is_control) {
+    if text.chars().any(|c| c.is_control() || turns_what_follows(c)) {
         return Err(Rejection::ControlCharacter { field });
     }
     within(field, text, max_characters)?;
@@ -33,6 +33,12 @@ fn leaves_no_mark(c: char) -> bool {
         | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}'
         | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
         | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// What makes the letters after it run the other way, whatever they are, also those of the line around it: with it a name
+/// can look like another. Marks of direction, which languages need, are not of these.
+fn turns_what_follows(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// As it is searched for: without capitals and without marks on letters.
@@ -81,7 +87,10 @@ mod tests {
         assert_eq!(check("  tea "), Ok("tea".to_owned()));
         assert_eq!(check("ééééé"), Ok("ééééé".to_owned()));
         assert_eq!(check(" \t"), Err(Rejection::Missing { field: "title" }));
-        assert_eq!(check("a\0b"), Err(Rejection::ControlCharacter { field: "title" }));
+        for turned in ["a\0b", "a\u{202e}b", "a\u{2067}b"] {
+            assert_eq!(check(turned), Err(Rejection::ControlCharacter { field: "title" }));
+        }
+        assert_eq!(check("א\u{200f}!"), Ok("א\u{200f}!".to_owned()));
         assert_eq!(check("coffee"), Err(Rejection::TooLong { field: "title", length: 6, max: 5 }));
     }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use jackfield_domain::{
     ConversationId, Rejection, Timestamp, UserId, WorkspaceId,
-    conversations::ConversationStatus,
+    messages::takes_messages,
     signals::{Signal, Typing},
 };
 use tokio::sync::Notify;
@@ -42,9 +42,7 @@ struct Room {
 pub async fn start(core: &Arc<Core>, viewer: &Viewer, conversation: ConversationId) -> Result<Timestamp> {
     let found = core.store.conversations_for(viewer.id(), &[conversation]).await?;
     let found = found.first().ok_or(Rejection::NotFound { what: "conversation", field: "conversationId" })?;
-    if found.status == ConversationStatus::Blocked {
-        return Err(Rejection::Blocked { field: "conversationId" }.into());
-    }
+    takes_messages(found.status)?;
     let until = core.clock.now() + workspaces::policy(core, viewer.workspace()).await?.typing_ttl();
     signal(core, viewer.workspace(), conversation, viewer.id(), Typing::Started { until });
     Ok(until)

@@ -79,12 +79,21 @@ impl From<Rejection> for UserError {
             .field()
             .map(|field| std::iter::once("input").map(str::to_owned).chain(field.split('.').map(camel_case)).collect());
         let retry_at = rejection.retry_at().map(DateTime);
-        let (code, message) = (rejection.code().into(), rejection.to_string());
+        let (code, message) = (rejection.code().into(), said(&rejection));
         let (plugin, plugin_code) = match rejection {
             Rejection::RefusedByPlugin { plugin, refusal } => (Some(plugin.into()), Some(refusal.code)),
             _ => (None, None),
         };
         UserError { code, message, path, retry_at, plugin, plugin_code }
+    }
+}
+
+/// What a rule said, of the field as the API spells it.
+fn said(rejection: &Rejection) -> String {
+    let said = rejection.to_string();
+    match rejection.field() {
+        Some(field) if field.contains('_') => said.replace(field, &camel_case(field)),
+        _ => said,
     }
 }
 
@@ -162,7 +171,7 @@ fn code(fault: &Error) -> &'static str {
 
 fn told(fault: &Error, request_id: &str) -> String {
     match fault {
-        Error::Rejected(rejection) => rejection.to_string(),
+        Error::Rejected(rejection) => said(rejection),
         Error::Unauthenticated(why) => why.clone(),
         Error::Unavailable(reason) => {
             tracing::warn!(%reason, request_id, "a request found the hub unavailable");

@@ -109,7 +109,7 @@ pub struct IssuerDeleteInput {
 #[derive(SimpleObject)]
 pub struct IssuerDeletePayload {
     /// Who is trusted no more.
-    issuer_id: Option<ID>,
+    deleted_issuer_id: Option<ID>,
     /// Why nothing changed.
     errors: Vec<UserError>,
 }
@@ -174,6 +174,6 @@ impl IssuerMutation {
             actions::issuers::delete(ctx.core(), &viewer, issuer).await
         };
         let (deleted, errors) = refusals(outcome.await)?;
-        Ok(Some(IssuerDeletePayload { issuer_id: deleted.map(|()| input.issuer_id), errors }))
+        Ok(Some(IssuerDeletePayload { deleted_issuer_id: deleted.map(|()| input.issuer_id), errors }))
     }
 }

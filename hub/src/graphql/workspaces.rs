@@ -161,7 +161,7 @@ pub struct WorkspaceDeleteInput {
 #[derive(SimpleObject)]
 pub struct WorkspaceDeletePayload {
     /// The id of what is no more.
-    workspace_id: Option<ID>,
+    deleted_workspace_id: Option<ID>,
     /// Why it is still there.
     errors: Vec<UserError>,
 }
@@ -218,7 +218,8 @@ impl WorkspaceMutation {
             actions::workspaces::delete(ctx.core(), &viewer, workspace, input.slug).await
         };
         let (workspace, errors) = refusals(outcome.await)?;
-        Ok(Some(WorkspaceDeletePayload { workspace_id: workspace.map(|id| id.to_string().into()), errors }))
+        let deleted_workspace_id = workspace.map(|id| id.to_string().into());
+        Ok(Some(WorkspaceDeletePayload { deleted_workspace_id, errors }))
     }
 
     /// Changes limits of the viewer's workspace, which hold on every node within a second. For those who run it.

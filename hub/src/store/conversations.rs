@@ -267,7 +267,7 @@ impl Change for CreateConversation {
         }
         held::commit_data(work, &self.plugins, self.at).await?;
         let others: Vec<UserId> = asked.others().collect();
-        members::all_exist(work, self.workspace, &others).await?;
+        members::can_come(work, self.workspace, &others).await?;
         if let (ConversationKind::Direct, [other]) = (asked.kind(), others.as_slice())
             && blocks::between(work, asked.creator(), *other).await?
         {

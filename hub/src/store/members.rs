@@ -13,6 +13,7 @@ use jackfield_domain::{
     pages::{Direction, Page, Slice},
     permissions::{ConversationAct, may_here},
     receipts::Pointers,
+    users::UserStatus,
 };
 use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*};
 
@@ -171,17 +172,24 @@ pub fn walk(conversation: ConversationId, page: &Page<UserId>) -> Select<Entity>
     }
 }
 
-/// Are all of these users of this workspace? The first that is not is named by its place.
-pub async fn all_exist(work: &Work, workspace: WorkspaceId, users: &[UserId]) -> Result<()> {
-    let known = users::Entity::find()
+/// Can all of these be brought in: are they of this workspace, and not shut out of it?
+pub async fn can_come(work: &Work, workspace: WorkspaceId, users: &[UserId]) -> Result<()> {
+    let known: Vec<String> = users::Entity::find()
         .filter(users::Column::Id.is_in(users.iter().map(|id| id.0)))
         .filter(users::Column::WorkspaceId.eq(workspace.0))
-        .count(&work.transaction)
+        .select_only()
+        .column(users::Column::Status)
+        .into_tuple()
+        .all(&work.transaction)
         .await?;
-    if known == users.len() as u64 {
-        return Ok(());
+    if known.len() != users.len() {
+        return Err(Rejection::NotFound { what: "user", field: "memberIds" }.into());
     }
-    Err(Rejection::NotFound { what: "user", field: "memberIds" }.into())
+    if known.iter().any(|status| status != UserStatus::Active.as_str()) {
+        let expected = "people who are not deactivated";
+        return Err(Rejection::Invalid { field: "memberIds", expected }.into());
+    }
+    Ok(())
 }
 
 /// A conversation as its row stands, and somebody's part in it; there is no such conversation for who takes none.
@@ -237,7 +245,7 @@ impl Change for AddMembers {
         let mut room = Conversation::try_from(row)?;
         conversations::takes_members(room.kind)?;
         may_here(actor.role, ConversationAct::ManageMembers)?;
-        all_exist(work, workspace, &self.members).await?;
+        can_come(work, workspace, &self.members).await?;
         held::commit_data(work, &self.plugins, at).await?;
 
         let present: Vec<Uuid> = Entity::find()

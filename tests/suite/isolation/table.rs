@@ -131,7 +131,7 @@ pub const FIELDS: &[(&str, &[&str])] = &[
     ("HeldMessageEdge", &["cursor", "node { id body }"]),
     ("HeldMessageRejectPayload", &["errors { code }", "heldMessage { id state }"]),
     ("IssuerCreatePayload", &["errors { code }", "issuer { issuer }"]),
-    ("IssuerDeletePayload", &["errors { code }", "issuerId"]),
+    ("IssuerDeletePayload", &["errors { code }", "deletedIssuerId"]),
     ("Job", &["attempts", "createdAt", "dueAt", "finishedAt", "id", "kind", "lastError", "state"]),
     ("JobConnection", &["edges { cursor node { kind } }", "nodes { id }", "pageInfo { endCursor }"]),
     ("JobEdge", &["cursor", "node { id }"]),
@@ -290,7 +290,7 @@ pub const FIELDS: &[(&str, &[&str])] = &[
     ("Workspace", &["createdAt", "id", "name", "policy { bodyMaxCharacters }", "signUp", "slug", "status"]),
     ("WorkspaceCreatePayload", &["errors { code }", "workspace { id slug }"]),
     ("WorkspaceCreated", &["at", "cursor"]),
-    ("WorkspaceDeletePayload", &["errors { code }", "workspaceId"]),
+    ("WorkspaceDeletePayload", &["errors { code }", "deletedWorkspaceId"]),
     (
         "WorkspacePolicy",
         &[
