@@ -4,7 +4,7 @@
 //! this node, and makes it forget whom it believed a moment ago. A door keeps the log of its workspace followed.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{
         Arc, Mutex, MutexGuard,
         atomic::{AtomicU64, Ordering},
@@ -72,6 +72,12 @@ pub struct Pass {
 impl Doors {
     pub fn turn(&self) -> Turn {
         Turn { ended: self.ended.load(Ordering::SeqCst), stirred: self.stirred.load(Ordering::SeqCst) }
+    }
+
+    /// Who of a workspace has a socket or a stream open on this node.
+    pub fn people(&self, workspace: WorkspaceId) -> BTreeSet<UserId> {
+        let open = self.lock();
+        open.doors.values().filter(|door| door.workspace == workspace).map(|door| door.user).collect()
     }
 
     /// Nobody is believed any more because of what was seen before.

@@ -1,6 +1,6 @@
 //! What plugins leave: made ready to be committed, and what they had to say kept for the admins.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use jackfield_domain::{
     ConversationId, MessageId, Rejection, WorkspaceId,
@@ -90,7 +90,7 @@ pub async fn prepared(
             }
         }
     }
-    effects.online = BTreeSet::new();
+    effects.online = core.memory.doors.people(workspace);
     Ok((plugins, effects))
 }
 

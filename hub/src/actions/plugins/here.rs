@@ -13,7 +13,7 @@ use jackfield_domain::{
 use jackfield_plugin_host::{Chain, Grants, Link, Plugin};
 
 use super::{Loaded, admin};
-use crate::{Result, actions::Core};
+use crate::{Error, Result, actions::Core};
 
 /// The plugins of a workspace.
 pub struct Here {
@@ -118,7 +118,15 @@ pub async fn look(core: &Arc<Core>, workspace: WorkspaceId, installed: &[Arc<Loa
         let usually = is_on(&loaded.installed, asked, None);
         let anywhere = usually || elsewhere.values().any(|here| is_on(&loaded.installed, asked, Some(*here)));
         if anywhere && row.as_ref().is_none_or(|row| row.data_version.is_none()) {
-            row = Some(admin::settle_in(core, workspace, loaded).await?);
+            row = match admin::settle_in(core, workspace, loaded).await {
+                Ok(row) => Some(row),
+                // A plugin that cannot prepare itself is as good as off, and keeps nobody from talking.
+                Err(Error::Rejected(why)) => {
+                    tracing::error!(%plugin, %workspace, %why, "a plugin cannot be on in a workspace");
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
         }
         let Some(row) = row else { continue };
         let ready = loaded.module.as_ref().ok().map(|module| {
