@@ -117,6 +117,26 @@ stories! {
         assert_eq!(refusal(&leave(&ann, &direct, None).await), ("INVALID".into(), json!(["input", "conversationId"])));
     }
 
+    /// F: C-05, U-05
+    async fn who_is_shut_out_of_the_workspace_is_no_owner_to_leave_a_group_to(backend) {
+        let world = World::new(backend).await;
+        let keeper = world.person_with("keeper", json!({ "roles": ["owner"] })).await;
+        let [ann, bob, cid, _, _] = people(&world).await;
+        let tea = ann.group("Tea", &[&bob, &cid]).await;
+        let owner = json!({ "conversationId": tea, "memberId": bob.id, "role": "OWNER" });
+        assert_eq!(does(&ann, "conversationMemberUpdate", owner, "").await["errors"], json!([]));
+        for shut_out in [&bob, &cid] {
+            does(&keeper, "userDeactivate", json!({ "userId": shut_out.id }), "").await;
+        }
+        assert_eq!(refusal(&leave(&ann, &tea, None).await), ("NOT_ALLOWED".into(), json!(["input", "successorId"])));
+        assert_eq!(refusal(&leave(&ann, &tea, Some(&cid)).await), ("INVALID".into(), json!(["input", "successorId"])));
+        let hand_over = json!({ "conversationId": tea, "memberId": cid.id });
+        let refused = does(&ann, "conversationTransfer", hand_over, "").await;
+        assert_eq!(refusal(&refused), ("INVALID".into(), json!(["input", "memberId"])));
+        does(&keeper, "userReactivate", json!({ "userId": bob.id }), "").await;
+        assert_eq!(leave(&ann, &tea, None).await["errors"], json!([]), "who is back owns it still");
+    }
+
     /// F: C-04, C-09
     async fn coming_in_at_the_limit_from_all_sides_never_goes_over_it(backend) {
         let world = Setup::new(backend).nodes(2).config(|config| config.policy.group_max_members = 10).start().await;

@@ -15,7 +15,7 @@ use jackfield_domain::{
     receipts::Pointers,
     users::UserStatus,
 };
-use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*};
+use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, QueryTrait, entity::prelude::*};
 
 use super::{Change, Store, Work, conversations as rooms, plugins::held, reads::Reads, users, writer::FromPlugins};
 use crate::{Error, Result};
@@ -209,12 +209,18 @@ async fn part_of(work: &Work, conversation: ConversationId, user: UserId, field:
     Ok(Part { user, role: Member::try_from(row)?.role })
 }
 
-/// Whether somebody beside this user owns the conversation, as a number.
+/// Whether somebody beside this user owns the conversation, and is not shut out, as a number.
 async fn another_owner(work: &Work, conversation: ConversationId, than: UserId) -> Result<usize> {
-    let other = Entity::find()
+    let owners = Entity::find()
         .filter(Column::ConversationId.eq(conversation.0))
         .filter(Column::UserId.ne(than.0))
         .filter(Column::Role.eq(ConversationRole::Owner.as_str()))
+        .select_only()
+        .column(Column::UserId)
+        .into_query();
+    let other = users::Entity::find()
+        .filter(users::Column::Id.in_subquery(owners))
+        .filter(users::Column::Status.eq(UserStatus::Active.as_str()))
         .limit(1)
         .one(&work.transaction)
         .await?;

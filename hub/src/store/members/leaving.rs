@@ -67,7 +67,7 @@ impl Change for LeaveConversation {
         let departure = may_leave(&room, leaver, self.successor, owners)?;
         if let Departure::To(successor) = departure {
             let successor = part_of(work, self.conversation, successor, "successorId").await?;
-            roles::hand_over(work, room.id, successor, &self.by).await?;
+            roles::hand_over(work, room.id, successor, "successorId", &self.by).await?;
         }
         dismiss(work, &mut room, user, &self.by).await?;
         if departure == Departure::Last {

@@ -2,16 +2,17 @@
 
 use async_trait::async_trait;
 use jackfield_domain::{
-    AuditAction, By, ConversationId, ConversationRole, Fact, UserId, WorkspaceId,
+    AuditAction, By, ConversationId, ConversationRole, Fact, Rejection, UserId, WorkspaceId,
     conversations::{
         Conversation, Member,
         membership::{Part, may_change_part, may_transfer},
     },
+    users::UserStatus,
 };
 use sea_orm::{ActiveValue::Set, entity::prelude::*};
 
 use super::{
-    super::{Change, Work},
+    super::{Change, Work, users},
     ActiveModel, Entity, another_owner, part_in, part_of,
 };
 use crate::{Error, Result};
@@ -70,14 +71,24 @@ impl Change for TransferConversation {
         let room = Conversation::try_from(row)?;
         may_transfer(&room, actor, self.member)?;
         let target = part_of(work, self.conversation, self.member, "memberId").await?;
-        hand_over(work, room.id, target, &self.by).await?;
+        hand_over(work, room.id, target, "memberId", &self.by).await?;
         give(work, room.id, actor, ConversationRole::Admin, &self.by).await?;
         Ok(room)
     }
 }
 
-/// Makes somebody the owner of what was another's.
-pub async fn hand_over(work: &mut Work, conversation: ConversationId, to: Part, by: &By) -> Result<()> {
+/// Makes somebody the owner of what was another's: the one who is named in this field, and not shut out.
+pub async fn hand_over(
+    work: &mut Work,
+    conversation: ConversationId,
+    to: Part,
+    field: &'static str,
+    by: &By,
+) -> Result<()> {
+    let heir = users::Entity::find_by_id(to.user.0).one(&work.transaction).await?;
+    if heir.is_none_or(|heir| heir.status != UserStatus::Active.as_str()) {
+        return Err(Rejection::Invalid { field, expected: "somebody who is not deactivated" }.into());
+    }
     give(work, conversation, to, ConversationRole::Owner, by).await?;
     let details = [("to", to.user.to_string())];
     work.audit(by.entry(AuditAction::ConversationTransferred, conversation, details));
