@@ -82,8 +82,6 @@ impl Hub {
         issuers::refresh(&core).await?;
         tasks.spawn(issuers::run(core.clone()));
 
-        tokio::task::spawn_blocking(passwords::prepare);
-
         let code = setup::first_start(&core).await?;
         let gate = Arc::new(Gate {
             entrance: Entrance::new(core.clone()),
