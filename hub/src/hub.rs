@@ -98,8 +98,6 @@ impl Hub {
         actions::plugins::install_bundled(&core).await?;
         tasks.spawn(actions::plugins::run(core.clone()));
 
-        tokio::task::spawn_blocking(passwords::prepare);
-
         let code = setup::first_start(&core).await?;
         let gate = Arc::new(Gate {
             entrance: Entrance::new(core.clone()),

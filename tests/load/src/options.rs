@@ -125,9 +125,10 @@ pub struct FanoutOptions {
 
 #[derive(Debug, Args)]
 pub struct HistoryOptions {
-    /// How many messages the conversation has.
-    #[arg(long, default_value_t = 10_000, value_name = "COUNT")]
-    pub messages: u64,
+    /// How many messages the conversation has; several, each more than the one before, measure the same conversation as
+    /// it grows.
+    #[arg(long, value_delimiter = ',', default_value = "10000", value_name = "COUNT")]
+    pub messages: Vec<u64>,
     #[arg(long, default_value_t = 16, value_name = "COUNT")]
     pub clients: usize,
     /// What is asked of each message. `sequence` must be among it.
@@ -137,9 +138,10 @@ pub struct HistoryOptions {
 
 #[derive(Debug, Args)]
 pub struct ListOptions {
-    /// How many messages there are, in all conversations together.
-    #[arg(long, default_value_t = 10_000, value_name = "COUNT")]
-    pub messages: u64,
+    /// How many messages there are, in all conversations together; several, each more than the one before, measure the
+    /// same conversations as they grow.
+    #[arg(long, value_delimiter = ',', default_value = "10000", value_name = "COUNT")]
+    pub messages: Vec<u64>,
     /// How many conversations everybody takes part in.
     #[arg(long, default_value_t = 100, value_name = "COUNT")]
     pub conversations: usize,

@@ -51,6 +51,33 @@ impl Report {
         }
     }
 
+    /// What was measured of the same scene with so many messages in it, and then with more: each by its number, and the
+    /// last as so many times the first.
+    pub fn growth(&mut self, steps: Vec<(u64, Report)>) {
+        let costs = |report: &Report| {
+            let is_cost =
+                |name: &str| name.ends_with("_p50_milliseconds") || name.starts_with("server_cpu_milliseconds");
+            let costs = report.figures.iter().filter(|(name, _)| is_cost(name));
+            costs.cloned().collect::<Vec<_>>()
+        };
+        let ratios = match steps.as_slice() {
+            [(_, first), .., (_, last)] => costs(first).into_iter().zip(costs(last)).collect(),
+            _ => Vec::new(),
+        };
+        let is_alone = steps.len() == 1;
+        for (messages, step) in steps {
+            for (name, value) in step.figures {
+                self.figure(if is_alone { name } else { format!("{name}_at_{messages}") }, value);
+            }
+            self.notes.extend(step.notes);
+            self.faults.extend(step.faults);
+        }
+        for ((name, before), (_, now)) in ratios {
+            let of = name.replace("_milliseconds", "");
+            self.figure(format!("{of}_times_the_first"), now / before);
+        }
+    }
+
     pub fn is_sound(&self) -> bool {
         self.faults.is_empty()
     }

@@ -8,17 +8,21 @@ mod reconnect;
 mod send;
 mod sockets;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use crate::{
     Result,
     accounts::{self, Account},
     hub::Hub,
     measure::megabytes,
-    options::{Options, Scenario},
+    options::{Options, Scenario, Transport},
     report::Report,
     rooms::Room,
-    sender::Sender,
+    sender::{self, Manner, Sender, Sent},
+    stage::Stage,
 };
 
 const WORKSPACE: &str = "default";
@@ -57,6 +61,31 @@ impl Scene {
         let room = Room::create(&senders[0], &members[1..]).await?;
         let senders = senders.into_iter().map(|account| Sender { account, rooms: vec![room.clone()] }).collect();
         Ok(Scene { room, senders, others })
+    }
+}
+
+/// Conversations that are filled by and by, as fast as they take it.
+struct Filling {
+    senders: Vec<Sender>,
+    manner: Manner,
+    sent: Sent,
+}
+
+impl Filling {
+    fn new(senders: Vec<Sender>, options: &Options) -> Self {
+        let manner = Manner { transport: Transport::Ws, in_flight: 8, ..Manner::new(options) };
+        Filling { senders, manner, sent: Sent::default() }
+    }
+
+    /// Sends until there are so many messages in all.
+    async fn up_to(&mut self, messages: u64, report: &mut Report) -> Result<()> {
+        let missing = messages.checked_sub(self.sent.acknowledged()).filter(|missing| *missing > 0);
+        let stage = Arc::new(Stage::new(missing.ok_or("each number of messages must be more than the one before")?));
+        let manner = Manner { first_number: self.sent.acknowledged(), ..self.manner };
+        let began = Instant::now();
+        self.sent.merge(sender::start(&self.senders, manner, &stage).finish().await);
+        report.figure("fill_seconds", began.elapsed().as_secs_f64());
+        Ok(())
     }
 }
 

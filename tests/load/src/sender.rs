@@ -42,11 +42,13 @@ pub struct Manner {
     /// Messages a second, all senders together.
     pub rate: Option<f64>,
     pub body_bytes: usize,
+    /// What a lane's first message is numbered: those before are taken by an earlier part of the run.
+    pub first_number: u64,
 }
 
 impl Manner {
     pub fn new(options: &Options) -> Self {
-        Manner { transport: Transport::Http, in_flight: 1, rate: None, body_bytes: options.body_bytes }
+        Manner { transport: Transport::Http, in_flight: 1, rate: None, body_bytes: options.body_bytes, first_number: 0 }
     }
 }
 
@@ -88,7 +90,7 @@ pub fn start(senders: &[Sender], manner: Manner, stage: &Arc<Stage>) -> Senders 
         });
         let lane = Lane {
             address: sender.account.address,
-            words: Words::new(number, manner.body_bytes),
+            words: Words::new(number, manner.first_number, manner.body_bytes),
             in_flight,
             pace,
             stage: stage.clone(),

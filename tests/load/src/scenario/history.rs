@@ -12,17 +12,17 @@ use memchr::memmem;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use super::Scene;
+use super::{Filling, Scene};
 use crate::{
     Result,
     accounts::Account,
     hub::Hub,
     latencies::Latencies,
     measure::measure,
-    options::{HistoryOptions, Options, Transport},
+    options::{HistoryOptions, Options},
     report::Report,
     rooms::Room,
-    sender::{self, Manner},
+    sender::Sender,
     stage::Stage,
     wire::{http::HttpConnection, number_at, shown},
 };
@@ -35,18 +35,33 @@ const MOST_PLACES: usize = 2_000;
 
 pub async fn run(hub: &Hub, options: &Options, history: &HistoryOptions) -> Result<Report> {
     let mut report = Report::new("history");
-    if history.messages < PAGE {
+    if history.messages.iter().any(|messages| *messages < PAGE) {
         return Err(format!("a page has {PAGE} messages").into());
     }
     let Scene { room, senders, .. } = Scene::set(hub, history.clients.max(16), 0).await?;
-    let began = Instant::now();
-    let stage = Arc::new(Stage::new(history.messages));
-    let manner = Manner { transport: Transport::Ws, in_flight: 8, ..Manner::new(options) };
-    let sent = sender::start(&senders, manner, &stage).finish().await;
-    report.figure("fill_seconds", began.elapsed().as_secs_f64());
-    sent.verify(std::slice::from_ref(&room), &mut report).await?;
+    let mut filling = Filling::new(senders, options);
+    let mut steps = Vec::new();
+    for messages in &history.messages {
+        let mut step = Report::new("history");
+        filling.up_to(*messages, &mut step).await?;
+        read(hub, options, history, &room, &filling.senders, &mut step).await?;
+        steps.push((*messages, step));
+    }
+    report.growth(steps);
+    filling.sent.verify(std::slice::from_ref(&room), &mut report).await?;
+    Ok(report)
+}
 
-    let page = Page::new(&room, &history.selection);
+/// The figures of a conversation as it is now.
+async fn read(
+    hub: &Hub,
+    options: &Options,
+    history: &HistoryOptions,
+    room: &Room,
+    senders: &[Sender],
+    report: &mut Report,
+) -> Result<()> {
+    let page = Page::new(room, &history.selection);
     let mut first = Reader::open(&senders[0].account, &page).await?;
     // Half of the time for each of the two that are read alone.
     let each = options.window() / 2;
@@ -76,7 +91,7 @@ pub async fn run(hub: &Hub, options: &Options, history: &HistoryOptions) -> Resu
     report.figure("client_busy_cores", measured.client_cpu_seconds / measured.seconds);
     report.latencies("page_of_many_clients", latencies);
     report.figure("bytes_per_page", page.bytes.load(Ordering::Relaxed) as f64);
-    Ok(report)
+    Ok(())
 }
 
 /// What is asked, and what was seen of it.

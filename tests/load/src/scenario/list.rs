@@ -10,17 +10,17 @@ use memchr::memmem;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use super::WORKSPACE;
+use super::{Filling, WORKSPACE};
 use crate::{
     Result,
     accounts::{self, Account},
     hub::Hub,
     latencies::Latencies,
     measure::measure,
-    options::{ListOptions, Options, Transport},
+    options::{ListOptions, Options},
     report::Report,
     rooms::Room,
-    sender::{self, Manner, Sender},
+    sender::Sender,
     stage::Stage,
     wire::{http::HttpConnection, shown},
 };
@@ -36,40 +36,72 @@ const MARK: &str = "mutation($input: ConversationMarkReadInput!) { conversationM
 
 pub async fn run(hub: &Hub, options: &Options, list: &ListOptions) -> Result<Report> {
     let mut report = Report::new("list");
-    if list.conversations < PAGE || list.messages < list.conversations as u64 * (BEHIND + 1) {
+    let fewest = list.conversations as u64 * (BEHIND + 1);
+    if list.conversations < PAGE || list.messages.iter().any(|messages| *messages < fewest) {
         return Err(format!("a page has {PAGE} conversations, with more than {BEHIND} messages each").into());
     }
-    let accounts = accounts::provision(hub, WORKSPACE, "reader", list.clients.max(2)).await?;
+    let people = People {
+        readers: accounts::provision(hub, WORKSPACE, "reader", list.clients.max(2)).await?,
+        away: accounts::provision(hub, WORKSPACE, "away", 1).await?.remove(0),
+        talker: accounts::provision(hub, WORKSPACE, "talker", 1).await?.remove(0),
+    };
     let mut rooms = Vec::with_capacity(list.conversations);
+    let members: Vec<_> = people.readers[1..].iter().chain([&people.away, &people.talker]).cloned().collect();
     for _ in 0..list.conversations {
-        rooms.push(Room::create(&accounts[0], &accounts[1..]).await?);
+        rooms.push(Room::create(&people.readers[0], &members).await?);
     }
-    let began = Instant::now();
-    let stage = Arc::new(Stage::new(list.messages));
-    let manner = Manner { transport: Transport::Ws, in_flight: 8, ..Manner::new(options) };
-    let senders: Vec<Sender> =
-        accounts.iter().map(|account| Sender { account: account.clone(), rooms: rooms.clone() }).collect();
-    let sent = sender::start(&senders, manner, &stage).finish().await;
-    report.figure("fill_seconds", began.elapsed().as_secs_f64());
-    sent.verify(&rooms, &mut report).await?;
-    let began = Instant::now();
-    for account in &accounts {
-        read_most(account, &rooms).await?;
+    let senders = people.readers.iter().chain([&people.talker]);
+    let senders = senders.map(|account| Sender { account: account.clone(), rooms: rooms.clone() });
+    let mut filling = Filling::new(senders.collect(), options);
+    let mut steps = Vec::new();
+    for messages in &list.messages {
+        let mut step = Report::new("list");
+        filling.up_to(*messages, &mut step).await?;
+        read(hub, options, &people, &rooms, &mut step).await?;
+        steps.push((*messages, step));
     }
-    let marks = accounts.len() * rooms.len();
+    report.growth(steps);
+    filling.sent.verify(&rooms, &mut report).await?;
+    Ok(report)
+}
+
+/// Everybody takes part in everything.
+struct People {
+    /// They talk, and have read all but the last few messages of each conversation.
+    readers: Vec<Arc<Account>>,
+    /// Has said nothing and read nothing: all that there is, is new.
+    away: Arc<Account>,
+    /// Has read nothing, and talks all the same, as programs do.
+    talker: Arc<Account>,
+}
+
+/// The figures of the conversations as they are now.
+async fn read(hub: &Hub, options: &Options, people: &People, rooms: &[Arc<Room>], report: &mut Report) -> Result<()> {
+    let began = Instant::now();
+    for account in &people.readers {
+        read_most(account, rooms).await?;
+    }
+    let marks = people.readers.len() * rooms.len();
     report.figure("milliseconds_per_mark", began.elapsed().as_secs_f64() * 1_000.0 / marks as f64);
 
     let (page, counts) = (Request::page(), Request::counts());
-    // Half of the time for each of the two that are asked for alone.
-    let each = options.window() / 2;
-    for (name, request) in [("list_page", &page), ("unread_counts", &counts)] {
-        let mut reader = Reader::open(&accounts[0]).await?;
+    let alone = [
+        ("list_page", &people.readers[0], &page),
+        ("list_page_with_news", &people.readers[0], &Request::page_with_news()),
+        ("unread_counts", &people.readers[0], &counts),
+        ("list_page_of_who_was_away", &people.away, &page),
+        ("unread_counts_of_who_was_away", &people.away, &counts),
+        ("unread_counts_of_who_only_talks", &people.talker, &counts),
+    ];
+    let each = options.window() / alone.len() as u32;
+    for (name, account, request) in alone {
+        let mut reader = Reader::open(account).await?;
         report.latencies(name, reader.again_and_again(request, each).await?);
     }
 
     let stage = Arc::new(Stage::new(u64::MAX));
     let mut clients = JoinSet::new();
-    for account in &accounts {
+    for account in &people.readers {
         let mut reader = Reader::open(account).await?;
         let (stage, page, counts) = (stage.clone(), Request::page(), Request::counts());
         clients.spawn(async move { reader.until_over(&stage, [&page, &counts]).await });
@@ -86,7 +118,7 @@ pub async fn run(hub: &Hub, options: &Options, list: &ListOptions) -> Result<Rep
     report.figure("server_busy_cores", measured.server_cpu_seconds / measured.seconds);
     report.figure("client_busy_cores", measured.client_cpu_seconds / measured.seconds);
     report.latencies("answer_of_many_clients", latencies);
-    Ok(report)
+    Ok(())
 }
 
 /// Marks each conversation as read, but for its last few messages.
@@ -108,9 +140,18 @@ struct Request {
 
 impl Request {
     fn page() -> Self {
+        Self::list("")
+    }
+
+    fn page_with_news() -> Self {
+        Self::list(", filter: { hasUnread: true }")
+    }
+
+    /// All that a list shows of a conversation.
+    fn list(filter: &str) -> Self {
         let query = format!(
-            "query List {{ conversations(first: {PAGE}) {{ pageInfo {{ endCursor hasNextPage }} nodes {{ id title status \
-             lastActivityAt lastSequence memberCount unreadCount \
+            "query List {{ conversations(first: {PAGE}{filter}) {{ pageInfo {{ endCursor hasNextPage }} nodes {{ \
+             id type title status lastActivityAt lastSequence messageCount memberCount unreadCount \
              lastMessage {{ id sequence body createdAt sender {{ id name }} }} }} }} }}"
         );
         Request { body: body(&query), sign: UNREAD, count: PAGE }

@@ -34,7 +34,7 @@ impl Sent {
         self.complaint.get_or_insert_with(|| why.to_owned());
     }
 
-    pub(super) fn merge(&mut self, other: Sent) {
+    pub fn merge(&mut self, other: Sent) {
         self.latencies.append(other.latencies);
         self.refused += other.refused;
         self.unanswered += other.unanswered;

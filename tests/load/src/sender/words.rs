@@ -15,11 +15,11 @@ pub struct Words {
 }
 
 impl Words {
-    pub fn new(lane: usize, body_bytes: usize) -> Self {
+    pub fn new(lane: usize, number: u64, body_bytes: usize) -> Self {
         // "t=" and 16 digits, then as much as is asked for.
         let filler = "The words of a message, of no more weight than the others. ";
         let filler = filler.chars().cycle().take(body_bytes.saturating_sub(19)).collect();
-        Words { lane, number: 0, filler }
+        Words { lane, number, filler }
     }
 
     /// Appends the next request: JSON that needs no escape, since everything in it is ours.
@@ -44,7 +44,7 @@ mod tests {
     #[test]
     fn a_request_is_json_and_carries_its_time() {
         let mut out = Vec::new();
-        Words::new(3, 120).write(&mut out, "conv_x", 42_000);
+        Words::new(3, 0, 120).write(&mut out, "conv_x", 42_000);
         let parsed: serde_json::Value = serde_json::from_slice(&out).expect("it is JSON");
         assert_eq!(parsed["variables"]["input"]["body"].as_str().map(str::len), Some(120));
         let stamp = memmem::find(&out, STAMP).expect("the stamp is there");
