@@ -46,6 +46,9 @@ impl Flooded {
             Person::at_url(&hub.url, name, token.trim()).await
         };
         let (ann, bob) = (enter("ann").await, enter("bob").await);
+        // What the first message makes ready, plugins among it, is no flood's doing.
+        let first = ann.group("First", &[&bob]).await;
+        ann.say(&first, "Hello, all!").await;
         Flooded { hub, ann, bob, _folder: folder }
     }
 

@@ -176,11 +176,16 @@ async fn read(
     places: &Arc<Semaphore>,
 ) -> Result<(Bytes, Option<OwnedSemaphorePermit>), (StatusCode, &'static str)> {
     // What says beforehand that it is too long need not be waited for.
-    if body.size_hint().lower() > BODY_BYTES as u64 {
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if announced > BODY_BYTES {
         return Err((StatusCode::PAYLOAD_TOO_LARGE, "the body is longer than 1 MiB"));
     }
     let (mut chunks, mut read, mut place) = (body.into_data_stream(), BytesMut::new(), None);
     let all = async {
+        if announced > SHORT_BYTES {
+            place = places.clone().acquire_owned().await.ok();
+            read.reserve(announced);
+        }
         while let Some(chunk) = chunks.next().await {
             let chunk = chunk.map_err(|_| (StatusCode::BAD_REQUEST, "the body broke off"))?;
             let length = read.len() + chunk.len();
