@@ -18,6 +18,21 @@ SECONDS = int(os.environ.get("SCHEMATHESIS_SECONDS", "60"))
 # In place of its own `not_a_server_error`, for which a resolver that refuses somebody has failed.
 CHECKS = """
 import schemathesis
+from graphql import ObjectFieldNode, ObjectValueNode, NameNode
+from hypothesis import strategies
+from schemathesis.graphql import nodes
+
+plain = strategies.one_of(
+    strategies.text(strategies.characters(codec="utf-8"), max_size=20).map(nodes.String),
+    strategies.integers(-(2**31), 2**31 - 1).map(nodes.Int),
+    strategies.booleans().map(nodes.Boolean),
+)
+fields = strategies.dictionaries(strategies.sampled_from(["rules", "words", "kind"]), plain).map(
+    lambda known: ObjectValueNode(
+        fields=tuple(ObjectFieldNode(name=NameNode(value=name), value=value) for name, value in known.items())
+    )
+)
+schemathesis.graphql.scalar("JSON", plain | fields)
 
 THE_CLIENTS = {"BAD_REQUEST", "COMPLEXITY_LIMIT", "NOT_ALLOWED"}
 
