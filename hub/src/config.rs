@@ -7,7 +7,10 @@ mod sources;
 use std::{collections::HashMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 use ipnet::IpNet;
-use jackfield_domain::Policy;
+use jackfield_domain::{
+    Policy,
+    plugins::{CHAIN_WALL, Limits},
+};
 use serde::{Deserialize, Serialize};
 
 pub use covered::cover;
@@ -43,6 +46,7 @@ pub struct Config {
     pub log: Log,
     pub graphql: GraphQl,
     pub sockets: Sockets,
+    pub plugins: PluginsConfig,
     pub identity: IdentityConfig,
     pub policy: Policy,
     #[serde(skip)]
@@ -114,6 +118,16 @@ pub struct Sockets {
     pub max_waiting_bytes: usize,
 }
 
+/// How long plugins may keep somebody waiting, where no admin says otherwise of one.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PluginsConfig {
+    /// One before-hook. With a database far away they need more.
+    pub before_ms: u64,
+    /// All before-hooks together.
+    pub chain_ms: u64,
+}
+
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct IdentityConfig {
@@ -143,6 +157,7 @@ impl Default for Config {
             log: Log::default(),
             graphql: GraphQl::default(),
             sockets: Sockets::default(),
+            plugins: PluginsConfig::default(),
             identity: IdentityConfig::default(),
             policy: Policy::default(),
             embedded: Embedded::default(),
@@ -194,6 +209,12 @@ impl Default for Sockets {
             max_waiting: 1_024,
             max_waiting_bytes: 64 * 1_024 * 1_024,
         }
+    }
+}
+
+impl Default for PluginsConfig {
+    fn default() -> Self {
+        PluginsConfig { before_ms: Limits::default().before_wall_ms, chain_ms: CHAIN_WALL.as_millis() as u64 }
     }
 }
 

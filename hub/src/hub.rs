@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use jackfield_domain::{users::Person, workspaces::WorkspaceStatus};
+use jackfield_domain::{plugins::Limits, users::Person, workspaces::WorkspaceStatus};
 use jackfield_plugin_host::{Allocation, Cache, Compiler, Package, PluginHost, Reuse, Settings};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use sha2::{Digest, Sha256};
@@ -207,10 +207,12 @@ fn plugins(config: &Config, shelf: &Shelf, key: &[u8]) -> Result<Plugins> {
         reuse: Reuse::Warm,
         compiler: Compiler::new(program, vec!["compile-plugin".into()]),
         cache: Some(cache),
+        chain_wall: Duration::from_millis(config.plugins.chain_ms),
     })
     .map_err(Error::internal)?;
     let bundled = bundled::PACKAGES.iter().map(|bytes| Package::read(*bytes)).collect::<Result<_, _>>();
-    Ok(Plugins::new(host, Blobs::open(shelf)?, bundled.map_err(Error::internal)?))
+    let limits = Limits { before_wall_ms: config.plugins.before_ms, ..Limits::default() };
+    Ok(Plugins::new(host, Blobs::open(shelf)?, bundled.map_err(Error::internal)?, limits))
 }
 
 /// The counters of the process: one set, however many hubs a test starts in it.

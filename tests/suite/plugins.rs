@@ -110,7 +110,7 @@ stories! {
         let tea = ann.group("Tea", &[&bob, &owner]).await;
 
         let refused = said(&ann, &tea, "what the HECK", Some("one")).await;
-        assert_eq!(refused["message"], Value::Null);
+        assert_eq!(refused["message"], Value::Null, "{refused}");
         assert_eq!(refused["errors"][0]["code"], json!("REFUSED_BY_PLUGIN"));
         assert_eq!((&refused["errors"][0]["plugin"], &refused["errors"][0]["pluginCode"]), (&json!(MODERATION), &json!("WORD_NOT_ALLOWED")));
         // The answer was lost, and it is sent again and again, at both nodes: that is no second strike.

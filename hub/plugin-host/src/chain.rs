@@ -9,9 +9,7 @@ use std::{
 
 use jackfield_domain::{
     messages::MessageKind,
-    plugins::{
-        Admission, Blow, Breaker, CHAIN_WALL, FailureKind, FailurePolicy, Issued, LogLine, Order, PluginId, Refusal,
-    },
+    plugins::{Admission, Blow, Breaker, FailureKind, FailurePolicy, Issued, LogLine, Order, PluginId, Refusal},
 };
 
 use crate::{
@@ -117,7 +115,7 @@ impl Chain {
             if link.message_kinds.as_ref().is_some_and(|kinds| !question.concerns(kinds)) {
                 continue;
             }
-            let left = CHAIN_WALL.saturating_sub(started.elapsed());
+            let left = host.chain_wall.saturating_sub(started.elapsed());
             let (step, verdict) = link.ask(host, occasion, &mut question, left).await;
             steps.push(step);
             if let Some(decision) = verdict {

@@ -58,6 +58,8 @@ pub struct Settings {
     pub compiler: Compiler,
     /// None compiles at every start.
     pub cache: Option<Cache>,
+    /// How long all before-hooks together may keep somebody waiting.
+    pub chain_wall: Duration,
 }
 
 /// Runs plugins. There is one for a node.
@@ -68,6 +70,7 @@ pub struct PluginHost {
     cache: Option<Cache>,
     /// What compiled code is good for.
     engine_name: String,
+    pub(crate) chain_wall: Duration,
     reuse: Reuse,
     warm: Mutex<Vec<Live>>,
     slots: Semaphore,
@@ -190,6 +193,7 @@ impl PluginHost {
             linker,
             compiler: settings.compiler,
             cache: settings.cache,
+            chain_wall: settings.chain_wall,
             reuse: settings.reuse,
             warm: Mutex::new(Vec::new()),
             slots: Semaphore::new(SLOTS as usize - WARM),

@@ -19,7 +19,7 @@ use std::{
 use jackfield_domain::{
     Timestamp, WorkspaceId,
     messages::{Details, Message},
-    plugins::{Breaker, Hook, Installed, Package as PackageRow, PluginId},
+    plugins::{Breaker, Hook, Installed, Limits, Package as PackageRow, PluginId},
 };
 use jackfield_plugin_host::{Bridge, Manifest, Module, Package, PluginHost, WholeMessage};
 use tokio::sync::Notify;
@@ -38,10 +38,14 @@ const WORKSPACES: usize = 10_000;
 pub struct Plugins {
     pub host: Arc<PluginHost>,
     pub blobs: Blobs,
+    /// What a plugin may take where neither its manifest nor an admin says anything.
+    limits: Limits,
     /// What comes with the program, by its hash.
     bundled: BTreeMap<String, Arc<Package>>,
     bridge: OnceLock<Arc<dyn Bridge>>,
     known: RwLock<Known>,
+    /// Who brings what is known up to date: one at a time, so that nobody puts back what another one saw change.
+    looking: tokio::sync::Mutex<()>,
     /// By workspace and plugin; what a node remembers of failures is its own.
     breakers: Mutex<HashMap<(WorkspaceId, PluginId), SharedBreaker>>,
     /// Something was committed that plugins may want to hear of.
@@ -67,14 +71,16 @@ pub struct Loaded {
 }
 
 impl Plugins {
-    pub fn new(host: PluginHost, blobs: Blobs, bundled: Vec<Package>) -> Self {
+    pub fn new(host: PluginHost, blobs: Blobs, bundled: Vec<Package>, limits: Limits) -> Self {
         let bundled = bundled.into_iter().map(|package| (hash_of(&package), Arc::new(package))).collect();
         Plugins {
             host: Arc::new(host),
             blobs,
+            limits,
             bundled,
             bridge: OnceLock::new(),
             known: RwLock::default(),
+            looking: tokio::sync::Mutex::default(),
             breakers: Mutex::default(),
             stirred: Notify::new(),
         }
@@ -117,6 +123,7 @@ pub fn blob_name(hash: &str) -> String {
 /// Brings what this node knows up to date, if it is not.
 pub async fn refresh(core: &Core) -> Result<()> {
     let plugins = &core.plugins;
+    let _one = plugins.looking.lock().await;
     let generation = core.store.plugin_generation().await?;
     if plugins.known.read().unwrap_or_else(PoisonError::into_inner).generation == Some(generation) {
         return Ok(());

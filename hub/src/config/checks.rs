@@ -31,7 +31,7 @@ impl Config {
     }
 
     fn numbers(&self) -> Result<()> {
-        let (graphql, sockets) = (&self.graphql, &self.sockets);
+        let (graphql, sockets, plugins) = (&self.graphql, &self.sockets, &self.plugins);
         for (key, value, low, high) in [
             ("http.max_connections", self.http.max_connections as u64, 1, 1_000_000),
             // The body of a request has 1 MiB.
@@ -46,6 +46,8 @@ impl Config {
             ("sockets.max_subscriptions", sockets.max_subscriptions as u64, 1, 10_000),
             ("sockets.max_waiting", sockets.max_waiting as u64, 1, 65_536),
             ("sockets.max_waiting_bytes", sockets.max_waiting_bytes as u64, 1, 1_073_741_824),
+            ("plugins.before_ms", plugins.before_ms, 1, 5_000),
+            ("plugins.chain_ms", plugins.chain_ms, 1, 30_000),
         ] {
             if value < low || value > high {
                 return Err(wrong(format!("{key} is {value}; it must be from {low} to {high}")));
@@ -114,6 +116,8 @@ mod tests {
         check("sockets.max_waiting_bytes = 0", "sockets.max_waiting_bytes is 0; it must be from 1 to 1073741824");
         check("sockets.ping_seconds = 9000000000000000000", "sockets.ping_seconds");
         check("sockets.ping_seconds = 3600", "");
+        check("plugins.before_ms = 0", "plugins.before_ms is 0; it must be from 1 to 5000");
+        check("plugins.chain_ms = 30001", "plugins.chain_ms");
         check("policy.group_max_members = 1", "policy.group_max_members");
     }
 

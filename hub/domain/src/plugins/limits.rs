@@ -82,7 +82,7 @@ fn within(field: &'static str, wanted: Option<u64>, now: u64, low: u64, high: u6
     }
 }
 
-/// How long all before-hooks together may keep somebody waiting.
+/// How long all before-hooks together may keep somebody waiting, unless whoever runs the hub says otherwise.
 pub const CHAIN_WALL: Duration = Duration::from_millis(200);
 
 #[cfg(test)]

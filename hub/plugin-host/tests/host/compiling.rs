@@ -2,6 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, time::Duration};
 
+use jackfield_domain::plugins::{CHAIN_WALL, Limits};
 use jackfield_plugin_host::{
     Allocation, Cache, CompileError, Compiler, LoadError, Package, PluginHost, Reuse, Settings, hooks::Verdict,
 };
@@ -32,7 +33,8 @@ fn no_compiler() -> Compiler {
 
 fn host(folder: &Path, key: [u8; 32], compiler: Compiler) -> PluginHost {
     let cache = Some(Cache::open(folder, key).unwrap());
-    PluginHost::new(Settings { allocation: Allocation::Pool, reuse: Reuse::Fresh, compiler, cache }).unwrap()
+    let (allocation, reuse) = (Allocation::Pool, Reuse::Fresh);
+    PluginHost::new(Settings { allocation, reuse, compiler, cache, chain_wall: CHAIN_WALL }).unwrap()
 }
 
 fn only_file(folder: &Path) -> std::path::PathBuf {
@@ -88,12 +90,8 @@ async fn a_file_that_was_tampered_with_is_not_used() {
         let host = host(folder.path(), KEY, compiler());
         let module = host.load(&package).await.expect("it is compiled again");
         let grants = std::sync::Arc::default();
-        let plugin = jackfield_plugin_host::Plugin {
-            module,
-            grants,
-            configuration: "{}".into(),
-            limits: jackfield_domain::plugins::Limits::default(),
-        };
+        let plugin =
+            jackfield_plugin_host::Plugin { module, grants, configuration: "{}".into(), limits: Limits::default() };
         assert_eq!(put(&host, &plugin, &hub(), &support::question("hello")).await.answer, Ok(Verdict::Allow));
         assert_eq!(fs::read(&file).unwrap().len(), written.len());
     }
@@ -143,6 +141,7 @@ async fn compile_within(package: &Package, time: Duration, memory_bytes: u64) ->
         reuse: Reuse::Fresh,
         compiler: compiler().within(time, memory_bytes),
         cache: None,
+        chain_wall: CHAIN_WALL,
     };
     PluginHost::new(settings).unwrap().load(package).await.err()
 }
@@ -177,7 +176,13 @@ async fn what_is_wrong_inside_is_told() {
 }
 
 async fn a_child_that_cannot_be_run_is_told() {
-    let settings = Settings { allocation: Allocation::Pool, reuse: Reuse::Fresh, compiler: no_compiler(), cache: None };
+    let settings = Settings {
+        allocation: Allocation::Pool,
+        reuse: Reuse::Fresh,
+        compiler: no_compiler(),
+        cache: None,
+        chain_wall: CHAIN_WALL,
+    };
     let package = Package::read(Guest::new().build()).unwrap();
     let error = PluginHost::new(settings).unwrap().load(&package).await.err();
     assert!(matches!(error, Some(LoadError::Compile(CompileError::NoChild(_)))));
@@ -185,8 +190,13 @@ async fn a_child_that_cannot_be_run_is_told() {
 
 /// F: P-01
 async fn without_a_pool_it_works_too() {
-    let settings =
-        Settings { allocation: Allocation::OnDemand, reuse: Reuse::Fresh, compiler: compiler(), cache: None };
+    let settings = Settings {
+        allocation: Allocation::OnDemand,
+        reuse: Reuse::Fresh,
+        compiler: compiler(),
+        cache: None,
+        chain_wall: CHAIN_WALL,
+    };
     let host = PluginHost::new(settings).unwrap();
     assert_eq!(host.allocation(), Allocation::OnDemand);
     let outcome = support::ask_in(&host, &Guest::new(), &hub()).await;

@@ -14,7 +14,7 @@ use jackfield_domain::{
     ConversationId, ConversationRole, MessageId, Timestamp, UserId, WorkspaceId, WorkspaceRole,
     conversations::{Conversation, ConversationKind, ConversationStatus, History, Visibility},
     messages::{ContentType, Details, Message, MessageDraft, MessageKind},
-    plugins::{Limits, PluginId},
+    plugins::{CHAIN_WALL, Limits, PluginId},
     users::{User, UserStatus},
 };
 use jackfield_plugin_host::{
@@ -46,7 +46,8 @@ pub fn compiler() -> Compiler {
 }
 
 pub fn host(reuse: Reuse) -> PluginHost {
-    let settings = Settings { allocation: Allocation::Pool, reuse, compiler: compiler(), cache: None };
+    let settings =
+        Settings { allocation: Allocation::Pool, reuse, compiler: compiler(), cache: None, chain_wall: CHAIN_WALL };
     PluginHost::new(settings).unwrap()
 }
 

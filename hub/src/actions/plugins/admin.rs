@@ -108,7 +108,7 @@ pub async fn settle_in(core: &Arc<Core>, workspace: WorkspaceId, loaded: &Loaded
     let row = rows.into_iter().find(|row| row.plugin == plugin);
     let row = row.ok_or_else(|| Error::internal("a row that was just made is not there"))?;
     if let Ok(module) = &loaded.module {
-        let ready = ready(module.clone(), loaded, &row);
+        let ready = here::ready(core, module.clone(), loaded, &row);
         let mut resume = None;
         for _ in 0..SLICES {
             let slice = match row.data_version {
@@ -132,19 +132,6 @@ pub async fn settle_in(core: &Arc<Core>, workspace: WorkspaceId, loaded: &Loaded
         Ok(())
     })
     .await
-}
-
-fn ready(module: Arc<jackfield_plugin_host::Module>, loaded: &Loaded, row: &InWorkspace) -> Plugin {
-    let granted = loaded.installed.grants.narrowed(row.grants.as_ref());
-    Plugin {
-        module,
-        grants: Arc::new(jackfield_plugin_host::Grants {
-            capabilities: granted.capabilities.into_iter().collect(),
-            conversations: granted.conversations.map(|among| among.into_iter().collect()),
-        }),
-        configuration: Arc::from(row.configuration.as_str()),
-        limits: here::limits(loaded, row),
-    }
 }
 
 /// Asks a plugin about itself, and commits what it leaves.
@@ -235,7 +222,7 @@ pub async fn switch(core: &Arc<Core>, viewer: &Viewer, plugin: &PluginId, is_on:
         if let Ok(module) = &loaded.module
             && module.wish(Hook::Enable).is_some()
         {
-            call(core, workspace, &loaded, &row, &ready(module.clone(), &loaded, &row), &Enable).await?;
+            call(core, workspace, &loaded, &row, &here::ready(core, module.clone(), &loaded, &row), &Enable).await?;
         }
     }
     let by = viewer.by(core);
@@ -254,7 +241,8 @@ pub async fn switch(core: &Arc<Core>, viewer: &Viewer, plugin: &PluginId, is_on:
         && module.wish(Hook::Disable).is_some()
     {
         // Its data stays, and so does the decision, whatever it says to it.
-        let said = call(core, workspace, &loaded, &row, &ready(module.clone(), &loaded, &row), &Disable).await;
+        let said =
+            call(core, workspace, &loaded, &row, &here::ready(core, module.clone(), &loaded, &row), &Disable).await;
         if let Err(error) = said {
             tracing::info!(%plugin, %error, "a plugin was switched off and did not like it");
         }
@@ -313,7 +301,7 @@ pub async fn configure(
     let module = loaded.module.as_ref().ok().cloned();
     if let Some(module) = module.as_ref().filter(|module| module.wish(Hook::ValidateConfiguration).is_some()) {
         let question = ValidateConfiguration { configuration: configuration.clone() };
-        let plugin = ready(module.clone(), &loaded, &row);
+        let plugin = here::ready(core, module.clone(), &loaded, &row);
         let problems = call(core, viewer.workspace(), &loaded, &row, &plugin, &question).await?;
         if let Some(problem) = problems.into_iter().next() {
             return Err(fault(problem).into());
@@ -328,7 +316,7 @@ pub async fn configure(
         .await?;
     refresh(core).await?;
     if let Some(module) = module.filter(|module| module.wish(Hook::ConfigurationChanged).is_some()) {
-        let ready = ready(module, &loaded, &row);
+        let ready = here::ready(core, module, &loaded, &row);
         call(core, viewer.workspace(), &loaded, &row, &ready, &ConfigurationChanged).await?;
     }
     Ok(())

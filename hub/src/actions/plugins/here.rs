@@ -8,9 +8,9 @@ use std::{
 use jackfield_domain::{
     ConversationId, WorkspaceId,
     events::EventKind,
-    plugins::{Breaker, Capability, Hook, InWorkspace, Limits, Order, PluginId, is_on},
+    plugins::{Breaker, Hook, InWorkspace, Limits, Order, PluginId, is_on},
 };
-use jackfield_plugin_host::{Chain, Grants, Link, Plugin};
+use jackfield_plugin_host::{Chain, Grants, Link, Module, Plugin};
 
 use super::{Loaded, admin};
 use crate::{Error, Result, actions::Core};
@@ -129,18 +129,7 @@ pub async fn look(core: &Arc<Core>, workspace: WorkspaceId, installed: &[Arc<Loa
             };
         }
         let Some(row) = row else { continue };
-        let ready = loaded.module.as_ref().ok().map(|module| {
-            let granted = loaded.installed.grants.narrowed(row.grants.as_ref());
-            let capabilities: std::collections::HashSet<Capability> = granted.capabilities.into_iter().collect();
-            let grants =
-                Grants { capabilities, conversations: granted.conversations.map(|among| among.into_iter().collect()) };
-            Arc::new(Plugin {
-                module: module.clone(),
-                grants: Arc::new(grants),
-                configuration: Arc::from(row.configuration.as_str()),
-                limits: limits(loaded, &row),
-            })
-        });
+        let ready = loaded.module.as_ref().ok().map(|module| Arc::new(ready(core, module.clone(), loaded, &row)));
         let off = loaded.installed.state == jackfield_domain::plugins::HubState::Off;
         local.push(Arc::new(Local {
             is_on: usually,
@@ -160,9 +149,23 @@ pub async fn look(core: &Arc<Core>, workspace: WorkspaceId, installed: &[Arc<Loa
     Ok(Here { local, usual, special })
 }
 
+/// A plugin as a workspace has it: what it may, how it is configured, and how much it may take.
+pub fn ready(core: &Core, module: Arc<Module>, loaded: &Loaded, row: &InWorkspace) -> Plugin {
+    let granted = loaded.installed.grants.narrowed(row.grants.as_ref());
+    let grants = Grants {
+        capabilities: granted.capabilities.into_iter().collect(),
+        conversations: granted.conversations.map(|among| among.into_iter().collect()),
+    };
+    Plugin {
+        module,
+        grants: Arc::new(grants),
+        configuration: Arc::from(row.configuration.as_str()),
+        limits: limits(core.plugins.limits, loaded, row),
+    }
+}
+
 /// What the manifest lowers and an admin raises. What was good when it was said may be so no more: then it does not count.
-pub fn limits(loaded: &Loaded, row: &InWorkspace) -> Limits {
-    let usual = Limits::default();
+fn limits(usual: Limits, loaded: &Loaded, row: &InWorkspace) -> Limits {
     let lowered = usual.lowered(&loaded.manifest.limits).unwrap_or(usual);
     let by_operator = lowered.changed(&loaded.installed.overrides.limits).unwrap_or(lowered);
     by_operator.changed(&row.overrides.limits).unwrap_or(by_operator)
