@@ -6,6 +6,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
 use opendal::{
     ErrorKind, Operator,
     layers::{RetryLayer, TimeoutLayer},
@@ -19,6 +20,8 @@ use crate::{Error, Result};
 const STEP: Duration = Duration::from_secs(10);
 /// How often a step that failed is tried again.
 const TRIES: usize = 3;
+/// What comes in is written in pieces of so many bytes; buckets take no smaller ones.
+const PIECE: usize = 8 << 20;
 
 /// Where large things are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +81,23 @@ impl Blobs {
 
     pub async fn put(&self, name: &str, bytes: Bytes) -> Result<()> {
         self.0.write(name, bytes).await.map(drop).map_err(fault)
+    }
+
+    /// Puts there what comes in piece by piece; nothing where not all of it comes.
+    pub async fn receive(&self, name: &str, mut pieces: impl Stream<Item = Result<Bytes>> + Unpin) -> Result<()> {
+        let mut writer = self.0.writer_with(name).chunk(PIECE).await.map_err(fault)?;
+        let written = async {
+            while let Some(piece) = pieces.next().await {
+                writer.write(piece?).await.map_err(fault)?;
+            }
+            writer.close().await.map(drop).map_err(fault)
+        }
+        .await;
+        if written.is_err() {
+            // What it is written to may be away, which is why it could not be written.
+            let _ = writer.abort().await;
+        }
+        written
     }
 
     /// What lies under a name; none where nothing does.

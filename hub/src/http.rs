@@ -12,16 +12,21 @@ mod request;
 mod server;
 mod socket;
 mod sse;
+mod uploads;
 
 use std::sync::Arc;
 
-use axum::{Router, middleware, routing::get};
+use axum::{
+    Router, middleware,
+    routing::{get, put},
+};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use entrance::Entrance;
 pub use graphql::LongBodies;
 pub use server::serve;
+pub use uploads::Uploads;
 
 use crate::{
     actions::Core,
@@ -39,6 +44,7 @@ pub struct Gate {
     pub live: Arc<Live>,
     pub metrics: PrometheusHandle,
     pub long_bodies: LongBodies,
+    pub uploads: Uploads,
     /// The hub is going away: finish what was begun and take nothing new.
     pub draining: CancellationToken,
     /// Everything that has to come to its end before the hub does.
@@ -52,6 +58,7 @@ pub fn router(gate: Arc<Gate>) -> Router {
         .route("/graphql", get(graphql::get).post(graphql::post))
         .route("/health", get(pages::health))
         .route("/ready", get(pages::ready))
+        .route("/uploads/{id}", put(uploads::put))
         // Programs that look at links before people do ask with HEAD, and must not use one up.
         .route("/sign-in", get(pages::sign_in).head(pages::only_get));
     if gate.config.graphql.graphiql {

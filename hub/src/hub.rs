@@ -24,7 +24,7 @@ use crate::{
     clock::Clock,
     config::Config,
     graphql::{self, documents::Documents, live::Live},
-    http::{self, Entrance, Gate, LongBodies},
+    http::{self, Entrance, Gate, LongBodies, Uploads},
     identity::{self, Identity},
     jobs,
     plugin_bridge::HubBridge,
@@ -107,6 +107,7 @@ impl Hub {
             core: core.clone(),
             metrics: metrics(),
             long_bodies: LongBodies::default(),
+            uploads: Uploads::default(),
             draining: CancellationToken::new(),
             connections: TaskTracker::new(),
             config,
@@ -197,11 +198,9 @@ async fn bind(address: SocketAddr) -> Result<TcpListener> {
 fn plugins(config: &Config, shelf: &Shelf, key: &[u8]) -> Result<Plugins> {
     let embedded = config.embedded.clone();
     let program = embedded.compiler.map_or_else(std::env::current_exe, Ok).map_err(Error::internal)?;
-    let (folder, seal) = embedded.compiled.unwrap_or_else(|| {
-        let seal = Sha256::new().chain_update(b"compiled plugins").chain_update(key).finalize().into();
-        (config.data.join("compiled"), seal)
-    });
-    let cache = Cache::open(&folder, seal).map_err(Error::internal)?;
+    let (folder, cache_key) =
+        embedded.compiled.unwrap_or_else(|| (config.data.join("compiled"), seal(key, b"compiled plugins")));
+    let cache = Cache::open(&folder, cache_key).map_err(Error::internal)?;
     let host = PluginHost::new(Settings {
         allocation: Allocation::Pool,
         reuse: Reuse::Warm,
@@ -212,7 +211,12 @@ fn plugins(config: &Config, shelf: &Shelf, key: &[u8]) -> Result<Plugins> {
     .map_err(Error::internal)?;
     let bundled = bundled::PACKAGES.iter().map(|bytes| Package::read(*bytes)).collect::<Result<_, _>>();
     let limits = Limits { before_wall_ms: config.plugins.before_ms, ..Limits::default() };
-    Ok(Plugins::new(host, Blobs::open(shelf)?, bundled.map_err(Error::internal)?, limits))
+    Ok(Plugins::new(host, Blobs::open(shelf)?, bundled.map_err(Error::internal)?, limits, seal(key, b"plugin uploads")))
+}
+
+/// A key for one purpose, made of the hub's own.
+fn seal(key: &[u8], purpose: &[u8]) -> [u8; 32] {
+    Sha256::new().chain_update(purpose).chain_update(key).finalize().into()
 }
 
 /// The counters of the process: one set, however many hubs a test starts in it.

@@ -76,7 +76,10 @@ pub use plugins::{
     commit::{CommitIssued, Effects, EndTurn, MakeBot, WriteLogs},
     data::{DataChange, SweepPluginData},
     held::{DecideHeld, KeepOutcome},
-    workspaces::{ChangeInConversation, ChangeInWorkspace, ReleaseTurns, TakeTurn, Turn},
+    letters::{DecideLetter, Fate},
+    preparing::{BeginPreparing, EndPreparing, Progress},
+    removal::{Piece, PurgePlugin},
+    workspaces::{ChangeInConversation, ChangeInWorkspace, ReleaseTurns, SetSecret, TakeTurn, Turn},
 };
 pub use reads::counting;
 pub use receipts::{AdvanceReceipts, Marked, Standing};

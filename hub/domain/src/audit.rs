@@ -77,7 +77,11 @@ words! {
         HeldMessageApproved = "held_message_approved",
         /// A message that a plugin held will not be sent.
         HeldMessageRejected = "held_message_rejected",
-        /// A plugin was switched on or off, or configured.
+        /// A plugin was installed, or another version of it put in its place.
+        PluginInstalled = "plugin_installed",
+        /// A plugin was taken away.
+        PluginRemoved = "plugin_removed",
+        /// A plugin was switched on or off, configured, or given more or less to do.
         PluginUpdated = "plugin_updated",
         /// Somebody outside is trusted to vouch for people.
         IssuerCreated = "issuer_created",

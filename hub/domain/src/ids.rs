@@ -81,6 +81,8 @@ ids! {
     HeldMessageId = "held";
     /// Events that a plugin could not do with.
     DeadLetterId = "dlt";
+    /// A package that is about to be installed.
+    UploadId = "upl";
 }
 
 /// Whatever `node(id:)` can find.

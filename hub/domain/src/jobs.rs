@@ -15,6 +15,10 @@ words! {
         ConversationPurge = "conversation_purge",
         /// Take away all that a workspace held that was deleted.
         WorkspacePurge = "workspace_purge",
+        /// Take away the packages of a plugin that was removed, and what it kept.
+        PluginPurge = "plugin_purge",
+        /// Take away what was uploaded.
+        UploadSweep = "upload_sweep",
         /// Take away what is left of jobs that were done.
         JobSweep = "job_sweep",
     }

@@ -17,8 +17,8 @@ pub use effects::{
     check_code, check_key, check_word,
 };
 pub use installed::{
-    Grants, HeldMessage, HeldState, HubState, InWorkspace, Installed, Kept, Overrides, Package, Verdict, VerdictKind,
-    is_on,
+    DeadLetter, Grants, HeldMessage, HeldState, HubState, InWorkspace, Installed, Kept, Offer, Overrides, Package,
+    Verdict, VerdictKind, fits, is_on,
 };
 pub use limits::{CHAIN_WALL, LimitChanges, Limits, OutOfLimits};
 

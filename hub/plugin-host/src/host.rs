@@ -366,6 +366,11 @@ impl PluginHost {
 }
 
 impl<T> Outcome<T> {
+    /// What comes of it where there was nothing to ask.
+    pub fn of(answer: T) -> Self {
+        Outcome { answer: Ok(answer), issued: Issued::default(), logs: Vec::new(), measures: Measures::default() }
+    }
+
     pub(crate) fn failed(kind: FailureKind, what: &str) -> Self {
         Outcome {
             answer: Err(Failure { kind, what: what.to_owned() }),

@@ -28,6 +28,6 @@ pub use configuration::Configurations;
 pub use engine::Allocation;
 pub use host::{Failure, LoadError, Measures, Occasion, Outcome, Plugin, PluginHost, Reuse, Settings, StartError};
 pub use live::Module;
-pub use manifest::{Manifest, ManifestError};
+pub use manifest::{Manifest, ManifestError, SecretWish};
 pub use package::{CONTRACT, PACKAGE_MAX_BYTES, Package, PackageError};
 pub use run::Grants;

@@ -10,7 +10,7 @@ use jackfield_domain::{
 };
 use uuid::Uuid;
 
-use super::{Core, Viewer, accounts, conversations, events, workspaces};
+use super::{Core, Viewer, accounts, conversations, events, plugins, workspaces};
 pub use crate::store::Ending;
 use crate::{
     Result,
@@ -31,6 +31,8 @@ pub async fn perform(core: &Arc<Core>, job: &Job) -> Result<()> {
         JobKind::AccessSweep => drop(accounts::sweep(core).await?),
         JobKind::ConversationPurge => conversations::life::purge(core, job).await?,
         JobKind::WorkspacePurge => workspaces::purge(core, job).await?,
+        JobKind::PluginPurge => plugins::packages::purge(core, job).await?,
+        JobKind::UploadSweep => plugins::uploads::sweep(core, job).await?,
         JobKind::JobSweep => {
             let before = core.clock.now().before(KEPT);
             while core.store.change(SweepJobs { before, limit: SWEEP }).await? > 0 {}

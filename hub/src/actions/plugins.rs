@@ -7,11 +7,16 @@ pub mod admin;
 pub mod before;
 pub mod effects;
 mod here;
+pub mod letters;
+pub mod packages;
 pub mod reading;
 mod runner;
+mod settling;
+pub mod uploads;
+pub mod vitals;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::{Arc, Mutex, OnceLock, PoisonError, RwLock},
     time::Duration,
 };
@@ -19,7 +24,7 @@ use std::{
 use jackfield_domain::{
     Timestamp, WorkspaceId,
     messages::{Details, Message},
-    plugins::{Breaker, Hook, Installed, Limits, Package as PackageRow, PluginId},
+    plugins::{Hook, HubState, Installed, Limits, Package as PackageRow, PluginId},
 };
 use jackfield_plugin_host::{Bridge, Manifest, Module, Package, PluginHost, WholeMessage};
 use tokio::sync::Notify;
@@ -29,6 +34,7 @@ use crate::{Error, Result, blobs::Blobs};
 
 pub use here::Here;
 pub use runner::run as run_after_hooks;
+use vitals::Vitals;
 
 /// How soon a node sees what another one changed.
 const LOOK: Duration = Duration::from_millis(400);
@@ -46,13 +52,15 @@ pub struct Plugins {
     known: RwLock<Known>,
     /// Who brings what is known up to date: one at a time, so that nobody puts back what another one saw change.
     looking: tokio::sync::Mutex<()>,
-    /// By workspace and plugin; what a node remembers of failures is its own.
-    breakers: Mutex<HashMap<(WorkspaceId, PluginId), SharedBreaker>>,
+    /// By workspace and plugin; what a node remembers of calls and failures is its own.
+    vitals: Mutex<HashMap<(WorkspaceId, PluginId), Arc<Vitals>>>,
+    /// Those that have to prepare themselves in a workspace before they can be asked.
+    unprepared: Mutex<HashSet<(WorkspaceId, PluginId)>>,
+    /// What addresses for uploads are signed with.
+    upload_key: [u8; 32],
     /// Something was committed that plugins may want to hear of.
     pub stirred: Notify,
 }
-
-type SharedBreaker = Arc<Mutex<Breaker>>;
 
 #[derive(Default)]
 struct Known {
@@ -68,10 +76,13 @@ pub struct Loaded {
     pub manifest: Arc<Manifest>,
     /// Or why it cannot run, in words for the operator.
     pub module: Result<Arc<Module>, String>,
+    /// The version before it, where that one has data of another version: it goes on where this one cannot bring its data up
+    /// to date.
+    pub earlier: Option<Arc<Loaded>>,
 }
 
 impl Plugins {
-    pub fn new(host: PluginHost, blobs: Blobs, bundled: Vec<Package>, limits: Limits) -> Self {
+    pub fn new(host: PluginHost, blobs: Blobs, bundled: Vec<Package>, limits: Limits, upload_key: [u8; 32]) -> Self {
         let bundled = bundled.into_iter().map(|package| (hash_of(&package), Arc::new(package))).collect();
         Plugins {
             host: Arc::new(host),
@@ -81,7 +92,9 @@ impl Plugins {
             bridge: OnceLock::new(),
             known: RwLock::default(),
             looking: tokio::sync::Mutex::default(),
-            breakers: Mutex::default(),
+            vitals: Mutex::default(),
+            unprepared: Mutex::default(),
+            upload_key,
             stirred: Notify::new(),
         }
     }
@@ -104,9 +117,25 @@ impl Plugins {
         self.installed().iter().find(|loaded| loaded.installed.plugin == *plugin).cloned()
     }
 
-    fn breaker(&self, workspace: WorkspaceId, plugin: &PluginId) -> SharedBreaker {
-        let mut breakers = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
-        breakers.entry((workspace, plugin.clone())).or_default().clone()
+    fn vitals(&self, workspace: WorkspaceId, plugin: &PluginId) -> Arc<Vitals> {
+        let mut vitals = self.vitals.lock().unwrap_or_else(PoisonError::into_inner);
+        vitals.entry((workspace, plugin.clone())).or_default().clone()
+    }
+
+    /// Lets the plugin prepare itself as soon as this node comes to it.
+    fn let_prepare(&self, workspace: WorkspaceId, plugin: &PluginId) {
+        self.prepare_later(workspace, plugin);
+        self.stirred.notify_one();
+    }
+
+    /// The same when the node looks the next time.
+    fn prepare_later(&self, workspace: WorkspaceId, plugin: &PluginId) {
+        let mut unprepared = self.unprepared.lock().unwrap_or_else(PoisonError::into_inner);
+        unprepared.insert((workspace, plugin.clone()));
+    }
+
+    fn take_unprepared(&self) -> HashSet<(WorkspaceId, PluginId)> {
+        std::mem::take(&mut *self.unprepared.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -129,8 +158,10 @@ pub async fn refresh(core: &Core) -> Result<()> {
         return Ok(());
     }
     let before = plugins.installed();
-    let installed = core.store.installed_plugins().await?;
-    let hashes: Vec<String> = installed.iter().map(|plugin| plugin.package.clone()).collect();
+    let mut installed = core.store.installed_plugins().await?;
+    installed.retain(|plugin| matches!(plugin.state, HubState::On | HubState::Off));
+    let hashes: Vec<String> =
+        installed.iter().flat_map(|plugin| [Some(plugin.package.clone()), plugin.previous.clone()]).flatten().collect();
     let packages = core.store.plugin_packages(&hashes).await?;
     let mut loaded = Vec::with_capacity(installed.len());
     for installed in installed {
@@ -138,18 +169,19 @@ pub async fn refresh(core: &Core) -> Result<()> {
             tracing::error!(plugin = %installed.plugin, "a plugin's package is not in the store");
             continue;
         };
-        // What runs already goes on running, whatever else changed.
-        let same = before.iter().find(|known| known.package.hash == package.hash && known.module.is_ok());
-        let (manifest, module) = match same {
-            Some(known) => (known.manifest.clone(), known.module.clone()),
-            None => load(core, &package).await?,
+        let previous = installed.previous.as_ref().and_then(|previous| packages.get(previous));
+        let earlier = match previous.filter(|previous| previous.data_version != package.data_version) {
+            Some(previous) => Some(loaded_of(core, &before, &installed, previous.clone(), None).await?),
+            None => None,
         };
-        loaded.push(Arc::new(Loaded { installed, package, manifest, module }));
+        loaded.push(loaded_of(core, &before, &installed, package, earlier).await?);
     }
     let mut known = plugins.known.write().unwrap_or_else(PoisonError::into_inner);
     *known = Known { generation: Some(generation), installed: Arc::new(loaded), workspaces: HashMap::new() };
-    let running: Vec<[u8; 32]> =
-        known.installed.iter().filter_map(|loaded| loaded.module.as_ref().ok().map(|module| module.digest())).collect();
+    let running: Vec<[u8; 32]> = (known.installed.iter())
+        .flat_map(|loaded| std::iter::once(loaded).chain(&loaded.earlier))
+        .filter_map(|loaded| loaded.module.as_ref().ok().map(|module| module.digest()))
+        .collect();
     drop(known);
     // What was kept warm of other versions is let go.
     plugins.host.forget(|module, _| !running.contains(&module.digest()));
@@ -157,9 +189,32 @@ pub async fn refresh(core: &Core) -> Result<()> {
     Ok(())
 }
 
+/// What runs already goes on running, whatever else changed.
+async fn loaded_of(
+    core: &Core,
+    before: &[Arc<Loaded>],
+    installed: &Installed,
+    package: PackageRow,
+    earlier: Option<Arc<Loaded>>,
+) -> Result<Arc<Loaded>> {
+    let (manifest, module) = match known_before(before, &package.hash) {
+        Some(known) => (known.manifest.clone(), known.module.clone()),
+        None => load(core, &package).await?,
+    };
+    Ok(Arc::new(Loaded { installed: installed.clone(), package, manifest, module, earlier }))
+}
+
+fn known_before<'l>(before: &'l [Arc<Loaded>], hash: &str) -> Option<&'l Arc<Loaded>> {
+    let mut known = before.iter().flat_map(|known| std::iter::once(known).chain(&known.earlier));
+    known.find(|known| known.package.hash == hash && known.module.is_ok())
+}
+
+fn manifest_of(row: &PackageRow) -> Result<Arc<Manifest>> {
+    Manifest::parse(row.manifest.as_bytes()).map(Arc::new).map_err(|error| Error::internal(error.to_string()))
+}
+
 async fn load(core: &Core, row: &PackageRow) -> Result<(Arc<Manifest>, Result<Arc<Module>, String>)> {
-    let manifest =
-        Arc::new(Manifest::parse(row.manifest.as_bytes()).map_err(|error| Error::internal(error.to_string()))?);
+    let manifest = manifest_of(row)?;
     let package = match core.plugins.bundled.get(&row.hash) {
         Some(package) => Ok(package.clone()),
         None => match core.plugins.blobs.get(&blob_name(&row.hash)).await {
@@ -214,15 +269,16 @@ pub async fn here(core: &Arc<Core>, workspace: WorkspaceId) -> Result<Arc<Here>>
 /// Installs what comes with the program and is not there, or is older.
 pub async fn install_bundled(core: &Arc<Core>) -> Result<()> {
     refresh(core).await?;
-    for (hash, package) in &core.plugins.bundled {
+    let there = core.store.installed_plugins().await?;
+    for package in core.plugins.bundled.values() {
         let manifest = package.manifest();
-        let known = core.plugins.find(&manifest.id);
-        let is_newer = known.as_ref().is_none_or(|known| known.manifest.version < manifest.version);
         // Whoever took it away, or put another version in its place, is not overruled.
-        if known.as_ref().is_some_and(|known| known.package.hash == *hash) || !is_newer {
+        let is_known = there.iter().any(|known| known.plugin == manifest.id);
+        let is_newer = core.plugins.find(&manifest.id).is_some_and(|known| known.manifest.version < manifest.version);
+        if is_known && !is_newer {
             continue;
         }
-        match admin::install_bundled(core, package).await {
+        match packages::install_bundled(core, package).await {
             Ok(_) => {}
             // A plugin does not keep the hub from starting.
             Err(Error::Rejected(why)) => {

@@ -73,7 +73,11 @@ pub enum AuditAction {
     HeldMessageApproved,
     /// A message that a plugin held will not be sent.
     HeldMessageRejected,
-    /// A plugin was switched on or off, or configured.
+    /// A plugin was installed, or another version of it put in its place.
+    PluginInstalled,
+    /// A plugin was taken away.
+    PluginRemoved,
+    /// A plugin was switched on or off, configured, or given more or less to do.
     PluginUpdated,
     /// Somebody outside is trusted to vouch for people.
     IssuerCreated,

@@ -1,13 +1,29 @@
-//! Plugins in the API, for those who run a workspace: what there is, where it is on, and how it is configured.
+//! Plugins in the API, for those who run a workspace or the hub: what there is, how it does, and what it did.
 
-use std::sync::Arc;
+mod health;
+mod letters;
+mod packages;
+mod settings;
+mod switching;
 
-use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
+use std::{collections::BTreeSet, sync::Arc};
+
+use async_graphql::{Context, Enum, ID, MergedObject, Object, Result, SimpleObject};
 use jackfield_domain::{Rejection, plugins as words};
+use uuid::Uuid;
 
+use self::{
+    health::PluginHealth,
+    letters::{DeadLetter, DeadLetterMutation},
+    packages::{PackageMutation, PluginUpgrade},
+    settings::{PluginSecret, PluginSettings, PluginSettingsMutation},
+    switching::SwitchingMutation,
+};
 use super::{
+    conversations::page,
     errors::{UserError, refusals},
-    scalars::{DateTime, Json, id},
+    pages::Connection,
+    scalars::{DateTime, Json},
     scope::Scoped,
 };
 use crate::{Error, actions, actions::plugins::admin::Seen};
@@ -120,9 +136,80 @@ impl Plugin {
         wanted.into_iter().map(Into::into).collect()
     }
 
-    /// What it may do.
+    /// What it may do in the workspace: what the hub grants, as far as the workspace has not narrowed it.
     async fn granted_capabilities(&self) -> Vec<PluginCapability> {
-        self.0.granted.iter().map(|capability| (*capability).into()).collect()
+        self.0.granted.capabilities.iter().map(|capability| (*capability).into()).collect()
+    }
+
+    /// The conversations to which what it may read and write is narrowed; null where it is not.
+    async fn granted_conversation_ids(&self) -> Option<Vec<ID>> {
+        let among = self.0.granted.conversations.as_ref()?;
+        Some(among.iter().map(|conversation| conversation.to_string().into()).collect())
+    }
+
+    /// Whether workspaces may have it on. Where an operator has switched it off, nobody has it.
+    async fn is_on_hub(&self) -> bool {
+        self.0.loaded.installed.state == words::HubState::On
+    }
+
+    /// Whether it is on in workspaces that say nothing of it.
+    async fn is_default(&self) -> bool {
+        self.0.loaded.installed.is_default
+    }
+
+    /// Whether it can be asked in the workspace: it runs, and has prepared itself.
+    async fn is_ready(&self) -> bool {
+        self.0.is_ready
+    }
+
+    /// A version that waits because it wants more than the one that is in force; null where none does.
+    async fn pending_upgrade(&self) -> Option<PluginUpgrade> {
+        self.0.pending.as_ref().map(|(version, wanted)| {
+            let asked: BTreeSet<words::Capability> = self.0.loaded.manifest.wanted().into_iter().collect();
+            PluginUpgrade::new(version.clone(), wanted, &asked)
+        })
+    }
+
+    /// Whether there is a version before this one to roll back to.
+    async fn can_roll_back(&self) -> bool {
+        self.0.loaded.installed.previous.is_some()
+    }
+
+    /// How it is treated in the workspace, in place of what its manifest and the hub say.
+    async fn settings(&self) -> PluginSettings {
+        PluginSettings::of(&self.0.overrides)
+    }
+
+    /// How it is treated on the hub, in place of what its manifest says.
+    async fn hub_settings(&self) -> PluginSettings {
+        PluginSettings::of(&self.0.loaded.installed.overrides)
+    }
+
+    /// The secrets that it refers to.
+    async fn secrets(&self) -> Vec<PluginSecret> {
+        let declared = self.0.loaded.manifest.secrets.iter();
+        declared.map(|secret| PluginSecret::of(secret, self.0.secrets.contains(&secret.name))).collect()
+    }
+
+    /// How it does in the workspace, as far as this node has seen since it was started.
+    async fn health(&self) -> PluginHealth {
+        PluginHealth::of(&self.0.checkup)
+    }
+
+    /// The events that it failed at again and again, in the order in which they were laid aside.
+    async fn dead_letters(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "So many from the beginning, or behind `after`; from 1 to 100.")] first: Option<i32>,
+        #[graphql(desc = "The cursor to begin behind.")] after: Option<String>,
+        #[graphql(desc = "So many from the end, or before `before`; from 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "The cursor to end before.")] before: Option<String>,
+    ) -> Result<Connection<DeadLetter>> {
+        let viewer = ctx.viewer()?;
+        let page = page::<Uuid>(first, after, last, before)?;
+        let plugin = &self.0.loaded.installed.plugin;
+        let slice = actions::plugins::letters::list(ctx.core(), &viewer, plugin, &page).await?;
+        Ok(Connection::of(slice, |letter| letter.id.0, DeadLetter))
     }
 
     /// How many bytes it keeps in the workspace.
@@ -132,7 +219,7 @@ impl Plugin {
 
     /// Whether it is left alone for a while on this node, because it failed too often.
     async fn is_resting(&self) -> bool {
-        self.0.is_resting
+        self.0.checkup.is_resting
     }
 
     /// Why it cannot run, or why the hub has switched it off; null where there is nothing wrong.
@@ -225,135 +312,29 @@ impl PluginQuery {
     }
 }
 
-/// Which plugin is to be on.
-#[derive(InputObject)]
-pub struct PluginEnableInput {
-    /// Its id.
-    plugin_id: ID,
-    /// Only in this conversation; in the whole workspace, if nothing is said.
-    conversation_id: Option<ID>,
-}
-
-/// What came of it.
-#[derive(SimpleObject)]
-pub struct PluginEnablePayload {
-    /// The plugin as it is now.
-    plugin: Option<Plugin>,
-    /// Why it is not on.
-    errors: Vec<UserError>,
-}
-
-/// Which plugin is to be off.
-#[derive(InputObject)]
-pub struct PluginDisableInput {
-    /// Its id.
-    plugin_id: ID,
-    /// Only in this conversation; in the whole workspace, if nothing is said.
-    conversation_id: Option<ID>,
-}
-
-/// What came of it.
-#[derive(SimpleObject)]
-pub struct PluginDisablePayload {
-    /// The plugin as it is now.
-    plugin: Option<Plugin>,
-    /// Why it is not off.
-    errors: Vec<UserError>,
-}
-
-/// How a plugin is to be configured.
-#[derive(InputObject)]
-pub struct PluginConfigureInput {
-    /// Its id.
-    plugin_id: ID,
-    /// All of the configuration: what is left out has its default.
-    configuration: Json,
-}
-
-/// What came of it.
-#[derive(SimpleObject)]
-pub struct PluginConfigurePayload {
-    /// The plugin as it is now.
-    plugin: Option<Plugin>,
-    /// Why nothing was changed.
-    errors: Vec<UserError>,
-}
-
-#[derive(Default)]
-pub struct PluginMutation;
-
-#[Object]
-impl PluginMutation {
-    /// Switches a plugin on in the viewer's workspace or in one conversation. For those who run the workspace.
-    async fn plugin_enable(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Which one, and where.")] input: PluginEnableInput,
-    ) -> Result<Option<PluginEnablePayload>> {
-        let (plugin, errors) = switch(ctx, &input.plugin_id, input.conversation_id, true).await?;
-        Ok(Some(PluginEnablePayload { plugin, errors }))
-    }
-
-    /// Switches a plugin off in the viewer's workspace or in one conversation. What it keeps stays. For those who run the
-    /// workspace.
-    async fn plugin_disable(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Which one, and where.")] input: PluginDisableInput,
-    ) -> Result<Option<PluginDisablePayload>> {
-        let (plugin, errors) = switch(ctx, &input.plugin_id, input.conversation_id, false).await?;
-        Ok(Some(PluginDisablePayload { plugin, errors }))
-    }
-
-    /// Configures a plugin in the viewer's workspace, if its schema and the plugin itself let that through. For those who
-    /// run the workspace.
-    async fn plugin_configure(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Which one, and how.")] input: PluginConfigureInput,
-    ) -> Result<Option<PluginConfigurePayload>> {
-        let viewer = ctx.viewer()?;
-        let outcome = async {
-            actions::plugins::admin::runs(&viewer)?;
-            let plugin = named(&input.plugin_id)?;
-            let serde_json::Value::Object(configuration) = input.configuration.0 else {
-                let rejection = Rejection::Invalid { field: "configuration", expected: "a JSON object" };
-                return Err(rejection.into());
-            };
-            actions::plugins::admin::configure(ctx.core(), &viewer, &plugin, configuration).await?;
-            actions::plugins::admin::find(ctx.core(), &viewer, &plugin).await
-        };
-        let (plugin, errors) = refusals(outcome.await)?;
-        Ok(Some(PluginConfigurePayload { plugin: plugin.map(|seen| Plugin(Arc::new(seen))), errors }))
-    }
-}
+/// All that can be done with plugins.
+#[derive(MergedObject, Default)]
+pub struct PluginMutation(SwitchingMutation, PluginSettingsMutation, PackageMutation, DeadLetterMutation);
 
 fn named(plugin: &ID) -> Result<words::PluginId, Error> {
     let none = Rejection::NotFound { what: "plugin", field: "pluginId" };
     plugin.parse().map_err(|_| none.into())
 }
 
-async fn switch(
+/// What came of a change: the plugin as the viewer sees it now, or why nothing was changed.
+async fn changed(
     ctx: &Context<'_>,
-    plugin: &ID,
-    conversation: Option<ID>,
-    is_on: bool,
+    outcome: Result<words::PluginId, Error>,
 ) -> Result<(Option<Plugin>, Vec<UserError>), Error> {
     let viewer = ctx.viewer()?;
-    let outcome = async {
-        actions::plugins::admin::runs(&viewer)?;
-        let plugin = named(plugin)?;
-        match &conversation {
-            None => actions::plugins::admin::switch(ctx.core(), &viewer, &plugin, Some(is_on)).await?,
-            Some(conversation) => {
-                let conversation = id(conversation, "conversation", "conversationId")?;
-                let is_on = Some(is_on);
-                actions::plugins::admin::switch_in_conversation(ctx.core(), &viewer, &plugin, conversation, is_on)
-                    .await?;
-            }
-        }
-        actions::plugins::admin::find(ctx.core(), &viewer, &plugin).await
+    let seen = match outcome {
+        Ok(plugin) => actions::plugins::admin::find(ctx.core(), &viewer, &plugin).await,
+        Err(error) => Err(error),
     };
-    let (seen, errors) = refusals(outcome.await)?;
+    let (seen, errors) = refusals(seen)?;
     Ok((seen.map(|seen| Plugin(Arc::new(seen))), errors))
+}
+
+fn capabilities(wanted: Vec<PluginCapability>) -> BTreeSet<words::Capability> {
+    wanted.into_iter().map(Into::into).collect()
 }

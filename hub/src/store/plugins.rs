@@ -7,7 +7,10 @@ pub mod annotations;
 pub mod commit;
 pub mod data;
 pub mod held;
+pub mod letters;
 pub mod mentions;
+pub mod preparing;
+pub mod removal;
 pub mod verdicts;
 pub mod workspaces;
 
@@ -15,16 +18,18 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use jackfield_domain::{
-    Rejection, Timestamp, WorkspaceId,
+    AuditEntry, Rejection, Timestamp, WorkspaceId,
+    jobs::NewJob,
     plugins::{HubState, Installed, Package, PluginId},
 };
 use sea_orm::{
     ActiveValue::Set,
+    QuerySelect,
     entity::prelude::*,
     sea_query::{Expr, ExprTrait, OnConflict},
 };
 
-use super::{Change, Store, Work};
+use super::{Change, Store, Work, jobs};
 use crate::{Error, Result};
 
 pub mod packages {
@@ -169,28 +174,33 @@ pub async fn turn(work: &Work) -> Result<()> {
     Ok(())
 }
 
-/// What is to become of a plugin on the hub; decided while nobody else decides.
+/// What is to become of a plugin on the hub; decided while nobody else decides. Told is also the highest version of the data
+/// that any workspace has of it.
 pub trait Decision: Send + Sync + 'static {
-    fn decide(&self, before: Option<Installed>) -> Result<Option<Installed>, Rejection>;
+    fn decide(&self, before: Option<Installed>, newest_data: Option<u32>) -> Result<Installed, Rejection>;
 }
 
-impl<F: Fn(Option<Installed>) -> Result<Option<Installed>, Rejection> + Send + Sync + 'static> Decision for F {
-    fn decide(&self, before: Option<Installed>) -> Result<Option<Installed>, Rejection> {
-        self(before)
+impl<F: Fn(Option<Installed>, Option<u32>) -> Result<Installed, Rejection> + Send + Sync + 'static> Decision for F {
+    fn decide(&self, before: Option<Installed>, newest_data: Option<u32>) -> Result<Installed, Rejection> {
+        self(before, newest_data)
     }
 }
 
-/// Installs a package, or changes what is installed, or takes it away.
+/// Installs a package, or changes what is installed.
 pub struct ChangePlugin<D> {
     pub plugin: PluginId,
     /// A package that is new here.
     pub package: Option<Package>,
     pub decision: D,
+    /// None where the hub itself acts.
+    pub audit: Option<AuditEntry>,
+    /// What follows from it.
+    pub job: Option<NewJob>,
 }
 
 #[async_trait]
 impl<D: Decision> Change for ChangePlugin<D> {
-    type Outcome = Option<Installed>;
+    type Outcome = Installed;
 
     fn workspace(&self) -> Option<WorkspaceId> {
         None
@@ -200,7 +210,7 @@ impl<D: Decision> Change for ChangePlugin<D> {
         true
     }
 
-    async fn apply(&self, work: &mut Work) -> Result<Option<Installed>> {
+    async fn apply(&self, work: &mut Work) -> Result<Installed> {
         // First, because this row is where changes of plugins wait for each other.
         turn(work).await?;
         if let Some(package) = &self.package {
@@ -218,19 +228,27 @@ impl<D: Decision> Change for ChangePlugin<D> {
         }
         let before = Entity::find_by_id(self.plugin.to_string()).one(&work.transaction).await?;
         let before = before.map(Installed::try_from).transpose()?;
-        let after = self.decision.decide(before.clone())?;
-        match (&before, &after) {
-            (None, Some(after)) => {
-                Entity::insert(row_of(after)?).exec_without_returning(&work.transaction).await?;
-            }
-            (Some(_), Some(after)) => {
-                Entity::update(row_of(after)?).exec(&work.transaction).await?;
-            }
-            (Some(_), None) => {
-                Entity::delete_by_id(self.plugin.to_string()).exec(&work.transaction).await?;
-            }
-            (None, None) => {}
+        let after = self.decision.decide(before.clone(), newest_data(work, &self.plugin).await?)?;
+        match &before {
+            Some(before) if *before == after => return Ok(after),
+            None => Entity::insert(row_of(&after)?).exec_without_returning(&work.transaction).await.map(drop)?,
+            Some(_) => Entity::update(row_of(&after)?).exec(&work.transaction).await.map(drop)?,
         }
+        if let Some(audit) = &self.audit {
+            work.audit(audit.clone());
+        }
+        jobs::enqueue(work, self.job.as_slice()).await?;
         Ok(after)
     }
+}
+
+async fn newest_data(work: &Work, plugin: &PluginId) -> Result<Option<u32>> {
+    let newest: Option<Option<i64>> = workspaces::Entity::find()
+        .filter(workspaces::Column::PluginId.eq(plugin.as_str()))
+        .select_only()
+        .column_as(workspaces::Column::DataVersion.max(), "newest")
+        .into_tuple()
+        .one(&work.transaction)
+        .await?;
+    newest.flatten().map(u32::try_from).transpose().map_err(Error::internal)
 }

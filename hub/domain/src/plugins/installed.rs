@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Capability, FailurePolicy, Hook, LimitChanges, PluginId, Refusal};
 use crate::{
-    ConversationId, HeldMessageId, MessageId, Position, Rejection, Timestamp, UserId, WorkspaceId, roles::words,
+    ConversationId, DeadLetterId, HeldMessageId, MessageId, Position, Rejection, Timestamp, UserId, WorkspaceId,
+    roles::words,
 };
 
 /// A version of a plugin, as it was uploaded. It never changes; its bytes lie beside the database, under the hash.
@@ -24,12 +25,16 @@ pub struct Package {
 }
 
 words! {
-    /// Whether a plugin can be used on a hub at all.
+    /// Whether a plugin can be used on a hub at all; a plugin that was taken away is as good as not there.
     HubState {
         /// Workspaces may have it on.
         On = "on",
         /// Nobody has it on.
         Off = "off",
+        /// It was taken away, and what it kept is being taken away as well.
+        Removing = "removing",
+        /// It was taken away, and does not come back by itself.
+        Removed = "removed",
     }
 }
 
@@ -116,11 +121,109 @@ pub struct InWorkspace {
     pub off_reason: Option<String>,
     /// Whether it is to be told what happens.
     pub listens: bool,
+    /// Where it goes on with preparing itself, if it has begun.
+    pub resume: Option<String>,
+    /// The package that could not bring its data up to date, so that the one before it goes on here.
+    pub refused: Option<String>,
 }
 
 /// Is a plugin on? The narrowest place that says something decides; what is off on the hub is off everywhere.
 pub fn is_on(installed: &Installed, workspace: Option<bool>, conversation: Option<bool>) -> bool {
     installed.state == HubState::On && conversation.or(workspace).unwrap_or(installed.is_default)
+}
+
+/// A package that somebody wants to have in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offer {
+    pub package: Package,
+    /// What the plugin asks for.
+    pub wanted: BTreeSet<Capability>,
+    /// What is granted to it with that, of what it asks for.
+    pub granted: BTreeSet<Capability>,
+    /// The package that it is to take the place of, so far as whoever offers it knows, and what that one asked for.
+    pub instead_of: Option<(String, BTreeSet<Capability>)>,
+    /// Whether it is to be on in workspaces that say nothing of it, where it is new.
+    pub is_default: bool,
+}
+
+impl Offer {
+    /// What becomes of the plugin. `newest_data` is the highest version of the data that any workspace has of it.
+    pub fn decide(&self, before: Option<&Installed>, newest_data: Option<u32>) -> Result<Installed, Rejection> {
+        let hash = self.package.hash.clone();
+        let granted: BTreeSet<Capability> = self.granted.intersection(&self.wanted).copied().collect();
+        if let Some(Installed { state: HubState::Removing, .. }) = before {
+            let why = "what it kept is still being taken away; try again in a moment".to_owned();
+            return Err(Rejection::BadPackage { why });
+        }
+        fits(&self.package, newest_data)?;
+        let Some(before) = before.filter(|before| before.state != HubState::Removed) else {
+            return Ok(Installed {
+                plugin: self.package.plugin.clone(),
+                package: hash,
+                previous: None,
+                pending: None,
+                state: HubState::On,
+                is_default: self.is_default,
+                grants: Grants { capabilities: granted, conversations: None },
+                overrides: Overrides::default(),
+                installed_at: self.package.created_at,
+            });
+        };
+        let mut after = before.clone();
+        if before.package == hash {
+            after.grants.capabilities.extend(granted);
+            return Ok(after);
+        }
+        let asked_before = match &self.instead_of {
+            Some((package, asked)) if *package == before.package => asked,
+            // Somebody else was quicker.
+            _ => return Err(Rejection::Conflict),
+        };
+        if self.wanted.iter().all(|wanted| asked_before.contains(wanted) || granted.contains(wanted)) {
+            after.grants.capabilities.extend(granted);
+            after.put_in_force(hash);
+        } else {
+            after.pending = Some(hash);
+        }
+        Ok(after)
+    }
+}
+
+impl Installed {
+    /// Another package takes the place of the one that is in force.
+    pub fn put_in_force(&mut self, package: String) {
+        self.previous = Some(std::mem::replace(&mut self.package, package));
+        self.pending = None;
+    }
+}
+
+/// Can this package do with the data that there is?
+pub fn fits(package: &Package, newest_data: Option<u32>) -> Result<(), Rejection> {
+    match newest_data {
+        Some(newest) if newest > package.data_version => Err(Rejection::BadPackage {
+            why: format!(
+                "there is data of version {newest} of the plugin, and version {} of it reads no newer data than {}; \
+                 take a newer package, or remove the plugin with its data first",
+                package.version, package.data_version
+            ),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// An event that a plugin failed at again and again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    pub id: DeadLetterId,
+    pub workspace: WorkspaceId,
+    pub plugin: PluginId,
+    /// Where it stands in the log.
+    pub position: Position,
+    /// What the plugin said the last time, or what went wrong.
+    pub problem: String,
+    /// How often it was laid aside.
+    pub attempts: u32,
+    pub created_at: Timestamp,
 }
 
 words! {

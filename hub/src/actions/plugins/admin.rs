@@ -1,249 +1,106 @@
-//! Installing plugins, and what is made of them on the hub and in workspaces.
+//! What a workspace makes of the plugins: where they are on, how they are configured, how much they may do.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use jackfield_domain::{
-    AuditAction, By, ConversationId, Rejection, UserId, WorkspaceId, WorkspaceRole,
+    AuditAction, ConversationId, Rejection, WorkspaceId,
     permissions::{Act, may},
     plugins::{
-        Capability, FailureKind, Grants, Hook, HubState, InWorkspace, Installed, Issued, Overrides, Package as Row,
-        PluginId, Slice,
+        Capability, FailurePolicy, Grants, Hook, HubState, InWorkspace, Installed, LimitChanges, Overrides, PluginId,
     },
-    users::{User, UserStatus},
 };
 use jackfield_plugin_host::{
-    Configurations, Failure, Package, Plugin,
-    hooks::{Ask, ConfigurationChanged, Disable, Enable, Install, Problem, Upgrade, ValidateConfiguration},
+    Configurations,
+    hooks::{ConfigurationChanged, Disable, Problem, ValidateConfiguration},
 };
-
 use serde_json::{Map, Value};
 
-use super::{super::Core, Loaded, blob_name, effects, hash_of, here, occasion, refresh};
+use super::{
+    super::Core,
+    Loaded, refresh,
+    settling::{self, call, change_here},
+    vitals::Checkup,
+};
 use crate::{
     Error, Result,
     actions::Viewer,
-    store::{ChangeInConversation, ChangeInWorkspace, ChangePlugin, CommitIssued, MakeBot},
+    store::{ChangeInConversation, ChangeInWorkspace, SetSecret},
 };
 
-/// Whom bot users of plugins are vouched for by.
-const ISSUER: &str = "plugins";
-/// A plugin's work in slices ends after so many of them.
-const SLICES: usize = 10_000;
-
-/// Puts a package that comes with the hub in force; or beside the one that is, if it wants more than was granted.
-pub async fn install_bundled(core: &Arc<Core>, package: &Package) -> Result<Installed> {
-    let manifest = package.manifest().clone();
-    let hash = hash_of(package);
-    // It must be known to run before anybody depends on it.
-    core.plugins.host.load(package).await.map_err(|error| Rejection::BadPackage { why: error.to_string() })?;
-    // Nodes that run another version of the program come with other packages.
-    core.plugins.blobs.put(&blob_name(&hash), bytes::Bytes::copy_from_slice(package.component())).await?;
-    let now = core.clock.now();
-    let row = Row {
-        hash: hash.clone(),
-        plugin: manifest.id.clone(),
-        version: manifest.version.to_string(),
-        data_version: manifest.data_version,
-        manifest: serde_json::to_string(&*manifest).map_err(Error::internal)?,
-        bytes: package.component().len() as u64,
-        created_at: now,
-    };
-    let wanted: BTreeSet<Capability> = manifest.wanted().into_iter().collect();
-    let plugin = manifest.id.clone();
-    let before = core.plugins.find(&plugin);
-    // Data that a newer version wrote cannot be read by an older one.
-    if before.as_ref().is_some_and(|before| before.manifest.data_version > manifest.data_version) {
-        let why = "the data of the installed version is newer than this version can read".to_owned();
-        return Err(Rejection::BadPackage { why }.into());
-    }
-    let is_default = manifest.on_at_first_start;
-    let decision = {
-        let plugin = plugin.clone();
-        move |before: Option<Installed>| {
-            Ok(Some(match before {
-                None => Installed {
-                    plugin: plugin.clone(),
-                    package: hash.clone(),
-                    previous: None,
-                    pending: None,
-                    state: HubState::On,
-                    is_default,
-                    // It comes with the hub, and is trusted as the hub is.
-                    grants: Grants { capabilities: wanted.clone(), conversations: None },
-                    overrides: Overrides::default(),
-                    installed_at: now,
-                },
-                Some(before) if before.package == hash => before,
-                Some(mut before) => {
-                    if wanted.is_subset(&before.grants.capabilities) {
-                        before.previous = Some(std::mem::replace(&mut before.package, hash.clone()));
-                        before.pending = None;
-                    } else {
-                        before.pending = Some(hash.clone());
-                    }
-                    before
-                }
-            }))
-        }
-    };
-    let installed = core.store.change(ChangePlugin { plugin, package: Some(row), decision }).await?;
-    refresh(core).await?;
-    installed.ok_or_else(|| Error::internal("a plugin that was just installed is not"))
+/// How a plugin that was off hears of what happened meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missed {
+    /// It is told, as far as the log reaches back.
+    CatchUp,
+    /// It is not.
+    Skip,
 }
 
-/// Gives a plugin its place in a workspace: its row, its bot user, and what it wants to prepare itself. Where its data is
-/// of another version, it is brought up to this one.
-pub async fn settle_in(core: &Arc<Core>, workspace: WorkspaceId, loaded: &Loaded) -> Result<InWorkspace> {
-    let plugin = loaded.installed.plugin.clone();
-    let bot = bot_of(core, workspace, loaded).await?;
-    let version = loaded.manifest.data_version;
-    let listens = loaded.manifest.wish(Hook::OnEvents).is_some();
-    change_here(core, workspace, &plugin, None, move |row| {
-        row.bot = row.bot.or(bot);
-        row.listens = listens;
-        Ok(())
-    })
-    .await?;
+/// Its row in a workspace, made if need be.
+async fn placed(core: &Arc<Core>, workspace: WorkspaceId, loaded: &Arc<Loaded>) -> Result<InWorkspace> {
     let rows = core.store.plugins_in(workspace).await?;
-    let row = rows.into_iter().find(|row| row.plugin == plugin);
-    let row = row.ok_or_else(|| Error::internal("a row that was just made is not there"))?;
-    if let Ok(module) = &loaded.module {
-        let ready = here::ready(core, module.clone(), loaded, &row);
-        let mut resume = None;
-        for _ in 0..SLICES {
-            let slice = match row.data_version {
-                None if module.wish(Hook::Install).is_some() => {
-                    call(core, workspace, loaded, &row, &ready, &Install { resume }).await?
-                }
-                Some(before) if before != version && module.wish(Hook::Upgrade).is_some() => {
-                    let question = Upgrade { version: loaded.manifest.version.clone(), data_version: before, resume };
-                    call(core, workspace, loaded, &row, &ready, &question).await?
-                }
-                _ => Slice::Done,
-            };
-            match slice {
-                Slice::Done => break,
-                Slice::More(more) => resume = Some(more),
-            }
+    let row = rows.into_iter().find(|row| row.plugin == loaded.installed.plugin);
+    settling::place(core, workspace, loaded, row).await
+}
+
+/// Sees to it that it can be asked: it prepares itself if it must, and is told that it is on.
+async fn made_ready(core: &Arc<Core>, workspace: WorkspaceId, loaded: &Arc<Loaded>) -> Result<()> {
+    let row = placed(core, workspace, loaded).await?;
+    if let Err(why) = &loaded.module {
+        let plugin = loaded.installed.plugin.clone();
+        return Err(Rejection::PluginFailed { plugin, why: why.clone() }.into());
+    }
+    if settling::is_unprepared(loaded, &row) {
+        settling::start(core, workspace, loaded).await?;
+        // Who prepares itself for the first time is told with that.
+        if row.data_version.is_none() {
+            return Ok(());
         }
     }
-    change_here(core, workspace, &plugin, None, move |row| {
-        row.data_version = Some(version);
-        Ok(())
-    })
-    .await
-}
-
-/// Asks a plugin about itself, and commits what it leaves.
-async fn call<A: Ask>(
-    core: &Arc<Core>,
-    workspace: WorkspaceId,
-    loaded: &Loaded,
-    row: &InWorkspace,
-    plugin: &Plugin,
-    question: &A,
-) -> Result<A::Answer> {
-    let outcome = core.plugins.host.ask(plugin, &occasion(core, workspace, core.clock.now()), question).await;
-    effects::note(core, workspace, &loaded.installed.plugin, &outcome.logs).await;
-    let answer = outcome.answer.map_err(|failure| refused(&loaded.installed.plugin, &failure))?;
-    commit(core, workspace, loaded, row.bot, outcome.issued).await?;
-    Ok(answer)
-}
-
-async fn commit(
-    core: &Arc<Core>,
-    workspace: WorkspaceId,
-    loaded: &Loaded,
-    bot: Option<UserId>,
-    issued: Issued,
-) -> Result<()> {
-    if issued.is_empty() {
-        return Ok(());
-    }
-    let (data, effects) = effects::plain(&loaded.installed.plugin, workspace, issued);
-    let at = core.clock.now();
-    let plugin = loaded.installed.plugin.clone();
-    core.store.change(CommitIssued { workspace, plugin, bot, at, data, effects }).await
-}
-
-fn refused(plugin: &PluginId, failure: &Failure) -> Error {
-    match failure.kind {
-        FailureKind::Hub => Error::unavailable(failure.what.clone()),
-        _ => Rejection::PluginFailed { plugin: plugin.clone(), why: failure.what.clone() }.into(),
-    }
-}
-
-async fn bot_of(core: &Arc<Core>, workspace: WorkspaceId, loaded: &Loaded) -> Result<Option<UserId>> {
-    if !loaded.manifest.wanted().contains(&Capability::MessagesPost) {
-        return Ok(None);
-    }
-    let subject = loaded.installed.plugin.to_string();
-    if let Some(user) = core.store.user_by_subject(workspace, ISSUER, &subject).await? {
-        return Ok(Some(user.id));
-    }
-    let at = core.clock.now();
-    let user = User {
-        id: UserId(core.clock.new_id()),
-        workspace,
-        name: loaded.manifest.name.clone(),
-        role: WorkspaceRole::Bot,
-        status: UserStatus::Active,
-        avatar_url: None,
-        status_text: None,
-        is_operator: false,
-        vouched_at: at,
-        name_is_own: true,
-        role_is_own: true,
-        created_at: at,
-    };
-    Ok(Some(core.store.change(MakeBot { user, issuer: ISSUER, subject }).await?))
-}
-
-async fn change_here(
-    core: &Core,
-    workspace: WorkspaceId,
-    plugin: &PluginId,
-    by: Option<(By, &str, String)>,
-    decision: impl Fn(&mut InWorkspace) -> Result<(), Rejection> + Send + Sync + 'static,
-) -> Result<InWorkspace> {
-    let audit = by.map(|(by, what, value)| by.entry(AuditAction::PluginUpdated, plugin, [(what, value)]));
-    core.store.change(ChangeInWorkspace { workspace, plugin: plugin.clone(), decision, audit }).await
+    settling::enable(core, workspace, loaded, &row).await
 }
 
 /// Switches a plugin on or off in the viewer's workspace, or leaves it to the hub again.
-pub async fn switch(core: &Arc<Core>, viewer: &Viewer, plugin: &PluginId, is_on: Option<bool>) -> Result<()> {
-    may(viewer.role(), Act::RunWorkspace)?;
+pub async fn switch(
+    core: &Arc<Core>,
+    viewer: &Viewer,
+    plugin: &PluginId,
+    is_on: Option<bool>,
+    missed: Missed,
+) -> Result<()> {
+    runs(viewer)?;
     let loaded = known(core, plugin)?;
     let workspace = viewer.workspace();
-    let was_on = super::here(core, workspace).await?.find(plugin).is_some_and(|local| local.is_on);
+    let was = super::here(core, workspace).await?.find(plugin).cloned();
+    let was_on = was.as_ref().is_some_and(|local| local.is_on && local.ready.is_some() && local.row.refused.is_none());
     let will_be = jackfield_domain::plugins::is_on(&loaded.installed, is_on, None);
-    if will_be && !was_on {
-        let row = settle_in(core, workspace, &loaded).await?;
-        if let Ok(module) = &loaded.module
-            && module.wish(Hook::Enable).is_some()
-        {
-            call(core, workspace, &loaded, &row, &here::ready(core, module.clone(), &loaded, &row), &Enable).await?;
-        }
+    if is_on == Some(true) && loaded.installed.state == HubState::Off {
+        return Err(Rejection::NotAllowed { who: "an operator, who has switched the plugin off on the hub," }.into());
     }
-    let by = viewer.by(core);
+    if will_be && !was_on {
+        made_ready(core, workspace, &loaded).await?;
+    }
+    let head = core.store.log_bounds(workspace).await?.head;
     let said = is_on.map_or("as the hub says".to_owned(), |is_on| is_on.to_string());
-    let row = change_here(core, workspace, plugin, Some((by, "isOn", said)), move |row| {
+    let row = change_here(core, viewer.by(core), plugin, ("isOn", said), move |row| {
         row.is_on = is_on;
         if is_on == Some(true) {
             row.off_reason = None;
         }
+        if will_be && !was_on && missed == Missed::Skip {
+            row.position = row.position.max(head);
+        }
         Ok(())
     })
     .await?;
-    if was_on
-        && !will_be
-        && let Ok(module) = &loaded.module
-        && module.wish(Hook::Disable).is_some()
+    if let Some(local) = was.filter(|local| local.is_on && !will_be && local.ready.is_some())
+        && local.loaded.manifest.wish(Hook::Disable).is_some()
     {
         // Its data stays, and so does the decision, whatever it says to it.
-        let said =
-            call(core, workspace, &loaded, &row, &here::ready(core, module.clone(), &loaded, &row), &Disable).await;
-        if let Err(error) = said {
+        if let Err(error) = call(core, workspace, &local.loaded, &row, Disable).await {
             tracing::info!(%plugin, %error, "a plugin was switched off and did not like it");
         }
     }
@@ -258,30 +115,34 @@ pub async fn switch_in_conversation(
     conversation: ConversationId,
     is_on: Option<bool>,
 ) -> Result<()> {
-    may(viewer.role(), Act::RunWorkspace)?;
+    runs(viewer)?;
     let loaded = known(core, plugin)?;
-    let found = core.store.conversations(&[conversation]).await?;
-    if !found.iter().any(|found| found.workspace == viewer.workspace()) {
-        return Err(Rejection::NotFound { what: "conversation", field: "conversationId" }.into());
-    }
-    if is_on == Some(true) {
-        settle_in(core, viewer.workspace(), &loaded).await?;
+    let workspace = viewer.workspace();
+    are_here(core, workspace, &BTreeSet::from([conversation]), "conversationId").await?;
+    if is_on == Some(true) && !super::here(core, workspace).await?.find(plugin).is_some_and(|local| local.listens()) {
+        made_ready(core, workspace, &loaded).await?;
     }
     let said = is_on.map_or("as the workspace says".to_owned(), |is_on| is_on.to_string());
-    let audit = viewer.by(core).entry(
-        AuditAction::PluginUpdated,
-        plugin,
-        [("conversation", conversation.to_string()), ("isOn", said)],
-    );
-    let change = ChangeInConversation {
-        workspace: viewer.workspace(),
-        conversation,
-        plugin: plugin.clone(),
-        is_on,
-        audit: Some(audit),
-    };
-    core.store.change(change).await?;
+    let details = [("conversation", conversation.to_string()), ("isOn", said)];
+    let audit = Some(viewer.by(core).entry(AuditAction::PluginUpdated, plugin, details));
+    let plugin = plugin.clone();
+    core.store.change(ChangeInConversation { workspace, conversation, plugin, is_on, audit }).await?;
     refresh(core).await
+}
+
+/// Are these conversations of the workspace?
+async fn are_here(
+    core: &Core,
+    workspace: WorkspaceId,
+    conversations: &BTreeSet<ConversationId>,
+    field: &'static str,
+) -> Result<()> {
+    let ids: Vec<ConversationId> = conversations.iter().copied().collect();
+    let found = core.store.conversations(&ids).await?;
+    if found.iter().filter(|found| found.workspace == workspace).count() == ids.len() {
+        return Ok(());
+    }
+    Err(Rejection::NotFound { what: "conversation", field }.into())
 }
 
 /// Puts another configuration in force, if the plugin's schema and the plugin itself let it through.
@@ -291,35 +152,220 @@ pub async fn configure(
     plugin: &PluginId,
     configuration: Map<String, Value>,
 ) -> Result<()> {
-    may(viewer.role(), Act::RunWorkspace)?;
+    runs(viewer)?;
     let loaded = known(core, plugin)?;
+    let workspace = viewer.workspace();
     let fault = |problem: Problem| Rejection::BadConfiguration { path: problem.path, why: problem.message };
     let configurations = Configurations::of(loaded.manifest.configuration.as_ref()).map_err(Error::internal)?;
     let first = |problems: Vec<Problem>| problems.into_iter().next().map_or(Rejection::Conflict, fault);
     let configuration = configurations.complete(&configuration).map_err(first)?.to_string();
-    let row = settle_in(core, viewer.workspace(), &loaded).await?;
-    let module = loaded.module.as_ref().ok().cloned();
-    if let Some(module) = module.as_ref().filter(|module| module.wish(Hook::ValidateConfiguration).is_some()) {
+    let mut row = placed(core, workspace, &loaded).await?;
+    if settling::is_unprepared(&loaded, &row) {
+        settling::start(core, workspace, &loaded).await?;
+        row = placed(core, workspace, &loaded).await?;
+    }
+    let asks = |hook| loaded.module.is_ok() && loaded.manifest.wish(hook).is_some();
+    if asks(Hook::ValidateConfiguration) {
         let question = ValidateConfiguration { configuration: configuration.clone() };
-        let plugin = here::ready(core, module.clone(), &loaded, &row);
-        let problems = call(core, viewer.workspace(), &loaded, &row, &plugin, &question).await?;
+        let problems = call(core, workspace, &loaded, &row, question).await?;
         if let Some(problem) = problems.into_iter().next() {
             return Err(fault(problem).into());
         }
     }
-    let by = viewer.by(core);
-    let row =
-        change_here(core, viewer.workspace(), plugin, Some((by, "configuration", configuration.clone())), move |row| {
-            row.configuration = configuration.clone();
-            Ok(())
-        })
-        .await?;
+    let said = ("configuration", configuration.clone());
+    let row = change_here(core, viewer.by(core), plugin, said, move |row| {
+        row.configuration = configuration.clone();
+        Ok(())
+    })
+    .await?;
     refresh(core).await?;
-    if let Some(module) = module.filter(|module| module.wish(Hook::ConfigurationChanged).is_some()) {
-        let ready = here::ready(core, module, &loaded, &row);
-        call(core, viewer.workspace(), &loaded, &row, &ready, &ConfigurationChanged).await?;
+    if asks(Hook::ConfigurationChanged) {
+        call(core, workspace, &loaded, &row, ConfigurationChanged).await?;
     }
     Ok(())
+}
+
+/// For whom a setting of a plugin holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// All workspaces; for operators.
+    Hub,
+    /// The viewer's.
+    Workspace,
+}
+
+/// What is to be different of how a plugin is treated. What is none stays; what is none within puts the usual back.
+#[derive(Debug, Clone, Default)]
+pub struct SettingChanges {
+    pub is_default: Option<bool>,
+    pub priority: Option<Option<i32>>,
+    pub failure_policies: Option<Option<BTreeMap<Hook, FailurePolicy>>>,
+    pub limits: Option<Option<LimitChanges>>,
+    pub capabilities: Option<Option<BTreeSet<Capability>>>,
+    pub conversations: Option<Option<BTreeSet<ConversationId>>>,
+}
+
+impl SettingChanges {
+    fn apply(&self, overrides: &mut Overrides) {
+        if let Some(priority) = self.priority {
+            overrides.priority = priority;
+        }
+        if let Some(policies) = &self.failure_policies {
+            overrides.failure_policies = policies.clone().unwrap_or_default();
+        }
+        if let Some(limits) = self.limits {
+            overrides.limits = limits.unwrap_or_default();
+        }
+    }
+
+    /// In words, for the record.
+    fn said(&self) -> String {
+        let mut said = Vec::new();
+        macro_rules! say {
+            ($($name:ident),*) => {$(
+                if let Some(value) = &self.$name {
+                    said.push(format!("{}: {value:?}", stringify!($name)));
+                }
+            )*};
+        }
+        say!(is_default, priority, failure_policies, limits, capabilities, conversations);
+        said.join("; ")
+    }
+}
+
+/// Changes how a plugin is treated: its place in the order, what happens when it fails, how much it may take, what it may do.
+/// An operator gives, for all workspaces; those who run a workspace narrow that for theirs.
+pub async fn update_settings(
+    core: &Arc<Core>,
+    viewer: &Viewer,
+    plugin: &PluginId,
+    scope: Scope,
+    changes: SettingChanges,
+) -> Result<()> {
+    runs(viewer)?;
+    if scope == Scope::Hub {
+        super::super::workspaces::must_be_operator(viewer)?;
+    }
+    let loaded = known(core, plugin)?;
+    if let Some(Some(conversations)) = &changes.conversations {
+        are_here(core, viewer.workspace(), conversations, "conversationIds").await?;
+    }
+    if let Some(Some(capabilities)) = &changes.capabilities {
+        let wanted = loaded.manifest.wanted();
+        if !capabilities.iter().all(|capability| wanted.contains(capability)) {
+            let expected = "among those that the plugin wants";
+            return Err(Rejection::Invalid { field: "capabilities", expected }.into());
+        }
+    }
+    if let Some(Some(policies)) = &changes.failure_policies {
+        let fits = |(hook, policy): (&Hook, &FailurePolicy)| {
+            hook.is_before() && (*policy != FailurePolicy::Hold || *hook == Hook::BeforeCreate)
+        };
+        if !policies.iter().all(fits) {
+            let expected = "for before-hooks, and HOLD for messages that are to be sent alone";
+            return Err(Rejection::Invalid { field: "failurePolicies", expected }.into());
+        }
+    }
+    let usual = core.plugins.limits.lowered(&loaded.manifest.limits).unwrap_or(core.plugins.limits);
+    let on_hub = move |overrides: &Overrides| usual.changed(&overrides.limits);
+    let bounds = |refused: jackfield_domain::plugins::OutOfLimits| Rejection::OutOfBounds {
+        field: refused.field,
+        value: refused.value,
+        low: refused.low,
+        high: refused.high,
+    };
+    let said = ("settings", changes.said());
+    match scope {
+        Scope::Hub => {
+            super::packages::change(
+                core,
+                viewer,
+                plugin,
+                AuditAction::PluginUpdated,
+                vec![said],
+                None,
+                move |installed: &mut Installed, _| {
+                    changes.apply(&mut installed.overrides);
+                    on_hub(&installed.overrides).map_err(bounds)?;
+                    installed.is_default = changes.is_default.unwrap_or(installed.is_default);
+                    if let Some(capabilities) = &changes.capabilities {
+                        installed.grants.capabilities = capabilities.clone().unwrap_or_default();
+                    }
+                    if let Some(conversations) = &changes.conversations {
+                        installed.grants.conversations.clone_from(conversations);
+                    }
+                    Ok(())
+                },
+            )
+            .await
+        }
+        Scope::Workspace => {
+            if changes.is_default.is_some() {
+                return Err(Rejection::Invalid { field: "isDefault", expected: "left to the hub" }.into());
+            }
+            let of_hub = on_hub(&loaded.installed.overrides).unwrap_or(usual);
+            placed(core, viewer.workspace(), &loaded).await?;
+            let everything = loaded.installed.grants.capabilities.clone();
+            change_here(core, viewer.by(core), plugin, said, move |row| {
+                changes.apply(&mut row.overrides);
+                // What a plugin takes is the hub's: those who run a workspace give it less, and not more.
+                of_hub.lowered(&row.overrides.limits).map_err(bounds)?;
+                let now = row
+                    .grants
+                    .clone()
+                    .unwrap_or_else(|| Grants { capabilities: everything.clone(), conversations: None });
+                if changes.capabilities.is_some() || changes.conversations.is_some() {
+                    let given = |change: &Option<Option<BTreeSet<Capability>>>, now| match change {
+                        None => now,
+                        Some(None) => everything.clone(),
+                        Some(Some(narrowed)) => narrowed.clone(),
+                    };
+                    let conversations = changes.conversations.clone().unwrap_or(now.conversations);
+                    let capabilities = given(&changes.capabilities, now.capabilities);
+                    let is_all = conversations.is_none() && matches!(changes.capabilities, Some(None));
+                    row.grants = (!is_all).then_some(Grants { capabilities, conversations });
+                }
+                Ok(())
+            })
+            .await?;
+            refresh(core).await
+        }
+    }
+}
+
+/// Entrusts a secret to a plugin in the viewer's workspace, or takes it back. Nobody is ever told it again.
+pub async fn entrust(
+    core: &Arc<Core>,
+    viewer: &Viewer,
+    plugin: &PluginId,
+    name: &str,
+    value: Option<String>,
+) -> Result<()> {
+    runs(viewer)?;
+    let loaded = known(core, plugin)?;
+    if !loaded.manifest.secrets.iter().any(|secret| secret.name == name) {
+        return Err(Rejection::NotFound { what: "secret of the plugin", field: "name" }.into());
+    }
+    if let Some(value) = &value {
+        const MAX: usize = 4_096;
+        if value.is_empty() {
+            return Err(Rejection::Missing { field: "value" }.into());
+        }
+        if value.len() > MAX {
+            return Err(Rejection::TooLarge { field: "value", length: value.len(), max: MAX }.into());
+        }
+    }
+    let said = if value.is_some() { "entrusted" } else { "taken back" };
+    let details = [("secret", name.to_owned()), ("secretIs", said.to_owned())];
+    let audit = viewer.by(core).entry(AuditAction::PluginUpdated, plugin, details);
+    let change = SetSecret {
+        workspace: viewer.workspace(),
+        plugin: plugin.clone(),
+        name: name.to_owned(),
+        value: value.map(String::into_bytes),
+        audit,
+    };
+    core.store.change(change).await
 }
 
 /// Switches off what failed too often, and says so where admins look.
@@ -361,16 +407,24 @@ fn known(core: &Core, plugin: &PluginId) -> Result<Arc<Loaded>> {
 
 /// A plugin as a workspace sees it.
 pub struct Seen {
+    /// The version that is in force.
     pub loaded: Arc<Loaded>,
     pub is_on: bool,
+    /// It can be asked: it runs, and has prepared itself.
+    pub is_ready: bool,
     pub elsewhere: Vec<(ConversationId, bool)>,
     pub configuration: serde_json::Value,
-    pub granted: BTreeSet<Capability>,
+    pub granted: Grants,
+    pub overrides: Overrides,
     pub storage_bytes: u64,
-    pub is_resting: bool,
+    pub checkup: Checkup,
     pub problem: Option<String>,
     /// How many events it has not been told yet.
     pub lag: i64,
+    /// The names of those of its secrets that were entrusted to it.
+    pub secrets: BTreeSet<String>,
+    /// The version that waits for somebody who grants what it wants.
+    pub pending: Option<(String, BTreeSet<Capability>)>,
 }
 
 /// May the viewer run their workspace's plugins? Asked before anything that they name is looked for.
@@ -385,33 +439,45 @@ pub async fn list(core: &Arc<Core>, viewer: &Viewer) -> Result<Vec<Seen>> {
     let here = super::here(core, workspace).await?;
     // Positions and sizes move all the time; what a node remembers of them is old.
     let rows = core.store.plugins_in(workspace).await?;
+    let secrets = core.store.plugin_secret_names(workspace).await?;
     let head = core.store.log_bounds(workspace).await?.head;
     let installed = core.plugins.installed();
-    let seen = installed.iter().map(|loaded| {
-        let local = here.find(&loaded.installed.plugin);
-        let row = rows.iter().find(|row| row.plugin == loaded.installed.plugin);
+    let waiting: Vec<String> = installed.iter().filter_map(|loaded| loaded.installed.pending.clone()).collect();
+    let waiting = core.store.plugin_packages(&waiting).await?;
+    let mut seen = Vec::with_capacity(installed.len());
+    for loaded in installed.iter() {
+        let plugin = &loaded.installed.plugin;
+        let local = here.find(plugin);
+        let row = rows.iter().find(|row| row.plugin == *plugin);
         let mut elsewhere: Vec<(ConversationId, bool)> =
             local.into_iter().flat_map(|local| local.elsewhere.iter().map(|(id, is_on)| (*id, *is_on))).collect();
         elsewhere.sort_unstable();
-        let grants = loaded.installed.grants.narrowed(row.and_then(|row| row.grants.as_ref()));
-        let is_open = |local: &Arc<here::Local>| {
-            local.breaker.lock().unwrap_or_else(std::sync::PoisonError::into_inner).is_open()
+        let pending = loaded.installed.pending.as_ref().and_then(|pending| waiting.get(pending));
+        let pending = match pending {
+            Some(package) => {
+                Some((package.version.clone(), super::manifest_of(package)?.wanted().into_iter().collect()))
+            }
+            None => None,
         };
-        Seen {
+        seen.push(Seen {
             is_on: local.is_some_and(|local| local.is_on),
+            is_ready: local.is_some_and(|local| local.ready.is_some()),
             elsewhere,
             configuration: row
                 .and_then(|row| serde_json::from_str(&row.configuration).ok())
                 .unwrap_or_else(|| serde_json::json!({})),
-            granted: grants.capabilities,
+            granted: loaded.installed.grants.narrowed(row.and_then(|row| row.grants.as_ref())),
+            overrides: row.map(|row| row.overrides.clone()).unwrap_or_default(),
             storage_bytes: row.map(|row| row.storage_bytes).unwrap_or_default(),
-            is_resting: local.is_some_and(is_open),
+            checkup: core.plugins.vitals(workspace, plugin).checkup(),
             problem: loaded.module.as_ref().err().cloned().or_else(|| row.and_then(|row| row.off_reason.clone())),
             lag: row.filter(|row| row.listens).map(|row| (head.0 - row.position.0).max(0)).unwrap_or_default(),
+            secrets: secrets.iter().filter(|(of, _)| of == plugin).map(|(_, name)| name.clone()).collect(),
+            pending,
             loaded: loaded.clone(),
-        }
-    });
-    Ok(seen.collect())
+        });
+    }
+    Ok(seen)
 }
 
 /// One of them.

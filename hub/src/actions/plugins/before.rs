@@ -202,6 +202,10 @@ fn left<Q: Before>(viewer: &Viewer, asked: &Asked<Q>, hook: Hook) -> Option<From
 async fn note(core: &Arc<Core>, viewer: &Viewer, steps: &[Step]) {
     for step in steps {
         effects::note(core, viewer.workspace(), &step.plugin, &step.logs).await;
+        if step.deed != Deed::PassedOver {
+            let failure = if let Deed::Failed { failure, .. } = &step.deed { Some(failure.kind) } else { None };
+            core.plugins.vitals(viewer.workspace(), &step.plugin).count(&step.measures, failure);
+        }
         let failed = match &step.deed {
             Deed::Failed { failure, blow } => {
                 tracing::warn!(plugin = %step.plugin, kind = failure.kind.as_str(), what = %failure.what, "a plugin failed");

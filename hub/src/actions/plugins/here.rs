@@ -1,18 +1,15 @@
 //! What one workspace has made of the plugins, ready to be asked.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex},
-};
+use std::{collections::HashMap, sync::Arc};
 
 use jackfield_domain::{
     ConversationId, WorkspaceId,
     events::EventKind,
-    plugins::{Breaker, Hook, InWorkspace, Limits, Order, PluginId, is_on},
+    plugins::{Hook, InWorkspace, Limits, Order, PluginId, is_on},
 };
 use jackfield_plugin_host::{Chain, Grants, Link, Module, Plugin};
 
-use super::{Loaded, admin};
+use super::{Loaded, settling, vitals::Vitals};
 use crate::{Error, Result, actions::Core};
 
 /// The plugins of a workspace.
@@ -26,15 +23,16 @@ pub struct Here {
 
 /// One plugin in one workspace.
 pub struct Local {
+    /// The version that is asked here.
     pub loaded: Arc<Loaded>,
     pub row: InWorkspace,
     /// Whether it is on where no conversation says otherwise.
     pub is_on: bool,
     /// Where it is otherwise.
     pub elsewhere: HashMap<ConversationId, bool>,
-    /// None where it cannot run.
+    /// None where it cannot run, or has to prepare itself first.
     pub ready: Option<Arc<Plugin>>,
-    pub breaker: Arc<Mutex<Breaker>>,
+    pub vitals: Arc<Vitals>,
 }
 
 impl Local {
@@ -69,7 +67,7 @@ impl Local {
             ready: self.ready.clone(),
             policy: policy.unwrap_or(wish.on_failure),
             message_kinds: wish.message_kinds,
-            breaker: self.breaker.clone(),
+            breaker: self.vitals.breaker.clone(),
         })
     }
 }
@@ -113,29 +111,38 @@ pub async fn look(core: &Arc<Core>, workspace: WorkspaceId, installed: &[Arc<Loa
     for loaded in installed {
         let plugin = &loaded.installed.plugin;
         let mut row = rows.remove(plugin);
+        let mut fitting = Some(loaded);
         let asked = row.as_ref().and_then(|row| row.is_on);
         let elsewhere = elsewhere.remove(plugin).unwrap_or_default();
         let usually = is_on(&loaded.installed, asked, None);
         let anywhere = usually || elsewhere.values().any(|here| is_on(&loaded.installed, asked, Some(*here)));
-        if anywhere && row.as_ref().is_none_or(|row| row.data_version.is_none()) {
-            row = match admin::settle_in(core, workspace, loaded).await {
-                Ok(row) => Some(row),
-                // A plugin that cannot prepare itself is as good as off, and keeps nobody from talking.
+        if anywhere {
+            let placed = match settling::place(core, workspace, loaded, row).await {
+                Ok(row) => row,
+                // A plugin that has no place is as good as off, and keeps nobody from talking.
                 Err(Error::Rejected(why)) => {
                     tracing::error!(%plugin, %workspace, %why, "a plugin cannot be on in a workspace");
                     continue;
                 }
                 Err(error) => return Err(error),
             };
+            fitting = settling::fitting(loaded, &placed);
+            if fitting.is_none() && loaded.module.is_ok() && placed.refused.as_ref() != Some(&loaded.package.hash) {
+                core.plugins.let_prepare(workspace, plugin);
+            }
+            row = Some(placed);
         }
         let Some(row) = row else { continue };
-        let ready = loaded.module.as_ref().ok().map(|module| Arc::new(ready(core, module.clone(), loaded, &row)));
+        let ready = fitting.and_then(|loaded| {
+            loaded.module.as_ref().ok().map(|module| Arc::new(ready(core, module.clone(), loaded, &row)))
+        });
+        let loaded = fitting.unwrap_or(loaded);
         let off = loaded.installed.state == jackfield_domain::plugins::HubState::Off;
         local.push(Arc::new(Local {
             is_on: usually,
             elsewhere: if off { HashMap::new() } else { elsewhere },
             ready,
-            breaker: core.plugins.breaker(workspace, plugin),
+            vitals: core.plugins.vitals(workspace, plugin),
             row,
             loaded: loaded.clone(),
         }));

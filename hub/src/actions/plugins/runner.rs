@@ -10,21 +10,21 @@ use std::{
 };
 
 use jackfield_domain::{
-    DeadLetterId, Event, Fact, MessageId, Position, WorkspaceId,
-    plugins::{Admission, Blow, Capability, Hook, PluginId},
+    DeadLetterId, Event, Fact, MessageId, Position, Rejection, WorkspaceId,
+    plugins::{Admission, Blow, Capability, DeadLetter, Hook, PluginId},
 };
 use jackfield_plugin_host::{
-    WholeMessage,
+    Outcome, Plugin, WholeMessage,
     hooks::{OnEvents, ToldEvent},
     note_failure,
 };
 use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{super::Core, effects, here::Local, occasion};
+use super::{super::Core, effects, here::Local, occasion, settling};
 use crate::{
     Error, Result,
-    store::{Effects, EndTurn, FromPlugins, TakeTurn, Turn},
+    store::{Effects, EndTurn, Fate, FromPlugins, TakeTurn, Turn},
 };
 
 /// So many turns at once on one node.
@@ -53,10 +53,42 @@ pub async fn run(core: Arc<Core>, draining: CancellationToken, running: TaskTrac
             () = core.plugins.stirred.notified() => {}
             () = tokio::time::sleep(POLL) => {}
         }
+        prepare_those_who_must(&core, &places, &running);
         if let Err(error) = round(&core, &places, &running).await {
             tracing::debug!(%error, "plugins cannot be told what happens");
         }
         tokio::time::sleep(BREATH).await;
+    }
+}
+
+/// Lets those prepare themselves who must before anything else is asked of them.
+fn prepare_those_who_must(core: &Arc<Core>, places: &Arc<Semaphore>, running: &TaskTracker) {
+    for (workspace, plugin) in core.plugins.take_unprepared() {
+        let Ok(place) = places.clone().try_acquire_owned() else {
+            core.plugins.prepare_later(workspace, &plugin);
+            continue;
+        };
+        let core = core.clone();
+        running.spawn(async move {
+            let _place = place;
+            let Some(loaded) = core.plugins.find(&plugin) else { return };
+            match settling::prepare(&core, workspace, &loaded).await {
+                Ok(true) => {}
+                Err(Error::Rejected(why)) => {
+                    tracing::error!(%plugin, %workspace, %why, "a plugin could not prepare itself");
+                    let here = super::here(&core, workspace).await;
+                    // An upgrade that is refused leaves the earlier version at work; one that never began is off.
+                    if here.is_ok_and(|here| here.find(&plugin).is_some_and(|local| local.ready.is_none())) {
+                        super::admin::switch_off(&core, workspace, &plugin, &why.to_string()).await;
+                    }
+                }
+                Ok(false) => core.plugins.prepare_later(workspace, &plugin),
+                Err(error) => {
+                    tracing::warn!(%plugin, %workspace, %error, "a plugin cannot prepare itself now");
+                    core.plugins.prepare_later(workspace, &plugin);
+                }
+            }
+        });
     }
 }
 
@@ -104,7 +136,7 @@ async fn turn(core: &Arc<Core>, workspace: WorkspaceId, plugin: &PluginId) -> Re
         return Ok(false);
     };
     let now = core.clock.now();
-    let admitted = local.breaker.lock().unwrap_or_else(std::sync::PoisonError::into_inner).admit(now);
+    let admitted = local.vitals.breaker.lock().unwrap_or_else(std::sync::PoisonError::into_inner).admit(now);
     if admitted == Admission::No {
         return Ok(false);
     }
@@ -154,32 +186,19 @@ async fn tell(core: &Arc<Core>, here: &super::Here, local: &Local, turn: &Turn) 
         core.store.change(ending(turn, core, position, 0)).await?;
         return Ok(true);
     }
-    let messages = messages(core, local, told).await?;
-    let depth = told.iter().map(|event| event.depth).max().unwrap_or_default();
-    let told_events: Vec<ToldEvent<'_>> = told
-        .iter()
-        .map(|event| ToldEvent {
-            event,
-            message: message_of(&event.fact).and_then(|id| messages.get(&id)),
-            payload: None,
-            depth: event.depth,
-        })
-        .collect();
-    let question = OnEvents::new(&told_events, turn.failures + 1);
+    let depth = depth_of(told);
     let now = core.clock.now();
-    let outcome = core.plugins.host.ask_aside((**plugin).clone(), occasion(core, turn.workspace, now), question).await;
-    effects::note(core, turn.workspace, &turn.plugin, &outcome.logs).await;
-    let breaker = || local.breaker.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let outcome = hand_over(core, local, plugin, told, turn.failures + 1).await?;
+    let breaker = || local.vitals.breaker.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     match outcome.answer {
         Ok(()) => {
             breaker().succeeded();
             let (data, effects) = effects::prepared(core, here, local, turn.workspace, outcome.issued).await?;
             let bot = local.row.bot;
-            let done =
-                EndTurn { data, effects, bot, depth: depth.saturating_add(1), ..ending(turn, core, position, 0) };
+            let done = EndTurn { data, effects, bot, depth, ..ending(turn, core, position, 0) };
             match core.store.change(done).await {
                 // Somebody else changed what the plugin had looked at: it is told again.
-                Err(Error::Rejected(jackfield_domain::Rejection::Conflict)) => {
+                Err(Error::Rejected(Rejection::Conflict)) => {
                     core.store.change(ending(turn, core, turn.position, turn.failures)).await?;
                     Ok(true)
                 }
@@ -192,11 +211,20 @@ async fn tell(core: &Arc<Core>, here: &super::Here, local: &Local, turn: &Turn) 
             if blow == Blow::SwitchOff {
                 super::admin::switch_off(core, turn.workspace, &turn.plugin, &failure.what).await;
             }
-            let failures = turn.failures + 1;
+            // What the hub is to blame for is tried again for as long as it takes.
+            let failures = turn.failures + u32::from(failure.kind.is_the_plugins());
             let alone = told.len() == 1;
             let rest_until = Some(now + Duration::from_secs(1 << failures.min(6)));
             let end = if alone && failures > ATTEMPTS {
-                let laid_aside = Some((DeadLetterId(core.clock.new_id()), told[0].position, failure.what));
+                let laid_aside = Some(DeadLetter {
+                    id: DeadLetterId(core.clock.new_id()),
+                    workspace: turn.workspace,
+                    plugin: turn.plugin.clone(),
+                    position: told[0].position,
+                    problem: failure.what,
+                    attempts: 1,
+                    created_at: now,
+                });
                 EndTurn { laid_aside, ..ending(turn, core, told[0].position, 0) }
             } else {
                 EndTurn { rest_until, ..ending(turn, core, turn.position, failures) }
@@ -204,6 +232,59 @@ async fn tell(core: &Arc<Core>, here: &super::Here, local: &Local, turn: &Turn) 
             core.store.change(end).await?;
             Ok(false)
         }
+    }
+}
+
+/// How deep what a plugin answers to these stands in a row of plugins that answer to each other.
+fn depth_of(told: &[&Event]) -> u8 {
+    told.iter().map(|event| event.depth).max().unwrap_or_default().saturating_add(1)
+}
+
+/// Tells a plugin of events.
+async fn hand_over(
+    core: &Arc<Core>,
+    local: &Local,
+    plugin: &Plugin,
+    told: &[&Event],
+    attempt: u32,
+) -> Result<Outcome<()>> {
+    let messages = messages(core, plugin, told).await?;
+    let told: Vec<ToldEvent<'_>> = told
+        .iter()
+        .map(|event| ToldEvent {
+            event,
+            message: message_of(&event.fact).and_then(|id| messages.get(&id)),
+            payload: None,
+            depth: event.depth,
+        })
+        .collect();
+    let question = OnEvents::new(&told, attempt);
+    let workspace = local.row.workspace;
+    let occasion = occasion(core, workspace, core.clock.now());
+    let outcome = core.plugins.host.ask_aside(plugin.clone(), occasion, question).await;
+    effects::note(core, workspace, local.id(), &outcome.logs).await;
+    local.vitals.note(&outcome);
+    Ok(outcome)
+}
+
+/// Tells a plugin once more of an event that was laid aside. What it leaves is for the caller to commit.
+pub async fn tell_again(core: &Arc<Core>, letter: &DeadLetter) -> Result<Fate> {
+    let here = super::here(core, letter.workspace).await?;
+    let cannot = |why: &str| Rejection::PluginFailed { plugin: letter.plugin.clone(), why: why.to_owned() };
+    let local = here.find(&letter.plugin).filter(|local| local.listens());
+    let local = local.ok_or_else(|| cannot("it is off; switch it on first"))?;
+    let plugin = local.ready.as_ref().ok_or_else(|| cannot("it cannot run, or has not prepared itself yet"))?;
+    let events = core.store.events_after(letter.workspace, Position(letter.position.0 - 1), 1).await?;
+    let Some(event) = events.first().filter(|event| event.position == letter.position) else {
+        return Err(cannot("the log does not reach back to the event any more; discard it").into());
+    };
+    let outcome = hand_over(core, local, plugin, &[event], letter.attempts + 1).await?;
+    match outcome.answer {
+        Ok(()) => {
+            let (data, effects) = effects::prepared(core, &here, local, letter.workspace, outcome.issued).await?;
+            Ok(Fate::Done { data, effects, bot: local.row.bot, depth: depth_of(&[event]) })
+        }
+        Err(failure) => Ok(Fate::Failed(failure.what)),
     }
 }
 
@@ -223,8 +304,7 @@ fn message_of(fact: &Fact) -> Option<MessageId> {
 }
 
 /// The messages that events are about, as they stand now, as far as the plugin may read them.
-async fn messages(core: &Core, local: &Local, told: &[&Event]) -> Result<HashMap<MessageId, WholeMessage>> {
-    let Some(plugin) = &local.ready else { return Ok(HashMap::new()) };
+async fn messages(core: &Core, plugin: &Plugin, told: &[&Event]) -> Result<HashMap<MessageId, WholeMessage>> {
     if !plugin.grants.capabilities.contains(&Capability::MessagesRead) {
         return Ok(HashMap::new());
     }

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use jackfield_domain::{
-    DeadLetterId, Fact, MessageId, Position, Rejection, Timestamp, UserId, WorkspaceId,
+    Fact, MessageId, Position, Rejection, Timestamp, UserId, WorkspaceId,
     messages::Message,
-    plugins::{LogLine, MentionTarget, PluginId},
+    plugins::{DeadLetter, LogLine, MentionTarget, PluginId},
     users::User,
 };
 use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*};
@@ -16,7 +16,7 @@ use super::{
         Change, Store, Work, messages, users,
         writer::{FromPlugins, Outgoing, send_within},
     },
-    annotations, held, mentions, workspaces,
+    annotations, held, letters, mentions, workspaces,
 };
 use crate::{Error, Result};
 
@@ -35,28 +35,6 @@ pub mod logs {
         pub level: String,
         pub text: String,
         pub at: i64,
-    }
-
-    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-    pub enum Relation {}
-
-    impl ActiveModelBehavior for ActiveModel {}
-}
-
-pub mod letters {
-    use sea_orm::entity::prelude::*;
-
-    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-    #[sea_orm(table_name = "plugin_dead_letters")]
-    pub struct Model {
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub id: Uuid,
-        pub workspace_id: Uuid,
-        pub plugin_id: String,
-        pub position: i64,
-        pub problem: String,
-        pub attempts: i64,
-        pub created_at: i64,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -132,8 +110,8 @@ pub struct EndTurn {
     pub depth: u8,
     pub data: FromPlugins,
     pub effects: Effects,
-    /// An event that is laid aside for the admins, and why.
-    pub laid_aside: Option<(DeadLetterId, Position, String)>,
+    /// An event that is laid aside for the admins.
+    pub laid_aside: Option<DeadLetter>,
 }
 
 #[async_trait]
@@ -172,17 +150,8 @@ impl Change for EndTurn {
         work.depth = self.depth;
         held::commit_data(work, &self.data, self.at).await?;
         let refused = carry_out(work, self.workspace, &self.plugin, self.bot, &self.effects, self.at).await?;
-        if let Some((id, position, problem)) = &self.laid_aside {
-            let row = letters::ActiveModel {
-                id: Set(id.0),
-                workspace_id: Set(self.workspace.0),
-                plugin_id: Set(self.plugin.to_string()),
-                position: Set(position.0),
-                problem: Set(problem.clone()),
-                attempts: Set(1),
-                created_at: Set(self.at.0),
-            };
-            letters::Entity::insert(row).exec_without_returning(&work.transaction).await?;
+        if let Some(letter) = &self.laid_aside {
+            letters::lay_aside(work, letter).await?;
         }
         Ok(Some(refused))
     }

@@ -39,6 +39,8 @@ pub struct Model {
     pub storage_bytes: i64,
     pub off_reason: Option<String>,
     pub listens: bool,
+    pub resume: Option<String>,
+    pub refused_hash: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -106,6 +108,8 @@ impl TryFrom<Model> for InWorkspace {
             storage_bytes: row.storage_bytes.unsigned_abs(),
             off_reason: row.off_reason,
             listens: row.listens,
+            resume: row.resume,
+            refused: row.refused_hash,
         })
     }
 }
@@ -184,6 +188,8 @@ impl<D: LocalDecision> Change for ChangeInWorkspace<D> {
             position: Set(after.position.0),
             off_reason: Set(after.off_reason.clone()),
             listens: Set(after.listens),
+            resume: Set(after.resume.clone()),
+            refused_hash: Set(after.refused.clone()),
             ..Default::default()
         };
         Entity::update(row).exec(&work.transaction).await?;
@@ -214,6 +220,8 @@ async fn begun(work: &Work, workspace: WorkspaceId, plugin: &PluginId) -> Result
         storage_bytes: 0,
         off_reason: None,
         listens: false,
+        resume: None,
+        refused_hash: None,
     };
     Entity::insert(ActiveModel::from(row.clone())).exec_without_returning(&work.transaction).await?;
     row.try_into()
@@ -287,6 +295,14 @@ impl Store {
         rows.into_iter().map(|row| Ok((WorkspaceId(row.workspace_id), id(&row.plugin_id)?))).collect()
     }
 
+    /// The names of the secrets that were entrusted to plugins in a workspace.
+    pub async fn plugin_secret_names(&self, workspace: WorkspaceId) -> Result<Vec<(PluginId, String)>> {
+        let names = secrets::Entity::find().filter(secrets::Column::WorkspaceId.eq(workspace.0)).select_only();
+        let names = names.column(secrets::Column::PluginId).column(secrets::Column::Name);
+        let rows: Vec<(String, String)> = names.into_tuple().all(&self.reads).await?;
+        rows.into_iter().map(|(plugin, name)| Ok((id(&plugin)?, name))).collect()
+    }
+
     /// A secret that was entrusted to a plugin.
     pub async fn plugin_secret(
         &self,
@@ -296,6 +312,41 @@ impl Store {
     ) -> Result<Option<Vec<u8>>> {
         let key = (workspace.0, plugin.to_string(), name.to_owned());
         Ok(secrets::Entity::find_by_id(key).one(&self.reads).await?.map(|row| row.value))
+    }
+}
+
+/// Puts a secret in the place of the one there was; none takes it away.
+pub struct SetSecret {
+    pub workspace: WorkspaceId,
+    pub plugin: PluginId,
+    pub name: String,
+    pub value: Option<Vec<u8>>,
+    pub audit: AuditEntry,
+}
+
+#[async_trait]
+impl Change for SetSecret {
+    type Outcome = ();
+
+    fn workspace(&self) -> Option<WorkspaceId> {
+        Some(self.workspace)
+    }
+
+    fn leaves_rooms(&self) -> bool {
+        true
+    }
+
+    async fn apply(&self, work: &mut Work) -> Result<()> {
+        let (workspace_id, plugin_id) = (self.workspace.0, self.plugin.to_string());
+        secrets::Entity::delete_by_id((workspace_id, plugin_id.clone(), self.name.clone()))
+            .exec(&work.transaction)
+            .await?;
+        if let Some(value) = self.value.clone() {
+            let row = secrets::Model { workspace_id, plugin_id, name: self.name.clone(), value };
+            secrets::Entity::insert(secrets::ActiveModel::from(row)).exec_without_returning(&work.transaction).await?;
+        }
+        work.audit(self.audit.clone());
+        Ok(())
     }
 }
 

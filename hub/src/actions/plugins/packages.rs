@@ -1,0 +1,244 @@
+//! Plugins on the hub as a whole, which are for its operators: installing them, putting other versions in their place, and
+//! taking them away.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use jackfield_domain::{
+    AuditAction, AuditEntry, JobId, Rejection,
+    jobs::{Job, JobKind, NewJob},
+    plugins::{Capability, HubState, Installed, Offer, Package as Row, PluginId, fits},
+};
+use jackfield_plugin_host::Package;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    super::{Core, Viewer, workspaces::must_be_operator},
+    blob_name, hash_of, refresh,
+    uploads::{self, Source},
+};
+use crate::{
+    Error, Result,
+    store::{ChangePlugin, Piece, PurgePlugin},
+};
+
+/// Installs a package, or puts it in the place of the one that is in force. Where it wants more than was granted before, it
+/// waits for somebody who grants it.
+pub async fn install(
+    core: &Arc<Core>,
+    viewer: &Viewer,
+    source: &Source,
+    granted: BTreeSet<Capability>,
+) -> Result<PluginId> {
+    must_be_operator(viewer)?;
+    let package = uploads::read(core, source).await?;
+    let plugin = package.manifest().id.clone();
+    let details = [("version", package.manifest().version.to_string()), ("package", hash_of(&package))];
+    let audit = viewer.by(core).entry(AuditAction::PluginInstalled, &plugin, details);
+    put(core, &package, granted, Some(audit)).await?;
+    uploads::forget(core, source).await;
+    Ok(plugin)
+}
+
+/// The same for what comes with the hub, which is trusted as the hub is.
+pub async fn install_bundled(core: &Arc<Core>, package: &Package) -> Result<()> {
+    let known = core.plugins.find(&package.manifest().id);
+    let granted = if known.is_none() { package.manifest().wanted().into_iter().collect() } else { BTreeSet::new() };
+    put(core, package, granted, None).await
+}
+
+async fn put(
+    core: &Arc<Core>,
+    package: &Package,
+    granted: BTreeSet<Capability>,
+    audit: Option<AuditEntry>,
+) -> Result<()> {
+    let manifest = package.manifest();
+    let hash = hash_of(package);
+    // It must be known to run before anybody depends on it.
+    core.plugins.host.load(package).await.map_err(|error| Rejection::BadPackage { why: error.to_string() })?;
+    // Nodes that run another version of the program come with other packages.
+    core.plugins.blobs.put(&blob_name(&hash), bytes::Bytes::copy_from_slice(package.component())).await?;
+    let row = Row {
+        hash,
+        plugin: manifest.id.clone(),
+        version: manifest.version.to_string(),
+        data_version: manifest.data_version,
+        manifest: serde_json::to_string(&**manifest).map_err(Error::internal)?,
+        bytes: package.component().len() as u64,
+        created_at: core.clock.now(),
+    };
+    let known = core.plugins.find(&manifest.id);
+    let offer = Offer {
+        package: row.clone(),
+        wanted: manifest.wanted().into_iter().collect(),
+        granted,
+        instead_of: known.map(|known| (known.package.hash.clone(), known.manifest.wanted().into_iter().collect())),
+        // Only what comes with the hub may be on where nobody asked for it.
+        is_default: manifest.on_at_first_start && audit.is_none(),
+    };
+    let change = ChangePlugin {
+        plugin: manifest.id.clone(),
+        package: Some(row),
+        decision: move |before: Option<Installed>, newest| offer.decide(before.as_ref(), newest),
+        audit,
+        job: None,
+    };
+    core.store.change(change).await?;
+    refresh(core).await
+}
+
+/// Changes what is installed, in the name of an operator.
+pub async fn change(
+    core: &Core,
+    viewer: &Viewer,
+    plugin: &PluginId,
+    action: AuditAction,
+    details: Vec<(&str, String)>,
+    job: Option<NewJob>,
+    decision: impl Fn(&mut Installed, Option<u32>) -> Result<(), Rejection> + Send + Sync + 'static,
+) -> Result<()> {
+    must_be_operator(viewer)?;
+    let none = Rejection::NotFound { what: "plugin", field: "pluginId" };
+    let change = ChangePlugin {
+        plugin: plugin.clone(),
+        package: None,
+        decision: move |before: Option<Installed>, newest| {
+            let there = |installed: &Installed| matches!(installed.state, HubState::On | HubState::Off);
+            let mut installed = before.filter(there).ok_or_else(|| none.clone())?;
+            decision(&mut installed, newest)?;
+            Ok(installed)
+        },
+        audit: Some(viewer.by(core).entry(action, plugin, details)),
+        job,
+    };
+    core.store.change(change).await?;
+    refresh(core).await
+}
+
+/// Puts a package in force that waits because it wants more than was granted; what is granted now is added to that.
+pub async fn approve(
+    core: &Core,
+    viewer: &Viewer,
+    plugin: &PluginId,
+    granted: Option<BTreeSet<Capability>>,
+) -> Result<()> {
+    let Some(pending) = waiting(core, viewer, plugin).await? else {
+        return Err(Rejection::NotFound { what: "waiting upgrade", field: "pluginId" }.into());
+    };
+    let manifest = super::manifest_of(&pending)?;
+    let wanted: BTreeSet<Capability> = manifest.wanted().into_iter().collect();
+    let granted: BTreeSet<Capability> =
+        granted.unwrap_or_else(|| wanted.clone()).intersection(&wanted).copied().collect();
+    let details = vec![("version", pending.version.clone()), ("granted", listed(&granted))];
+    change(core, viewer, plugin, AuditAction::PluginInstalled, details, None, move |installed, newest| {
+        if installed.pending.as_ref() != Some(&pending.hash) {
+            return Err(Rejection::Conflict);
+        }
+        fits(&pending, newest)?;
+        installed.grants.capabilities.extend(granted.iter().copied());
+        installed.put_in_force(pending.hash.clone());
+        Ok(())
+    })
+    .await
+}
+
+/// Lets go of a package that waits.
+pub async fn reject(core: &Core, viewer: &Viewer, plugin: &PluginId) -> Result<()> {
+    let details = vec![("pending", "rejected".to_owned())];
+    change(core, viewer, plugin, AuditAction::PluginUpdated, details, None, |installed, _| {
+        let none = Rejection::NotFound { what: "waiting upgrade", field: "pluginId" };
+        installed.pending.take().map(drop).ok_or(none)
+    })
+    .await
+}
+
+/// Puts the package in force again that was before; that of now is then the one before.
+pub async fn roll_back(core: &Core, viewer: &Viewer, plugin: &PluginId) -> Result<()> {
+    must_be_operator(viewer)?;
+    let none = || Error::from(Rejection::NotFound { what: "earlier version", field: "pluginId" });
+    let known = core.plugins.find(plugin).ok_or(Rejection::NotFound { what: "plugin", field: "pluginId" })?;
+    let previous = known.installed.previous.clone().ok_or_else(none)?;
+    let earlier = core.store.plugin_packages(std::slice::from_ref(&previous)).await?.remove(&previous);
+    let earlier = earlier.ok_or_else(none)?;
+    let details = vec![("version", earlier.version.clone()), ("rolledBackFrom", known.package.version.clone())];
+    change(core, viewer, plugin, AuditAction::PluginInstalled, details, None, move |installed, newest| {
+        if installed.previous.as_ref() != Some(&earlier.hash) {
+            return Err(Rejection::Conflict);
+        }
+        fits(&earlier, newest)?;
+        installed.put_in_force(earlier.hash.clone());
+        Ok(())
+    })
+    .await
+}
+
+/// Lets workspaces have it on, or nobody.
+pub async fn switch(core: &Core, viewer: &Viewer, plugin: &PluginId, is_on: bool) -> Result<()> {
+    let details = vec![("isOnHub", is_on.to_string())];
+    change(core, viewer, plugin, AuditAction::PluginUpdated, details, None, move |installed, _| {
+        installed.state = if is_on { HubState::On } else { HubState::Off };
+        Ok(())
+    })
+    .await
+}
+
+/// The package that waits, if one does.
+pub async fn waiting(core: &Core, viewer: &Viewer, plugin: &PluginId) -> Result<Option<Row>> {
+    must_be_operator(viewer)?;
+    let known = core.plugins.find(plugin).ok_or(Rejection::NotFound { what: "plugin", field: "pluginId" })?;
+    let Some(pending) = known.installed.pending.clone() else { return Ok(None) };
+    Ok(core.store.plugin_packages(std::slice::from_ref(&pending)).await?.remove(&pending))
+}
+
+/// How capabilities stand in the record.
+pub fn listed(capabilities: &BTreeSet<Capability>) -> String {
+    capabilities.iter().map(|capability| capability.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// What is to be taken away of a plugin that was removed.
+#[derive(Serialize, Deserialize)]
+struct Purge {
+    plugin: PluginId,
+    with_data: bool,
+}
+
+/// Takes a plugin away. It is gone at once; what it kept goes in the background, or stays for when it comes back.
+pub async fn remove(core: &Core, viewer: &Viewer, plugin: &PluginId, with_data: bool) -> Result<()> {
+    must_be_operator(viewer)?;
+    let at = core.clock.now();
+    let purge = Purge { plugin: plugin.clone(), with_data };
+    let job = NewJob {
+        id: JobId(core.clock.new_id()),
+        workspace: None,
+        kind: JobKind::PluginPurge,
+        key: None,
+        payload: serde_json::to_string(&purge).map_err(Error::internal)?,
+        at,
+        due_at: at,
+    };
+    let details = vec![("withData", with_data.to_string())];
+    change(core, viewer, plugin, AuditAction::PluginRemoved, details, Some(job), |installed, _| {
+        installed.state = HubState::Removing;
+        Ok(())
+    })
+    .await?;
+    core.jobs.notify_one();
+    Ok(())
+}
+
+/// Takes away what is left of it.
+pub async fn purge(core: &Core, job: &Job) -> Result<()> {
+    let Purge { plugin, with_data } = serde_json::from_str(&job.payload).map_err(Error::internal)?;
+    if !core.store.is_being_removed(&plugin).await? {
+        return Ok(());
+    }
+    for hash in core.store.packages_of(&plugin).await? {
+        core.plugins.blobs.delete(&blob_name(&hash)).await?;
+    }
+    let mut piece = Some(if with_data { Piece::Workspace } else { Piece::Rest });
+    while let Some(next) = piece {
+        piece = core.store.change(PurgePlugin { plugin: plugin.clone(), piece: next }).await?;
+    }
+    tracing::info!(%plugin, with_data, "a plugin that was removed is gone");
+    refresh(core).await
+}

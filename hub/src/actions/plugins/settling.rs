@@ -1,0 +1,291 @@
+//! A plugin's place in a workspace: its row, its bot user, and its data, which it prepares itself before anything else is
+//! asked of it: when it comes, and when another version of it writes other data.
+//!
+//! What takes a plugin's own work is done in the background, or by the admin who waits for it; nobody's message does.
+
+use std::{sync::Arc, time::Duration};
+
+use jackfield_domain::{
+    By, Rejection, UserId, WorkspaceId, WorkspaceRole,
+    plugins::{Capability, FailureKind, Hook, InWorkspace, PluginId, Slice},
+    users::{User, UserStatus},
+};
+use jackfield_plugin_host::{
+    Failure, Outcome,
+    hooks::{Ask, Enable, Install, Upgrade},
+};
+
+use super::{super::Core, Loaded, effects, here, occasion, refresh};
+use crate::{
+    Error, Result,
+    store::{BeginPreparing, ChangeInWorkspace, CommitIssued, EndPreparing, MakeBot, Progress},
+};
+
+/// Whom bot users of plugins are vouched for by.
+const ISSUER: &str = "plugins";
+/// A plugin's work in slices ends after so many of them.
+const SLICES: usize = 10_000;
+/// How long a node may be silent before another one goes on.
+const LEASE: Duration = Duration::from_secs(60);
+/// So long an admin is let wait for it.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Must the plugin prepare its data before anything else is asked of it?
+pub fn is_unprepared(loaded: &Loaded, row: &InWorkspace) -> bool {
+    row.data_version != Some(loaded.manifest.data_version)
+}
+
+/// Has it anything to do for that?
+fn has_work(loaded: &Loaded, row: &InWorkspace) -> bool {
+    let wants = |hook| loaded.manifest.wish(hook).is_some();
+    match row.data_version {
+        None => wants(Hook::Install) || wants(Hook::Enable),
+        Some(version) => version != loaded.manifest.data_version && wants(Hook::Upgrade),
+    }
+}
+
+/// The version that is asked in a workspace: the one that is in force, or the one before it where the newer one could not
+/// bring its data up to date. None where there is none that can do with the data.
+pub fn fitting<'l>(loaded: &'l Arc<Loaded>, row: &InWorkspace) -> Option<&'l Arc<Loaded>> {
+    if !is_unprepared(loaded, row) {
+        return Some(loaded);
+    }
+    let was_refused = row.refused.as_ref() == Some(&loaded.package.hash);
+    loaded.earlier.as_ref().filter(|earlier| was_refused && !is_unprepared(earlier, row))
+}
+
+/// Gives a plugin its row and its bot user in a workspace; also its data, where it has nothing to do for that.
+pub async fn place(
+    core: &Arc<Core>,
+    workspace: WorkspaceId,
+    loaded: &Loaded,
+    row: Option<InWorkspace>,
+) -> Result<InWorkspace> {
+    let listens = loaded.manifest.wish(Hook::OnEvents).is_some();
+    let version = loaded.manifest.data_version;
+    let posts = loaded.manifest.wanted().contains(&Capability::MessagesPost);
+    if let Some(row) = row
+        && row.listens == listens
+        && (row.bot.is_some() || !posts)
+        && (!is_unprepared(loaded, &row) || has_work(loaded, &row))
+    {
+        return Ok(row);
+    }
+    let bot = if posts { Some(bot_of(core, workspace, loaded).await?) } else { None };
+    let wants = |hook| loaded.manifest.wish(hook).is_some();
+    let (works_at_first, works_afterwards) = (wants(Hook::Install) || wants(Hook::Enable), wants(Hook::Upgrade));
+    let change = ChangeInWorkspace {
+        workspace,
+        plugin: loaded.installed.plugin.clone(),
+        decision: move |row: &mut InWorkspace| {
+            row.bot = row.bot.or(bot);
+            row.listens = listens;
+            let works = if row.data_version.is_none() { works_at_first } else { works_afterwards };
+            if !works {
+                row.data_version = Some(version);
+                row.refused = None;
+            }
+            Ok(())
+        },
+        audit: None,
+    };
+    core.store.change(change).await
+}
+
+/// Prepares it, and where it comes for the first time tells it that it is on; for an admin who waits, and for others on their
+/// behalf. Where it takes longer than anybody waits, it goes on by itself.
+pub async fn start(core: &Arc<Core>, workspace: WorkspaceId, loaded: &Arc<Loaded>) -> Result<()> {
+    let (core, loaded) = (core.clone(), loaded.clone());
+    let work = tokio::spawn(async move { prepare(&core, workspace, &loaded).await });
+    match tokio::time::timeout(PATIENCE, work).await {
+        Ok(Ok(Ok(true))) => Ok(()),
+        Ok(Ok(Ok(false))) => Err(Rejection::Conflict.into()),
+        Ok(Ok(Err(error))) => Err(error),
+        Ok(Err(error)) => Err(Error::internal(error)),
+        // It is on as soon as it is prepared.
+        Err(_) => Ok(()),
+    }
+}
+
+/// Prepares it from where it has come to; answers whether that is done, and not where another node is at it.
+pub async fn prepare(core: &Arc<Core>, workspace: WorkspaceId, loaded: &Loaded) -> Result<bool> {
+    let plugin = &loaded.installed.plugin;
+    let (lease, now) = (core.clock.new_id(), core.clock.now());
+    let begin = BeginPreparing { workspace, plugin: plugin.clone(), lease, now, until: now + LEASE };
+    let Some(row) = core.store.change(begin).await? else { return Ok(false) };
+    let done = slices(core, workspace, loaded, &row, lease).await;
+    if done.is_err() {
+        // Whatever was begun goes on from where it had come to.
+        let nothing = ending(core, workspace, loaded, lease, Progress::Nothing);
+        if let Err(error) = core.store.change(nothing).await {
+            tracing::warn!(%plugin, %error, "a plugin's preparation could not be laid down");
+        }
+    }
+    refresh(core).await?;
+    done
+}
+
+fn ending(core: &Core, workspace: WorkspaceId, loaded: &Loaded, lease: uuid::Uuid, progress: Progress) -> EndPreparing {
+    EndPreparing {
+        workspace,
+        plugin: loaded.installed.plugin.clone(),
+        package: loaded.package.hash.clone(),
+        lease,
+        at: core.clock.now(),
+        bot: None,
+        data: Default::default(),
+        effects: Default::default(),
+        progress,
+        audit: core.clock.new_id(),
+    }
+}
+
+async fn slices(
+    core: &Arc<Core>,
+    workspace: WorkspaceId,
+    loaded: &Loaded,
+    row: &InWorkspace,
+    lease: uuid::Uuid,
+) -> Result<bool> {
+    let plugin = &loaded.installed.plugin;
+    let version = loaded.manifest.data_version;
+    let earlier = match row.data_version {
+        Some(data) => core.store.version_of_data(plugin, data).await?.unwrap_or_else(|| "0.0.0".to_owned()),
+        None => String::new(),
+    };
+    let mut resume = row.resume.clone();
+    for _ in 0..SLICES {
+        let outcome = match row.data_version {
+            _ if !is_unprepared(loaded, row) => return Ok(true),
+            None if loaded.manifest.wish(Hook::Install).is_some() => {
+                ask(core, workspace, loaded, row, Install { resume: resume.clone() }).await?
+            }
+            Some(data_version) if loaded.manifest.wish(Hook::Upgrade).is_some() => {
+                let version = earlier.parse().map_err(Error::internal)?;
+                ask(core, workspace, loaded, row, Upgrade { version, data_version, resume: resume.clone() }).await?
+            }
+            _ => Outcome::of(Slice::Done),
+        };
+        let (progress, refused) = match outcome.answer {
+            Ok(Slice::Done) => (Progress::Done(version), None),
+            Ok(Slice::More(from)) => (Progress::More(from, core.clock.now() + LEASE), None),
+            Err(failure) if failure.kind == FailureKind::Hub => return Err(Error::unavailable(failure.what)),
+            Err(failure) => (Progress::Refused(failure.what.clone()), Some(failure)),
+        };
+        let next = if let Progress::More(from, _) = &progress { Some(from.clone()) } else { None };
+        let (data, effects) = effects::plain(plugin, workspace, outcome.issued);
+        let end = EndPreparing { data, effects, bot: row.bot, ..ending(core, workspace, loaded, lease, progress) };
+        match core.store.change(end).await {
+            // Somebody else changed what it had looked at: the same slice again.
+            Err(Error::Rejected(Rejection::Conflict)) => continue,
+            done => {
+                if done?.is_none() {
+                    return Ok(false);
+                }
+            }
+        }
+        if let Some(failure) = refused {
+            return Err(said(plugin, &failure));
+        }
+        resume = match next {
+            Some(from) => Some(from),
+            None if row.data_version.is_none() => return enable(core, workspace, loaded, row).await.map(|()| true),
+            None => return Ok(true),
+        };
+    }
+    let why = format!("it was not done after {SLICES} slices");
+    Err(Rejection::PluginFailed { plugin: plugin.clone(), why }.into())
+}
+
+/// Tells it that it is on.
+pub async fn enable(core: &Arc<Core>, workspace: WorkspaceId, loaded: &Loaded, row: &InWorkspace) -> Result<()> {
+    if loaded.manifest.wish(Hook::Enable).is_some() {
+        call(core, workspace, loaded, row, Enable).await?;
+    }
+    Ok(())
+}
+
+/// Asks a plugin about itself, out of the way of those who wait.
+async fn ask<A: Ask + 'static>(
+    core: &Arc<Core>,
+    workspace: WorkspaceId,
+    loaded: &Loaded,
+    row: &InWorkspace,
+    question: A,
+) -> Result<Outcome<A::Answer>>
+where
+    A::Answer: 'static,
+{
+    let plugin = &loaded.installed.plugin;
+    let module = loaded.module.clone().map_err(|why| Rejection::PluginFailed { plugin: plugin.clone(), why })?;
+    let ready = here::ready(core, module, loaded, row);
+    let occasion = occasion(core, workspace, core.clock.now());
+    let outcome = core.plugins.host.ask_aside(ready, occasion, question).await;
+    effects::note(core, workspace, plugin, &outcome.logs).await;
+    core.plugins.vitals(workspace, plugin).note(&outcome);
+    Ok(outcome)
+}
+
+/// The same, and commits what it leaves.
+pub async fn call<A: Ask + 'static>(
+    core: &Arc<Core>,
+    workspace: WorkspaceId,
+    loaded: &Loaded,
+    row: &InWorkspace,
+    question: A,
+) -> Result<A::Answer>
+where
+    A::Answer: 'static,
+{
+    let plugin = &loaded.installed.plugin;
+    let outcome = ask(core, workspace, loaded, row, question).await?;
+    let answer = outcome.answer.map_err(|failure| said(plugin, &failure))?;
+    if !outcome.issued.is_empty() {
+        let (data, effects) = effects::plain(plugin, workspace, outcome.issued);
+        let (plugin, at) = (plugin.clone(), core.clock.now());
+        core.store.change(CommitIssued { workspace, plugin, bot: row.bot, at, data, effects }).await?;
+    }
+    Ok(answer)
+}
+
+fn said(plugin: &PluginId, failure: &Failure) -> Error {
+    match failure.kind {
+        FailureKind::Hub => Error::unavailable(failure.what.clone()),
+        _ => Rejection::PluginFailed { plugin: plugin.clone(), why: failure.what.clone() }.into(),
+    }
+}
+
+async fn bot_of(core: &Arc<Core>, workspace: WorkspaceId, loaded: &Loaded) -> Result<UserId> {
+    let subject = loaded.installed.plugin.to_string();
+    if let Some(user) = core.store.user_by_subject(workspace, ISSUER, &subject).await? {
+        return Ok(user.id);
+    }
+    let at = core.clock.now();
+    let user = User {
+        id: UserId(core.clock.new_id()),
+        workspace,
+        name: loaded.manifest.name.clone(),
+        role: WorkspaceRole::Bot,
+        status: UserStatus::Active,
+        avatar_url: None,
+        status_text: None,
+        is_operator: false,
+        vouched_at: at,
+        name_is_own: true,
+        role_is_own: true,
+        created_at: at,
+    };
+    core.store.change(MakeBot { user, issuer: ISSUER, subject }).await
+}
+
+/// Changes what a workspace has made of a plugin, in somebody's name.
+pub async fn change_here(
+    core: &Core,
+    by: By,
+    plugin: &PluginId,
+    (what, value): (&str, String),
+    decision: impl Fn(&mut InWorkspace) -> Result<(), Rejection> + Send + Sync + 'static,
+) -> Result<InWorkspace> {
+    let audit = Some(by.entry(jackfield_domain::AuditAction::PluginUpdated, plugin, [(what, value)]));
+    core.store.change(ChangeInWorkspace { workspace: by.workspace, plugin: plugin.clone(), decision, audit }).await
+}

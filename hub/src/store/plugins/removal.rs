@@ -1,0 +1,152 @@
+//! Taking away what a plugin kept, and its packages, once it was taken away itself.
+
+use async_trait::async_trait;
+use jackfield_domain::{
+    WorkspaceId,
+    plugins::{HubState, PluginId},
+};
+use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*};
+
+use super::{
+    super::{Change, Store, Work},
+    ActiveModel, Column, Entity, annotations,
+    commit::logs,
+    data, letters, mentions, packages, turn,
+    workspaces::{self, conversations, secrets},
+};
+use crate::Result;
+
+/// So many messages are looked at at once.
+const MESSAGES: u64 = 2_000;
+
+/// A piece of what is to be taken away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Piece {
+    /// What it kept in the next workspace, as long as there is one.
+    Workspace,
+    /// What it left beside messages, behind this one.
+    Annotations(Uuid),
+    Mentions(Uuid),
+    /// Its packages, and that it is being removed.
+    Rest,
+}
+
+/// Takes away a piece of a plugin; answers which one is next.
+pub struct PurgePlugin {
+    pub plugin: PluginId,
+    pub piece: Piece,
+}
+
+#[async_trait]
+impl Change for PurgePlugin {
+    type Outcome = Option<Piece>;
+
+    fn workspace(&self) -> Option<WorkspaceId> {
+        None
+    }
+
+    fn leaves_rooms(&self) -> bool {
+        true
+    }
+
+    async fn apply(&self, work: &mut Work) -> Result<Option<Piece>> {
+        let found = Entity::find_by_id(self.plugin.to_string()).one(&work.transaction).await?;
+        // Whoever comes late to it finds it done, or the plugin installed again.
+        if found.is_none_or(|plugin| plugin.state != HubState::Removing.as_str()) {
+            return Ok(None);
+        }
+        match self.piece {
+            Piece::Workspace => self.workspace(work).await,
+            Piece::Annotations(after) => {
+                use annotations::{Column, Entity};
+                let some = Entity::find().filter(Column::MessageId.gt(after)).order_by_asc(Column::MessageId);
+                let some: Vec<Uuid> = some
+                    .select_only()
+                    .column(Column::MessageId)
+                    .limit(MESSAGES)
+                    .into_tuple()
+                    .all(&work.transaction)
+                    .await?;
+                let Some(last) = some.last().copied() else { return Ok(Some(Piece::Mentions(Uuid::nil()))) };
+                let ours = Entity::delete_many().filter(Column::MessageId.is_in(some));
+                ours.filter(Column::PluginId.eq(self.plugin.as_str())).exec(&work.transaction).await?;
+                Ok(Some(Piece::Annotations(last)))
+            }
+            Piece::Mentions(after) => {
+                use mentions::{Column, Entity};
+                let some = Entity::find().filter(Column::MessageId.gt(after)).order_by_asc(Column::MessageId);
+                let some: Vec<Uuid> = some
+                    .select_only()
+                    .column(Column::MessageId)
+                    .limit(MESSAGES)
+                    .into_tuple()
+                    .all(&work.transaction)
+                    .await?;
+                let Some(last) = some.last().copied() else { return Ok(Some(Piece::Rest)) };
+                let ours = Entity::delete_many().filter(Column::MessageId.is_in(some));
+                ours.filter(Column::PluginId.eq(self.plugin.as_str())).exec(&work.transaction).await?;
+                Ok(Some(Piece::Mentions(last)))
+            }
+            Piece::Rest => {
+                packages::Entity::delete_many()
+                    .filter(packages::Column::PluginId.eq(self.plugin.as_str()))
+                    .exec(&work.transaction)
+                    .await?;
+                let removed = ActiveModel { state: Set(HubState::Removed.as_str().to_owned()), ..Default::default() };
+                Entity::update_many()
+                    .set(removed)
+                    .filter(Column::PluginId.eq(self.plugin.as_str()))
+                    .filter(Column::State.eq(HubState::Removing.as_str()))
+                    .exec(&work.transaction)
+                    .await?;
+                turn(work).await?;
+                Ok(None)
+            }
+        }
+    }
+}
+
+impl PurgePlugin {
+    async fn workspace(&self, work: &Work) -> Result<Option<Piece>> {
+        let plugin = self.plugin.as_str();
+        let next: Option<Uuid> = workspaces::Entity::find()
+            .filter(workspaces::Column::PluginId.eq(plugin))
+            .select_only()
+            .column(workspaces::Column::WorkspaceId)
+            .limit(1)
+            .into_tuple()
+            .one(&work.transaction)
+            .await?;
+        let Some(workspace) = next else {
+            let rest = conversations::Entity::delete_many().filter(conversations::Column::PluginId.eq(plugin));
+            rest.exec(&work.transaction).await?;
+            return Ok(Some(Piece::Annotations(Uuid::nil())));
+        };
+        /// What a plugin has in a workspace.
+        macro_rules! forget {
+            ($($table:ident),*) => {$(
+                $table::Entity::delete_many()
+                    .filter($table::Column::WorkspaceId.eq(workspace))
+                    .filter($table::Column::PluginId.eq(plugin))
+                    .exec(&work.transaction)
+                    .await?;
+            )*};
+        }
+        forget!(data, secrets, logs, letters, workspaces);
+        Ok(Some(Piece::Workspace))
+    }
+}
+
+impl Store {
+    /// Is a plugin being taken away?
+    pub async fn is_being_removed(&self, plugin: &PluginId) -> Result<bool> {
+        let found = Entity::find_by_id(plugin.to_string()).one(&self.reads).await?;
+        Ok(found.is_some_and(|plugin| plugin.state == HubState::Removing.as_str()))
+    }
+
+    /// The packages of a plugin, by their hashes.
+    pub async fn packages_of(&self, plugin: &PluginId) -> Result<Vec<String>> {
+        let rows = packages::Entity::find().filter(packages::Column::PluginId.eq(plugin.as_str()));
+        Ok(rows.select_only().column(packages::Column::Hash).into_tuple().all(&self.reads).await?)
+    }
+}
