@@ -6,6 +6,7 @@ mod accounts;
 mod blocks;
 mod bots;
 mod changes;
+mod commands;
 mod conversations;
 mod deletion;
 mod documents;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         blocks::stories(),
         bots::stories(),
         changes::stories(),
+        commands::stories(),
         conversations::stories(),
         deletion::stories(),
         documents::stories(),

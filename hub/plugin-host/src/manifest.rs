@@ -2,6 +2,8 @@
 //!
 //! Whoever reads an error of these is the plugin's author or the operator who installs it, so each says what to do.
 
+mod arguments;
+
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use jackfield_domain::{

@@ -4,7 +4,9 @@
 //! grown that grows with every change. Where no plugin wants to be asked, being asked costs a look at a map.
 
 pub mod admin;
+mod aside;
 pub mod before;
+pub mod commands;
 pub mod effects;
 mod here;
 pub mod reading;
@@ -48,6 +50,8 @@ pub struct Plugins {
     looking: tokio::sync::Mutex<()>,
     /// By workspace and plugin; what a node remembers of failures is its own.
     breakers: Mutex<HashMap<(WorkspaceId, PluginId), SharedBreaker>>,
+    /// Where those who run commands wait for each other.
+    commands: commands::Places,
     /// Something was committed that plugins may want to hear of.
     pub stirred: Notify,
 }
@@ -82,6 +86,7 @@ impl Plugins {
             known: RwLock::default(),
             looking: tokio::sync::Mutex::default(),
             breakers: Mutex::default(),
+            commands: commands::Places::default(),
             stirred: Notify::new(),
         }
     }

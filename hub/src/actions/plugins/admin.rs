@@ -163,7 +163,8 @@ async fn commit(
     let (data, effects) = effects::plain(&loaded.installed.plugin, workspace, issued);
     let at = core.clock.now();
     let plugin = loaded.installed.plugin.clone();
-    core.store.change(CommitIssued { workspace, plugin, bot, at, data, effects }).await
+    core.store.change(CommitIssued { workspace, plugin, bot, at, data, effects }).await?;
+    Ok(())
 }
 
 fn refused(plugin: &PluginId, failure: &Failure) -> Error {

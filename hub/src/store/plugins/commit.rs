@@ -200,17 +200,17 @@ pub struct CommitIssued {
 
 #[async_trait]
 impl Change for CommitIssued {
-    type Outcome = ();
+    /// What was refused of what the plugin wanted to post.
+    type Outcome = Vec<Rejection>;
 
     fn workspace(&self) -> Option<WorkspaceId> {
         Some(self.workspace)
     }
 
-    async fn apply(&self, work: &mut Work) -> Result<()> {
+    async fn apply(&self, work: &mut Work) -> Result<Vec<Rejection>> {
         work.depth = 1;
         held::commit_data(work, &self.data, self.at).await?;
-        carry_out(work, self.workspace, &self.plugin, self.bot, &self.effects, self.at).await?;
-        Ok(())
+        carry_out(work, self.workspace, &self.plugin, self.bot, &self.effects, self.at).await
     }
 }
 
