@@ -21,6 +21,7 @@ mod listing;
 mod lives;
 mod membership;
 mod messages;
+mod notices;
 mod operation;
 mod overriding;
 mod partings;
@@ -64,6 +65,7 @@ fn main() -> ExitCode {
         membership::stories(),
         listing::stories(),
         messages::stories(),
+        notices::stories(),
         operation::stories(),
         overriding::stories(),
         partings::stories(),

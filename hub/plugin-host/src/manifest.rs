@@ -265,7 +265,7 @@ impl Manifest {
                 Err(wrong(&place, "`events` is empty: name the kinds of events that it is told of"))
             }
             (Some(events), Hook::OnEvents) => match events.iter().find(|kind| !may_be_told(**kind)) {
-                Some(kind) => Err(wrong(&place, &format!("`{}` is nobody's business but its user's", kind.as_str()))),
+                Some(kind) => Err(wrong(&place, &format!("`{}` is nobody's business but that of those whom it is for", kind.as_str()))),
                 None => Ok(()),
             },
             (Some(_), _) => Err(wrong(&place, "`events` is for `on-events`")),
@@ -302,7 +302,7 @@ impl Manifest {
     }
 }
 
-/// What happens to one user alone is not told to programs that others chose.
+/// What happens to one user alone is not told to programs that others chose, nor what plugins have to say to people.
 fn may_be_told(kind: EventKind) -> bool {
     !matches!(
         kind,
@@ -313,6 +313,7 @@ fn may_be_told(kind: EventKind) -> bool {
             | EventKind::ConversationSettingsUpdated
             | EventKind::BlocksUpdated
             | EventKind::MessageHidden
+            | EventKind::PluginEvent
     )
 }
 

@@ -8,6 +8,7 @@ pub mod commit;
 pub mod data;
 pub mod held;
 pub mod mentions;
+pub mod notices;
 pub mod verdicts;
 pub mod workspaces;
 

@@ -232,6 +232,7 @@ pub const FIELDS: &[(&str, &[&str])] = &[
     ("PluginConfigurePayload", &["errors { code }", "plugin { id }"]),
     ("PluginDisablePayload", &["errors { code }", "plugin { id isOn }"]),
     ("PluginEnablePayload", &["errors { code }", "plugin { id isOn }"]),
+    ("PluginEvent", &["at", "cursor", "kind", "payload", "plugin"]),
     ("PluginException", &["conversationId", "isOn"]),
     ("PluginLogLine", &["at", "level", "text"]),
     ("PluginVerdict", &["at", "code", "hook", "kind", "plugin", "reason"]),

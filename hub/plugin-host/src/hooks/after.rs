@@ -88,6 +88,7 @@ fn users_of(fact: &Fact) -> Vec<UserId> {
         Fact::WorkspaceCreated
         | Fact::WorkspaceUpdated
         | Fact::WorkspaceClosed
+        | Fact::PluginEvent { .. }
         | Fact::ConversationUpdated { .. }
         | Fact::MessageSent { .. }
         | Fact::MessageEdited { .. }

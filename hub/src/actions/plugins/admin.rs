@@ -6,8 +6,8 @@ use jackfield_domain::{
     AuditAction, By, ConversationId, Rejection, UserId, WorkspaceId, WorkspaceRole,
     permissions::{Act, may},
     plugins::{
-        Capability, FailureKind, Grants, Hook, HubState, InWorkspace, Installed, Issued, Overrides, Package as Row,
-        PluginId, Slice,
+        Audience, Capability, FailureKind, Grants, Hook, HubState, InWorkspace, Installed, Issued, Notice, Overrides,
+        Package as Row, PluginId, Slice,
     },
     users::{User, UserStatus},
 };
@@ -208,7 +208,7 @@ async fn change_here(
     decision: impl Fn(&mut InWorkspace) -> Result<(), Rejection> + Send + Sync + 'static,
 ) -> Result<InWorkspace> {
     let audit = by.map(|(by, what, value)| by.entry(AuditAction::PluginUpdated, plugin, [(what, value)]));
-    core.store.change(ChangeInWorkspace { workspace, plugin: plugin.clone(), decision, audit }).await
+    core.store.change(ChangeInWorkspace { workspace, plugin: plugin.clone(), decision, audit, notice: None }).await
 }
 
 /// Switches a plugin on or off in the viewer's workspace, or leaves it to the hub again.
@@ -323,7 +323,10 @@ pub async fn configure(
     Ok(())
 }
 
-/// Switches off what failed too often, and says so where admins look.
+/// What the hub says of a plugin, in words that no plugin can use.
+const SWITCHED_OFF: &str = "hub.switched-off";
+
+/// Switches off what failed too often, says so where admins look, and tells those who are there.
 pub async fn switch_off(core: &Arc<Core>, workspace: WorkspaceId, plugin: &PluginId, why: &str) {
     let reason = why.to_owned();
     let audit = jackfield_domain::AuditEntry {
@@ -336,15 +339,24 @@ pub async fn switch_off(core: &Arc<Core>, workspace: WorkspaceId, plugin: &Plugi
         target: Some(plugin.to_string()),
         details: [("isOn".to_owned(), "false".to_owned()), ("reason".to_owned(), reason.clone())].into(),
     };
+    let notice = Notice {
+        audience: Audience::Admins,
+        kind: SWITCHED_OFF.to_owned(),
+        payload: serde_json::json!({ "reason": reason }).to_string(),
+    };
     let change = ChangeInWorkspace {
         workspace,
         plugin: plugin.clone(),
         decision: move |row: &mut InWorkspace| {
-            row.is_on = Some(false);
-            row.off_reason = Some(reason.clone());
+            // Another node may have been quicker.
+            if row.is_on != Some(false) {
+                row.is_on = Some(false);
+                row.off_reason = Some(reason.clone());
+            }
             Ok(())
         },
         audit: Some(audit),
+        notice: Some((core.clock.now(), notice)),
     };
     let done = core.store.change(change).await;
     tracing::error!(%plugin, %workspace, why, "a plugin failed too often and is switched off");

@@ -84,10 +84,7 @@ pub async fn prepared(
                 }
                 Err(error) => return Err(error),
             },
-            // The log tells of them once there is an event for it.
-            Effect::Notify(notice) => {
-                tracing::info!(plugin = %local.id(), kind = notice.kind, "a plugin has news");
-            }
+            Effect::Notify(notice) => effects.notices.push(notice),
         }
     }
     effects.online = core.memory.doors.people(workspace);
@@ -121,7 +118,7 @@ pub async fn left_out(core: &Core, workspace: WorkspaceId, plugin: &PluginId, wh
     note(core, workspace, plugin, &[line]).await;
 }
 
-/// What a hook issued that may not post, or whose posts nobody need be asked about: its data, annotations and mentions.
+/// What a hook issued that may not post, or whose posts nobody need be asked about: its data, annotations, mentions and notices.
 pub fn plain(plugin: &PluginId, workspace: WorkspaceId, issued: Issued) -> (FromPlugins, Effects) {
     let mut plugins = FromPlugins::default();
     if !issued.operations.is_empty() {
@@ -132,7 +129,8 @@ pub fn plain(plugin: &PluginId, workspace: WorkspaceId, issued: Issued) -> (From
         match effect {
             Effect::Annotate { message, value } => effects.annotations.push((message, value)),
             Effect::Mention { message, targets } => effects.mentions.push((message, targets)),
-            Effect::Post(_) | Effect::Notify(_) => {}
+            Effect::Notify(notice) => effects.notices.push(notice),
+            Effect::Post(_) => {}
         }
     }
     (plugins, effects)

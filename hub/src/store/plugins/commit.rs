@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use jackfield_domain::{
     DeadLetterId, Fact, MessageId, Position, Rejection, Timestamp, UserId, WorkspaceId,
     messages::Message,
-    plugins::{LogLine, MentionTarget, PluginId},
+    plugins::{LogLine, MentionTarget, Notice, PluginId},
     users::User,
 };
 use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*};
@@ -16,7 +16,7 @@ use super::{
         Change, Store, Work, messages, users,
         writer::{FromPlugins, Outgoing, send_within},
     },
-    annotations, held, mentions, workspaces,
+    annotations, held, mentions, notices, workspaces,
 };
 use crate::{Error, Result};
 
@@ -72,6 +72,7 @@ pub struct Effects {
     pub posts: Vec<Outgoing>,
     pub annotations: Vec<(MessageId, Option<String>)>,
     pub mentions: Vec<(MessageId, Vec<MentionTarget>)>,
+    pub notices: Vec<Notice>,
     /// Who is there now, for those mentions that mean them.
     pub online: BTreeSet<UserId>,
 }
@@ -102,6 +103,9 @@ pub async fn carry_out(
             let fact = Fact::MentionsUpdated { conversation, message: message.id, sequence, users };
             work.record(actor, at, fact);
         }
+    }
+    for notice in &effects.notices {
+        notices::tell(work, workspace, plugin, actor, notice, at).await?;
     }
     Ok(refused)
 }
