@@ -33,6 +33,7 @@ mod property;
 mod receipts;
 mod record;
 mod requests;
+mod schedules;
 mod sessions;
 mod signals;
 mod sockets;
@@ -77,6 +78,7 @@ fn main() -> ExitCode {
         receipts::stories(),
         record::stories(),
         requests::stories(),
+        schedules::stories(),
         sessions::stories(),
         signals::stories(),
         sockets::stories(),

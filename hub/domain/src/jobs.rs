@@ -15,6 +15,10 @@ words! {
         ConversationPurge = "conversation_purge",
         /// Take away all that a workspace held that was deleted.
         WorkspacePurge = "workspace_purge",
+        /// See in which workspaces a plugin has scheduled work to do.
+        PluginDue = "plugin_due",
+        /// Have a plugin do a slice of its scheduled work in a workspace.
+        PluginRun = "plugin_run",
         /// Take away what is left of jobs that were done.
         JobSweep = "job_sweep",
     }

@@ -10,7 +10,7 @@ use jackfield_domain::{
 };
 use uuid::Uuid;
 
-use super::{Core, Viewer, accounts, conversations, events, workspaces};
+use super::{Core, Viewer, accounts, conversations, events, plugins, workspaces};
 pub use crate::store::Ending;
 use crate::{
     Result,
@@ -22,7 +22,8 @@ const KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 const SWEEP: u64 = 1_000;
 
 /// Does what a job asks for. It may have been begun before, by a node that did not end it.
-pub async fn perform(core: &Arc<Core>, job: &Job) -> Result<()> {
+pub async fn perform(core: &Arc<Core>, claim: &Claim) -> Result<()> {
+    let job = &claim.job;
     match job.kind {
         JobKind::LogTrim => match events::trim(core).await? {
             0 => {}
@@ -31,6 +32,8 @@ pub async fn perform(core: &Arc<Core>, job: &Job) -> Result<()> {
         JobKind::AccessSweep => drop(accounts::sweep(core).await?),
         JobKind::ConversationPurge => conversations::life::purge(core, job).await?,
         JobKind::WorkspacePurge => workspaces::purge(core, job).await?,
+        JobKind::PluginDue => plugins::schedules::due(core, job).await?,
+        JobKind::PluginRun => plugins::schedules::run(core, claim).await?,
         JobKind::JobSweep => {
             let before = core.clock.now().before(KEPT);
             while core.store.change(SweepJobs { before, limit: SWEEP }).await? > 0 {}
@@ -46,7 +49,7 @@ pub const LEASE: Duration = Duration::from_secs(60);
 #[derive(Debug, Clone)]
 pub struct Claim {
     pub job: Job,
-    lease: Uuid,
+    pub(super) lease: Uuid,
 }
 
 /// Puts work into the queue; what is there under the same key already is not put there again.

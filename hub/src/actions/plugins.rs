@@ -11,6 +11,7 @@ pub mod effects;
 mod here;
 pub mod reading;
 mod runner;
+pub mod schedules;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -151,6 +152,10 @@ pub async fn refresh(core: &Core) -> Result<()> {
         };
         loaded.push(Arc::new(Loaded { installed, package, manifest, module }));
     }
+    if !are_the_same(&before, &loaded) {
+        // Before anything is known of them: if this fails, all of it is tried again.
+        schedules::plan(core, &loaded).await?;
+    }
     let mut known = plugins.known.write().unwrap_or_else(PoisonError::into_inner);
     *known = Known { generation: Some(generation), installed: Arc::new(loaded), workspaces: HashMap::new() };
     let running: Vec<[u8; 32]> =
@@ -160,6 +165,14 @@ pub async fn refresh(core: &Core) -> Result<()> {
     plugins.host.forget(|module, _| !running.contains(&module.digest()));
     plugins.stirred.notify_one();
     Ok(())
+}
+
+/// Are these the same packages, in the same state?
+fn are_the_same(before: &[Arc<Loaded>], after: &[Arc<Loaded>]) -> bool {
+    let seen = |loaded: &Arc<Loaded>| {
+        (loaded.installed.plugin.clone(), loaded.installed.package.clone(), loaded.installed.state)
+    };
+    before.iter().map(seen).eq(after.iter().map(seen))
 }
 
 async fn load(core: &Core, row: &PackageRow) -> Result<(Arc<Manifest>, Result<Arc<Module>, String>)> {

@@ -75,7 +75,9 @@ impl CommandHooks for Guest {
 impl EventHooks for Guest {
     /// Who says `!notice` in a conversation has everybody there told of it.
     fn on_event(&self, event: Event) -> Result<()> {
-        let Some(message) = event.message.filter(|message| message.text().starts_with("!notice")) else { return Ok(()) };
+        let Some(message) = event.message.filter(|message| message.text().starts_with("!notice")) else {
+            return Ok(());
+        };
         let audience = Audience::Conversation(message.conversation.clone());
         notices::send(audience, "heard", &json!({ "words": message.text() }))?;
         Ok(())
@@ -142,7 +144,7 @@ fn look(call: &CommandCall) -> Result<CommandAnswer> {
         }
         "search" => users::search("", Some(id), 100)
             .map(|found| found.into_iter().map(|user| user.name).collect::<Vec<_>>().join(", ")),
-        "annotation" => annotations::get::<String>(id).map(|word| word.unwrap_or_default()).map_err(|_| Error::NotFound),
+        "annotation" => annotations::get::<String>(id).map(Option::unwrap_or_default).map_err(|_| Error::NotFound),
         _ => users::get(id).map(|user| user.name),
     };
     match seen {

@@ -37,7 +37,8 @@ impl Command {
 
 impl Argument {
     fn read(&self, value: &Value) -> Result<ArgumentValue, Rejection> {
-        let bad = |expected: &str| Rejection::BadArgument { argument: self.name.clone(), expected: expected.to_owned() };
+        let bad =
+            |expected: &str| Rejection::BadArgument { argument: self.name.clone(), expected: expected.to_owned() };
         match (self.kind, value) {
             (ArgumentKind::Text, Value::String(text)) => {
                 if !self.choices.is_empty() && !self.choices.contains(text) {

@@ -23,12 +23,7 @@ pub enum Asked<T> {
 }
 
 /// Asks a plugin, on threads that stand back behind all others.
-pub async fn ask<A: Ask + 'static>(
-    core: &Arc<Core>,
-    local: &Local,
-    occasion: Occasion,
-    question: A,
-) -> Asked<A::Answer>
+pub async fn ask<A: Ask + 'static>(core: &Arc<Core>, local: &Local, occasion: Occasion, question: A) -> Asked<A::Answer>
 where
     A::Answer: 'static,
 {

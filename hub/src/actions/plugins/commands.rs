@@ -10,14 +10,14 @@ use jackfield_domain::{
     ConversationId, MessageId, Rejection, UserId,
     plugins::{Audience, Effect, FailureKind, Issued, PluginId},
 };
-pub use jackfield_plugin_host::{
-    hooks::Reply,
-    manifest::{Argument, ArgumentKind},
-};
 use jackfield_plugin_host::{
     Manifest, Occasion,
     hooks::{ArgumentValue, RunCommand},
     manifest::Command,
+};
+pub use jackfield_plugin_host::{
+    hooks::Reply,
+    manifest::{Argument, ArgumentKind},
 };
 use serde_json::{Map, Value};
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -107,8 +107,7 @@ async fn once(
     arguments: Vec<(String, ArgumentValue)>,
 ) -> Result<Reply> {
     let question = RunCommand::new(&call.command, viewer.user(), call.conversation, arguments);
-    let occasion =
-        Occasion { viewer: Some(viewer.id()), ..occasion(core, viewer.workspace(), core.clock.now()) };
+    let occasion = Occasion { viewer: Some(viewer.id()), ..occasion(core, viewer.workspace(), core.clock.now()) };
     let failed = |why: &str| Rejection::PluginFailed { plugin: local.id().clone(), why: why.to_owned() };
     match aside::ask(core, local, occasion, question).await {
         Asked::Answered { answer, issued } => {
@@ -225,32 +224,33 @@ impl Default for Places {
     }
 }
 
-/// A place that somebody has until they leave it.
-struct Place<'p> {
+/// One of the places of a user, until they leave it.
+struct Own<'p> {
     places: &'p Places,
     user: UserId,
-    _of_all: Option<SemaphorePermit<'p>>,
 }
 
 impl Places {
-    async fn enter(&self, user: UserId) -> Result<Place<'_>> {
-        {
-            let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-            let own = taken.entry(user).or_default();
-            if *own >= OF_ONE {
-                return Err(Rejection::TooMany { what: "commands of one user at once", max: OF_ONE }.into());
-            }
-            *own += 1;
+    /// A place for a user; whoever drops it leaves it.
+    async fn enter(&self, user: UserId) -> Result<(Own<'_>, SemaphorePermit<'_>)> {
+        let own = self.own(user)?;
+        let place = tokio::time::timeout(PATIENCE, self.all.acquire()).await;
+        let place = place.map_err(|_| Error::unavailable("too many commands are running"))?;
+        Ok((own, place.map_err(Error::internal)?))
+    }
+
+    fn own(&self, user: UserId) -> Result<Own<'_>, Rejection> {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = taken.entry(user).or_default();
+        if *own >= OF_ONE {
+            return Err(Rejection::TooMany { what: "commands of one user at once", max: OF_ONE });
         }
-        let mut place = Place { places: self, user, _of_all: None };
-        let of_all = tokio::time::timeout(PATIENCE, self.all.acquire()).await;
-        let of_all = of_all.map_err(|_| Error::unavailable("too many commands are running"))?;
-        place._of_all = Some(of_all.map_err(Error::internal)?);
-        Ok(place)
+        *own += 1;
+        Ok(Own { places: self, user })
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for Own<'_> {
     fn drop(&mut self) {
         let mut taken = self.places.taken.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(own) = taken.get_mut(&self.user) {

@@ -315,9 +315,8 @@ impl Group {
             Audience::Moderators | Audience::Admins => {
                 self.learn_roles().await;
                 let roles = &self.roles;
-                let is_meant = |user: &&UserId| {
-                    roles.get(user).and_then(|role| audience.includes(*role)).unwrap_or_default()
-                };
+                let is_meant =
+                    |user: &&UserId| roles.get(user).and_then(|role| audience.includes(*role)).unwrap_or_default();
                 let meant: Vec<UserId> = self.by_user.keys().filter(is_meant).copied().collect();
                 meant.into_iter().flat_map(|user| self.sockets_of(user)).collect()
             }
@@ -326,8 +325,7 @@ impl Group {
 
     /// Reads what those are whom nobody has asked about yet. While the database is away, this waits.
     async fn learn_roles(&mut self) {
-        let unknown: Vec<UserId> =
-            self.by_user.keys().filter(|user| !self.roles.contains_key(user)).copied().collect();
+        let unknown: Vec<UserId> = self.by_user.keys().filter(|user| !self.roles.contains_key(user)).copied().collect();
         if unknown.is_empty() {
             return;
         }

@@ -65,11 +65,8 @@ pub async fn tell(
         payload: Set(notice.payload.clone()),
     };
     Entity::insert(row).exec_without_returning(&work.transaction).await?;
-    let fact = Fact::PluginEvent {
-        plugin: plugin.clone(),
-        kind: notice.kind.clone(),
-        audience: notice.audience.clone(),
-    };
+    let fact =
+        Fact::PluginEvent { plugin: plugin.clone(), kind: notice.kind.clone(), audience: notice.audience.clone() };
     work.record(actor, at, fact);
     Ok(())
 }

@@ -66,8 +66,7 @@ impl Rows {
     /// A plugin posts where nobody has added it; it then sees all that there is.
     async fn read_for_posts(&mut self, transaction: &DatabaseTransaction, outgoing: &[&Outgoing]) -> Result<()> {
         let posts = outgoing.iter().filter(|send| send.is_post());
-        let places: BTreeSet<(Uuid, Uuid)> =
-            posts.map(|send| (send.message.conversation().0, send.sender.0)).collect();
+        let places: BTreeSet<(Uuid, Uuid)> = posts.map(|send| (send.message.conversation().0, send.sender.0)).collect();
         if places.is_empty() {
             return Ok(());
         }
