@@ -141,6 +141,8 @@ pub struct Embedded {
     pub compiler: Option<PathBuf>,
     /// Where compiled plugins are kept, and the key that seals them; without it, in the data folder, with the hub's own.
     pub compiled: Option<(PathBuf, [u8; 32])>,
+    /// Packages of plugins that come with the hub beside those in the program.
+    pub packages: Vec<Vec<u8>>,
 }
 
 impl Default for Config {

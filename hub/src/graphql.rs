@@ -7,6 +7,7 @@ mod answers;
 mod audit;
 mod blocks;
 mod bots;
+mod commands;
 mod conversations;
 pub mod documents;
 mod errors;
@@ -53,6 +54,7 @@ pub struct Query(
     receipts::UnreadQuery,
     held::HeldMessageQuery,
     plugins::PluginQuery,
+    commands::CommandQuery,
     workspaces::WorkspaceQuery,
     audit::AuditQuery,
     jobs::JobQuery,
@@ -82,6 +84,7 @@ pub struct Mutation(
     receipts::ReceiptMutation,
     held::HeldMessageMutation,
     plugins::PluginMutation,
+    commands::CommandMutation,
     signals::TypingMutation,
     jobs::JobMutation,
 );

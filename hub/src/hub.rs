@@ -209,7 +209,8 @@ fn plugins(config: &Config, shelf: &Shelf, key: &[u8]) -> Result<Plugins> {
         chain_wall: Duration::from_millis(config.plugins.chain_ms),
     })
     .map_err(Error::internal)?;
-    let bundled = bundled::PACKAGES.iter().map(|bytes| Package::read(*bytes)).collect::<Result<_, _>>();
+    let packages = bundled::PACKAGES.iter().map(|bytes| bytes.to_vec()).chain(embedded.packages);
+    let bundled = packages.map(Package::read).collect::<Result<_, _>>();
     let limits = Limits { before_wall_ms: config.plugins.before_ms, ..Limits::default() };
     Ok(Plugins::new(host, Blobs::open(shelf)?, bundled.map_err(Error::internal)?, limits, seal(key, b"plugin uploads")))
 }

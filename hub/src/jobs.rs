@@ -148,9 +148,9 @@ async fn turn(core: &Arc<Core>, claim: Claim) {
 
 /// Does it, and holds on to it meanwhile; none if it is not this node's any more.
 async fn perform(core: &Arc<Core>, claim: &Claim) -> Option<Ending> {
-    let (inner, job) = (core.clone(), claim.job.clone());
+    let (inner, claimed) = (core.clone(), claim.clone());
     // A task of its own, so that one that panics is one that failed.
-    let work = timeout(LIMIT, async move { jobs::perform(&inner, &job).await });
+    let work = timeout(LIMIT, async move { jobs::perform(&inner, &claimed).await });
     let mut work = AbortOnDropHandle::new(tokio::spawn(work));
     loop {
         let renew_at = core.clock.now() + jobs::LEASE / 3;

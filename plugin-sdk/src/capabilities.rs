@@ -111,7 +111,7 @@ pub mod kv {
     ) -> Result<T> {
         let there = host::kv::get(key)?;
         let value = change(read(there.as_deref())?);
-        // A hook sees nobody else's changes while it runs, so that the comparison holds until the commit.
+        // What was read is what is compared, so that only the commit can say no, and then the hook runs again.
         host::kv::compare_and_set(key, there.as_deref(), &serde_json::to_vec(&value)?, expires_in_seconds)?;
         Ok(value)
     }

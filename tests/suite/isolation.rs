@@ -17,6 +17,7 @@ use crate::{
     support::{
         Person, Setup, Socket, World,
         account::does,
+        guest::run,
         person::{refusal, text},
         stream::Stream,
         within,
@@ -155,6 +156,8 @@ stories! {
         does(owner, "heldMessageReject", json!({ "heldMessageId": held["held"]["id"] }), "").await;
         cast.ann.say(&new, "@all, the heron is back").await;
         of_ann.until(|event| event["__typename"] == json!("MentionsUpdated") && event["conversation"]["id"] == json!(new)).await;
+        let news = json!({ "whom": "conversation", "ids": new, "kind": "news", "words": "the heron is well" });
+        assert_eq!(run(&cast.ann, "tell", Some(&new), news).await["errors"], json!([]));
         cast.bob.say(&cast.conversation(), "a heron again").await;
         of_ann.until(|event| event["message"]["body"] == json!("a heron again")).await;
 

@@ -6,6 +6,7 @@ mod accounts;
 mod blocks;
 mod bots;
 mod changes;
+mod commands;
 mod conversations;
 mod deletion;
 mod documents;
@@ -20,6 +21,7 @@ mod listing;
 mod lives;
 mod membership;
 mod messages;
+mod notices;
 mod operation;
 mod overriding;
 mod partings;
@@ -31,6 +33,7 @@ mod property;
 mod receipts;
 mod record;
 mod requests;
+mod schedules;
 mod sessions;
 mod signals;
 mod sockets;
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         blocks::stories(),
         bots::stories(),
         changes::stories(),
+        commands::stories(),
         conversations::stories(),
         deletion::stories(),
         documents::stories(),
@@ -62,6 +66,7 @@ fn main() -> ExitCode {
         membership::stories(),
         listing::stories(),
         messages::stories(),
+        notices::stories(),
         operation::stories(),
         overriding::stories(),
         partings::stories(),
@@ -73,6 +78,7 @@ fn main() -> ExitCode {
         receipts::stories(),
         record::stories(),
         requests::stories(),
+        schedules::stories(),
         sessions::stories(),
         signals::stories(),
         sockets::stories(),

@@ -16,6 +16,7 @@ use crate::{
 /// What everybody does for themselves, by no other power than that of taking part, and what leaves nothing behind.
 const OF_EVERYBODY: &[&str] = &[
     "accountSignUp",
+    "commandRun",
     "conversationCreate",
     "conversationJoin",
     "conversationMarkRead",

@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod backends;
+pub mod guest;
 pub mod person;
 pub mod process;
 pub mod proxy;

@@ -3,8 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BotTokenId, ConversationId, HeldMessageId, MessageId, SessionId, Timestamp, UserId, WorkspaceId, messages::Message,
-    receipts::ReceiptKind, roles::words,
+    BotTokenId, ConversationId, HeldMessageId, MessageId, SessionId, Timestamp, UserId, WorkspaceId, WorkspaceRole,
+    messages::Message,
+    plugins::{self, PluginId},
+    receipts::ReceiptKind,
+    roles::words,
 };
 
 /// The number of an event in its workspace's log: 1, 2, 3 … without a gap.
@@ -139,6 +142,12 @@ pub enum Fact {
         user: UserId,
         held: HeldMessageId,
     },
+    /// A plugin has news. What it says stands beside the log, and goes with this.
+    PluginEvent {
+        plugin: PluginId,
+        kind: String,
+        audience: plugins::Audience,
+    },
     /// For one user alone.
     MessageHidden {
         user: UserId,
@@ -200,6 +209,8 @@ words! {
         MessageHeld = "message_held",
         /// A moderator has decided about a message of the viewer's that waited.
         HeldMessageDecided = "held_message_decided",
+        /// A plugin has news for the viewer.
+        PluginEvent = "plugin_event",
         /// A message was deleted for one user alone.
         MessageHidden = "message_hidden",
         /// Messages have come to somebody's devices, or were read by them.
@@ -216,6 +227,24 @@ pub enum Audience {
     Conversation(ConversationId),
     /// One user alone, wherever they are signed in.
     User(UserId),
+    /// The users that the event itself names.
+    Named,
+    /// Those who keep the peace in the workspace, as of the moment of delivery.
+    Moderators,
+    /// Those who run the workspace, as of the moment of delivery.
+    Admins,
+}
+
+impl Audience {
+    /// Who of the workspace is meant, where that is decided by what somebody is in it.
+    pub fn includes(self, role: WorkspaceRole) -> Option<bool> {
+        let runs = matches!(role, WorkspaceRole::Owner | WorkspaceRole::Admin);
+        match self {
+            Audience::Admins => Some(runs),
+            Audience::Moderators => Some(runs || role == WorkspaceRole::Moderator),
+            Audience::Workspace | Audience::Conversation(_) | Audience::User(_) | Audience::Named => None,
+        }
+    }
 }
 
 impl Fact {
@@ -244,6 +273,7 @@ impl Fact {
             Fact::MentionsUpdated { .. } => EventKind::MentionsUpdated,
             Fact::MessageHeld { .. } => EventKind::MessageHeld,
             Fact::HeldMessageDecided { .. } => EventKind::HeldMessageDecided,
+            Fact::PluginEvent { .. } => EventKind::PluginEvent,
             Fact::MessageHidden { .. } => EventKind::MessageHidden,
             Fact::ReceiptsAdvanced { .. } => EventKind::ReceiptsAdvanced,
         }
@@ -277,6 +307,12 @@ impl Fact {
             | Fact::MessageDeleted { conversation, .. }
             | Fact::MentionsUpdated { conversation, .. }
             | Fact::ReceiptsAdvanced { conversation, .. } => Audience::Conversation(*conversation),
+            Fact::PluginEvent { audience, .. } => match audience {
+                plugins::Audience::Users(_) => Audience::Named,
+                plugins::Audience::Conversation(conversation) => Audience::Conversation(*conversation),
+                plugins::Audience::Moderators => Audience::Moderators,
+                plugins::Audience::Admins => Audience::Admins,
+            },
         }
     }
 
@@ -296,6 +332,10 @@ impl Fact {
             | Fact::BlocksUpdated { .. }
             | Fact::MessageHeld { .. }
             | Fact::HeldMessageDecided { .. } => None,
+            Fact::PluginEvent { audience, .. } => match audience {
+                plugins::Audience::Conversation(conversation) => Some(*conversation),
+                plugins::Audience::Users(_) | plugins::Audience::Moderators | plugins::Audience::Admins => None,
+            },
             Fact::ConversationCreated { conversation, .. }
             | Fact::ConversationUpdated { conversation }
             | Fact::ConversationMembersAdded { conversation, .. }
@@ -309,6 +349,14 @@ impl Fact {
             | Fact::MentionsUpdated { conversation, .. }
             | Fact::MessageHidden { conversation, .. }
             | Fact::ReceiptsAdvanced { conversation, .. } => Some(*conversation),
+        }
+    }
+
+    /// The users whom it names as those whom it is for.
+    pub fn named(&self) -> &[UserId] {
+        match self {
+            Fact::PluginEvent { audience: plugins::Audience::Users(users), .. } => users,
+            _ => &[],
         }
     }
 

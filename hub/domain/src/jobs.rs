@@ -19,6 +19,10 @@ words! {
         PluginPurge = "plugin_purge",
         /// Take away what was uploaded.
         UploadSweep = "upload_sweep",
+        /// See in which workspaces a plugin has scheduled work to do.
+        PluginDue = "plugin_due",
+        /// Have a plugin do a slice of its scheduled work in a workspace.
+        PluginRun = "plugin_run",
         /// Take away what is left of jobs that were done.
         JobSweep = "job_sweep",
     }

@@ -129,6 +129,16 @@ pub enum Rejection {
     PluginFailed { plugin: PluginId, why: String },
     #[error("the configuration is not good{}: {why}", if path.is_empty() { String::new() } else { format!(" at {path}") })]
     BadConfiguration { path: String, why: String },
+    #[error("more than one plugin has this command: {plugins}; say which one is meant")]
+    AmbiguousCommand { plugins: String },
+    #[error("the command needs {argument}")]
+    ArgumentMissing { argument: String },
+    #[error("the command knows no argument {argument}")]
+    NoSuchArgument { argument: String },
+    #[error("{argument} must be {expected}")]
+    BadArgument { argument: String, expected: String },
+    #[error("there is no such {what} as {argument} names")]
+    NothingByArgument { argument: String, what: &'static str },
     #[error("that was decided before: it is {state}")]
     Decided { state: &'static str },
     #[error("others changed the same at the same time; try again")]
@@ -145,12 +155,12 @@ impl Rejection {
     /// What a client's program decides by.
     pub fn code(&self) -> ErrorCode {
         match self {
-            Rejection::NotFound { .. } => ErrorCode::NotFound,
+            Rejection::NotFound { .. } | Rejection::NothingByArgument { .. } => ErrorCode::NotFound,
             Rejection::NotAllowed { .. }
             | Rejection::SystemMessage
             | Rejection::LastOwner
             | Rejection::NoOwnerLeft { .. } => ErrorCode::NotAllowed,
-            Rejection::Missing { .. } => ErrorCode::Missing,
+            Rejection::Missing { .. } | Rejection::ArgumentMissing { .. } => ErrorCode::Missing,
             Rejection::TooLong { .. } | Rejection::TooLarge { .. } => ErrorCode::TooLong,
             Rejection::TooShort { .. } => ErrorCode::TooShort,
             Rejection::TooMany { .. } | Rejection::GroupFull { .. } => ErrorCode::LimitReached,
@@ -158,6 +168,9 @@ impl Rejection {
             | Rejection::NoIssuer { .. }
             | Rejection::BadPackage { .. }
             | Rejection::BadConfiguration { .. }
+            | Rejection::AmbiguousCommand { .. }
+            | Rejection::NoSuchArgument { .. }
+            | Rejection::BadArgument { .. }
             | Rejection::Invalid { .. }
             | Rejection::OutOfBounds { .. }
             | Rejection::DirectNeedsTwo
@@ -207,6 +220,11 @@ impl Rejection {
                 Some("messageId")
             }
             Rejection::BadConfiguration { .. } => Some("configuration"),
+            Rejection::AmbiguousCommand { .. } => Some("plugin"),
+            Rejection::ArgumentMissing { .. }
+            | Rejection::NoSuchArgument { .. }
+            | Rejection::BadArgument { .. }
+            | Rejection::NothingByArgument { .. } => Some("arguments"),
             Rejection::MessagesAreKept => Some("forEveryone"),
             Rejection::ContextIsForbidden => Some("context"),
             Rejection::NoFilesYet { .. } | Rejection::SystemMessage => Some("type"),
@@ -226,6 +244,17 @@ impl Rejection {
             | Rejection::BadPackage { .. }
             | Rejection::PluginFailed { .. }
             | Rejection::LastOwner => None,
+        }
+    }
+
+    /// The argument of a command that is to blame, where one is.
+    pub fn argument(&self) -> Option<&str> {
+        match self {
+            Rejection::ArgumentMissing { argument }
+            | Rejection::NoSuchArgument { argument }
+            | Rejection::BadArgument { argument, .. }
+            | Rejection::NothingByArgument { argument, .. } => Some(argument),
+            _ => None,
         }
     }
 

@@ -2,6 +2,9 @@
 //!
 //! Whoever reads an error of these is the plugin's author or the operator who installs it, so each says what to do.
 
+mod arguments;
+mod times;
+
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use jackfield_domain::{
@@ -137,7 +140,7 @@ pub enum ArgumentKind {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Schedule {
     pub name: String,
-    /// Five fields: minute, hour, day of the month, month, day of the week. Who runs the schedules reads it.
+    /// Five fields, in UTC: minute, hour, day of the month, month, day of the week.
     pub cron: String,
 }
 
@@ -233,6 +236,7 @@ impl Manifest {
                 let what = "`cron` has five fields: minute, hour, day of the month, month, day of the week";
                 return Err(wrong(&format!("schedules.{}", schedule.name), what));
             }
+            schedule.check().map_err(|what| wrong(&format!("schedules.{}", schedule.name), &what))?;
         }
         Configurations::of(self.configuration.as_ref()).map_err(|what| wrong("configuration", &what))?;
         Limits::default().lowered(&self.limits).map_err(|refused| wrong("limits", &refused.to_string()))?;
@@ -263,7 +267,10 @@ impl Manifest {
                 Err(wrong(&place, "`events` is empty: name the kinds of events that it is told of"))
             }
             (Some(events), Hook::OnEvents) => match events.iter().find(|kind| !may_be_told(**kind)) {
-                Some(kind) => Err(wrong(&place, &format!("`{}` is nobody's business but its user's", kind.as_str()))),
+                Some(kind) => Err(wrong(
+                    &place,
+                    &format!("`{}` is nobody's business but that of those whom it is for", kind.as_str()),
+                )),
                 None => Ok(()),
             },
             (Some(_), _) => Err(wrong(&place, "`events` is for `on-events`")),
@@ -300,7 +307,7 @@ impl Manifest {
     }
 }
 
-/// What happens to one user alone is not told to programs that others chose.
+/// What happens to one user alone is not told to programs that others chose, nor what plugins have to say to people.
 fn may_be_told(kind: EventKind) -> bool {
     !matches!(
         kind,
@@ -311,6 +318,7 @@ fn may_be_told(kind: EventKind) -> bool {
             | EventKind::ConversationSettingsUpdated
             | EventKind::BlocksUpdated
             | EventKind::MessageHidden
+            | EventKind::PluginEvent
     )
 }
 
@@ -431,6 +439,8 @@ mod tests {
             ("/commands/0/name", json!("Say hello"), "small letters"),
             ("/commands/0/arguments/0/kind", json!("colour"), "cannot be read"),
             ("/schedules/0/cron", json!("daily"), "five fields"),
+            ("/schedules/0/cron", json!("61 * * * *"), "`cron` cannot be read"),
+            ("/schedules/0/cron", json!("0 0 30 2 *"), "never comes"),
             ("/limits/memory-bytes", json!(1_073_741_824), "memory_bytes is 1073741824; it must be from"),
             ("/limits", json!({ "speed": 1 }), "cannot be read"),
         ] {

@@ -78,6 +78,8 @@ pub(crate) struct Run {
     pub(crate) output_bytes: u64,
     /// What the hook's own operations have made of the keys they touched.
     pub(crate) written: HashMap<String, Option<Vec<u8>>>,
+    /// What stood under the keys that the hook has looked at, when it last did: digests of it.
+    pub(crate) seen: HashMap<String, Option<[u8; 32]>>,
     pub(crate) annotated: BTreeMap<MessageId, Option<String>>,
     /// What was used of its storage when it was first asked for, and what the hook has added since.
     pub(crate) storage_used: Option<u64>,
@@ -111,6 +113,7 @@ impl Run {
             host_calls: 0,
             output_bytes: 0,
             written: HashMap::new(),
+            seen: HashMap::new(),
             annotated: BTreeMap::new(),
             storage_used: None,
             log_bytes: 0,

@@ -6,7 +6,7 @@ use std::{
 };
 
 use jackfield_domain::{
-    ConversationId, Event, Position, WorkspaceId,
+    ConversationId, Event, Position, UserId, WorkspaceId, WorkspaceRole,
     events::{Audience, LogBounds},
 };
 
@@ -41,20 +41,52 @@ pub async fn missed(
     let among: BTreeSet<ConversationId> = events.iter().filter_map(of_conversation).collect();
     let among: Vec<ConversationId> = among.into_iter().collect();
     let admissions: HashMap<_, _> = core.store.admissions_to(viewer.id(), &among).await?.into_iter().collect();
-    events.retain(|event| {
-        of_conversation(event)
-            .is_none_or(|conversation| admissions.get(&conversation).is_some_and(|admission| admission.covers(event)))
+    let role = role_now(core, viewer, &events).await?;
+    events.retain(|event| match event.fact.audience() {
+        Audience::Workspace | Audience::User(_) => true,
+        Audience::Conversation(conversation) => {
+            admissions.get(&conversation).is_some_and(|admission| admission.covers(event))
+        }
+        Audience::Named => event.fact.named().contains(&viewer.id()),
+        audience @ (Audience::Moderators | Audience::Admins) => {
+            role.and_then(|role| audience.includes(role)).unwrap_or_default()
+        }
     });
     // Looked at afterwards: what was trimmed before the events were read is seen now.
     let reaches = core.store.log_bounds(viewer.workspace()).await?.tail <= after;
     Ok(reaches.then_some((events, walked)))
 }
 
+/// What the viewer is in the workspace by now, where one of the events is for who is something in it. What they were when
+/// they came in may be over.
+async fn role_now(core: &Core, viewer: &Viewer, events: &[Event]) -> Result<Option<WorkspaceRole>> {
+    let asks = |event: &Event| matches!(event.fact.audience(), Audience::Moderators | Audience::Admins);
+    if !events.iter().any(asks) {
+        return Ok(None);
+    }
+    Ok(core.store.users(&[viewer.id()]).await?.pop().map(|user| user.role))
+}
+
+/// What these people are in their workspaces by now.
+pub async fn roles(core: &Core, users: &[UserId]) -> Result<HashMap<UserId, WorkspaceRole>> {
+    let mut roles = HashMap::new();
+    for part in users.chunks(500) {
+        roles.extend(core.store.users(part).await?.into_iter().map(|user| (user.id, user.role)));
+    }
+    Ok(roles)
+}
+
+/// What the news of a plugin say that is told at a position, for who is known to be meant; none where it is gone.
+pub async fn notice(core: &Core, workspace: WorkspaceId, position: Position) -> Result<Option<serde_json::Value>> {
+    let payload = core.store.notice(workspace, position).await?;
+    payload.map(|payload| serde_json::from_str(&payload)).transpose().map_err(crate::Error::internal)
+}
+
 /// The conversation whose members an event is for.
 fn of_conversation(event: &Event) -> Option<ConversationId> {
     match event.fact.audience() {
         Audience::Conversation(conversation) => Some(conversation),
-        Audience::Workspace | Audience::User(_) => None,
+        Audience::Workspace | Audience::User(_) | Audience::Named | Audience::Moderators | Audience::Admins => None,
     }
 }
 

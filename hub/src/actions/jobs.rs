@@ -22,7 +22,8 @@ const KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 const SWEEP: u64 = 1_000;
 
 /// Does what a job asks for. It may have been begun before, by a node that did not end it.
-pub async fn perform(core: &Arc<Core>, job: &Job) -> Result<()> {
+pub async fn perform(core: &Arc<Core>, claim: &Claim) -> Result<()> {
+    let job = &claim.job;
     match job.kind {
         JobKind::LogTrim => match events::trim(core).await? {
             0 => {}
@@ -33,6 +34,8 @@ pub async fn perform(core: &Arc<Core>, job: &Job) -> Result<()> {
         JobKind::WorkspacePurge => workspaces::purge(core, job).await?,
         JobKind::PluginPurge => plugins::packages::purge(core, job).await?,
         JobKind::UploadSweep => plugins::uploads::sweep(core, job).await?,
+        JobKind::PluginDue => plugins::schedules::due(core, job).await?,
+        JobKind::PluginRun => plugins::schedules::run(core, claim).await?,
         JobKind::JobSweep => {
             let before = core.clock.now().before(KEPT);
             while core.store.change(SweepJobs { before, limit: SWEEP }).await? > 0 {}
@@ -48,7 +51,7 @@ pub const LEASE: Duration = Duration::from_secs(60);
 #[derive(Debug, Clone)]
 pub struct Claim {
     pub job: Job,
-    lease: Uuid,
+    pub(super) lease: Uuid,
 }
 
 /// Puts work into the queue; what is there under the same key already is not put there again.

@@ -4,13 +4,16 @@
 //! grown that grows with every change. Where no plugin wants to be asked, being asked costs a look at a map.
 
 pub mod admin;
+mod aside;
 pub mod before;
+pub mod commands;
 pub mod effects;
 mod here;
 pub mod letters;
 pub mod packages;
 pub mod reading;
 mod runner;
+pub mod schedules;
 mod settling;
 pub mod uploads;
 pub mod vitals;
@@ -58,6 +61,8 @@ pub struct Plugins {
     unprepared: Mutex<HashSet<(WorkspaceId, PluginId)>>,
     /// What addresses for uploads are signed with.
     upload_key: [u8; 32],
+    /// Where those who run commands wait for each other.
+    commands: commands::Places,
     /// Something was committed that plugins may want to hear of.
     pub stirred: Notify,
 }
@@ -95,6 +100,7 @@ impl Plugins {
             vitals: Mutex::default(),
             unprepared: Mutex::default(),
             upload_key,
+            commands: commands::Places::default(),
             stirred: Notify::new(),
         }
     }
@@ -176,6 +182,10 @@ pub async fn refresh(core: &Core) -> Result<()> {
         };
         loaded.push(loaded_of(core, &before, &installed, package, earlier).await?);
     }
+    if !are_the_same(&before, &loaded) {
+        // Before anything is known of them: if this fails, all of it is tried again.
+        schedules::plan(core, &loaded).await?;
+    }
     let mut known = plugins.known.write().unwrap_or_else(PoisonError::into_inner);
     *known = Known { generation: Some(generation), installed: Arc::new(loaded), workspaces: HashMap::new() };
     let running: Vec<[u8; 32]> = (known.installed.iter())
@@ -211,6 +221,14 @@ fn known_before<'l>(before: &'l [Arc<Loaded>], hash: &str) -> Option<&'l Arc<Loa
 
 fn manifest_of(row: &PackageRow) -> Result<Arc<Manifest>> {
     Manifest::parse(row.manifest.as_bytes()).map(Arc::new).map_err(|error| Error::internal(error.to_string()))
+}
+
+/// Are these the same packages, in the same state?
+fn are_the_same(before: &[Arc<Loaded>], after: &[Arc<Loaded>]) -> bool {
+    let seen = |loaded: &Arc<Loaded>| {
+        (loaded.installed.plugin.clone(), loaded.installed.package.clone(), loaded.installed.state)
+    };
+    before.iter().map(seen).eq(after.iter().map(seen))
 }
 
 async fn load(core: &Core, row: &PackageRow) -> Result<(Arc<Manifest>, Result<Arc<Module>, String>)> {

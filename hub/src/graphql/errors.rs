@@ -75,9 +75,11 @@ pub struct UserError {
 
 impl From<Rejection> for UserError {
     fn from(rejection: Rejection) -> Self {
-        let path = rejection
-            .field()
-            .map(|field| std::iter::once("input").map(str::to_owned).chain(field.split('.').map(camel_case)).collect());
+        let path = rejection.field().map(|field| {
+            let within = std::iter::once("input".to_owned()).chain(field.split('.').map(camel_case));
+            // Its name is the plugin's, and stays as it is.
+            within.chain(rejection.argument().map(str::to_owned)).collect()
+        });
         let retry_at = rejection.retry_at().map(DateTime);
         let (code, message) = (rejection.code().into(), said(&rejection));
         let (plugin, plugin_code) = match rejection {

@@ -18,7 +18,7 @@ use conversations::{
     ConversationMembersRemoved, ConversationSettingsUpdated, ConversationUpdated,
 };
 use messages::{MessageDeleted, MessageEdited, MessageHidden, MessageSent, ReceiptsAdvanced};
-use plugins::{HeldMessageDecided, MentionsUpdated, MessageHeld};
+use plugins::{HeldMessageDecided, MentionsUpdated, MessageHeld, PluginEvent};
 
 use super::{
     conversations::Conversation,
@@ -76,6 +76,8 @@ pub enum EventKind {
     MessageHeld,
     /// A moderator has decided about a message of the viewer's that waited.
     HeldMessageDecided,
+    /// A plugin has news for the viewer.
+    PluginEvent,
     /// A message was deleted for one user alone.
     MessageHidden,
     /// Messages have come to somebody's devices, or were read by them.
@@ -111,6 +113,7 @@ pub enum Event {
     MentionsUpdated(MentionsUpdated),
     MessageHeld(MessageHeld),
     HeldMessageDecided(HeldMessageDecided),
+    PluginEvent(PluginEvent),
     MessageHidden(MessageHidden),
     ReceiptsAdvanced(ReceiptsAdvanced),
     CaughtUp(CaughtUp),
@@ -373,6 +376,9 @@ impl Event {
                     }
                     Fact::MessageHeld { held, .. } => MessageHeld(logged, *held).into(),
                     Fact::HeldMessageDecided { held, .. } => HeldMessageDecided(logged, *held).into(),
+                    Fact::PluginEvent { plugin, kind, .. } => {
+                        PluginEvent::of(logged, plugin.clone(), kind.clone()).into()
+                    }
                     Fact::MessageHidden { conversation, message, sequence, .. } => {
                         MessageHidden(logged.about(*conversation, *message, *sequence)).into()
                     }

@@ -14,7 +14,7 @@ use sea_orm::{
     sea_query::{InsertStatement, OnConflict, Query},
 };
 
-use super::{Change, Store, Work, members};
+use super::{Change, Store, Work, members, plugins::notices};
 use crate::{Error, Result};
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -26,7 +26,7 @@ pub struct Model {
     pub position: i64,
     pub at: i64,
     pub actor_id: Option<Uuid>,
-    /// Whose members it is for, or which user; none of both where it is for the whole workspace.
+    /// Whose members it is for, or which user; none of both where it is for the whole workspace, or some of it.
     pub conversation_id: Option<Uuid>,
     pub user_id: Option<Uuid>,
     pub fact: String,
@@ -74,7 +74,8 @@ impl TryFrom<Model> for Event {
 
 pub fn row_of(event: &Event) -> Result<ActiveModel> {
     let (conversation, user) = match event.fact.audience() {
-        Audience::Workspace => (None, None),
+        // Whom of the workspace it is for is seen when it is delivered.
+        Audience::Workspace | Audience::Named | Audience::Moderators | Audience::Admins => (None, None),
         Audience::Conversation(conversation) => (Some(conversation.0), None),
         Audience::User(user) => (None, Some(user.0)),
     };
@@ -207,6 +208,7 @@ impl Change for TrimLog {
             .filter(Column::Position.lte(tail))
             .exec(&work.transaction)
             .await?;
+        notices::trim(&work.transaction, self.workspace, Position(tail)).await?;
         let ends = ends::ActiveModel { workspace_id: Set(ends.workspace_id), tail: Set(tail), ..Default::default() };
         ends::Entity::update(ends).exec(&work.transaction).await?;
         Ok(taken.rows_affected)

@@ -9,8 +9,10 @@ pub mod data;
 pub mod held;
 pub mod letters;
 pub mod mentions;
+pub mod notices;
 pub mod preparing;
 pub mod removal;
+pub mod schedules;
 pub mod verdicts;
 pub mod workspaces;
 

@@ -110,6 +110,8 @@ pub struct Outgoing {
 pub struct FromPlugins {
     /// Of what its sender asked for, where plugins have changed that: what must be the same when a key is used again.
     pub fingerprint: Option<[u8; 32]>,
+    /// The sender is a plugin's own bot user: an admin has said where it may post, and so it need not take part there.
+    pub posts: bool,
     /// What they change of their own data, whatever becomes of the rest.
     pub data: Vec<DataChange>,
     pub verdicts: Vec<Verdict>,
@@ -119,6 +121,11 @@ impl Outgoing {
     pub fn fingerprint(&self) -> [u8; 32] {
         let asked = self.plugins.as_ref().and_then(|plugins| plugins.fingerprint);
         asked.unwrap_or_else(|| self.message.fingerprint())
+    }
+
+    /// Whether it may be sent by somebody who takes no part.
+    fn is_post(&self) -> bool {
+        self.plugins.as_ref().is_some_and(|plugins| plugins.posts)
     }
 
     fn data(&self) -> impl Iterator<Item = &DataChange> {

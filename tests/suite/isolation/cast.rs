@@ -7,6 +7,7 @@ use super::table::Rightful;
 use crate::support::{
     Person, Setup, World,
     account::{PASSWORD, bearer, does, sign_up},
+    guest::{GUEST, guest},
     person::text,
     within,
 };
@@ -58,7 +59,7 @@ const WORDS: [&str; 3] = ["the heron flies at dusk", "which heron?", "the grey h
 
 impl Cast {
     pub async fn on(setup: Setup) -> Self {
-        let world = setup.start().await;
+        let world = setup.plugin(guest(|_| {})).start().await;
         let ann = world.person_of("harbour", "Annabel", "member").await;
         let bob = world.person_of("harbour", "Bartholomew", "member").await;
         let former = world.person_of("harbour", "Former", "member").await;
@@ -296,13 +297,14 @@ async fn moderate(world: &World, bob: &Person, owner: &Person, things: &mut Valu
         { "kind": "words", "action": "hold", "words": ["gale"], "strikes": 0 }, { "kind": "words", "action": "mask", "words": ["squall"] },
     ] });
     for (what, input) in [
+        ("pluginEnable", json!({ "pluginId": GUEST })),
         ("pluginEnable", json!({ "pluginId": plugin })),
         ("pluginEnable", json!({ "pluginId": plugin, "conversationId": group })),
         ("pluginConfigure", json!({ "pluginId": plugin, "configuration": rules })),
     ] {
         assert_eq!(does(owner, what, input, "").await["errors"], json!([]));
     }
-    things["plugin"] = plugin;
+    (things["plugin"], things["guest"]) = (plugin, json!(GUEST));
     let said = async |body: &str| {
         let input = json!({ "conversationId": group, "body": body });
         does(bob, "messageSend", input, "message { id } held { id }").await

@@ -22,6 +22,8 @@ pub const FIELDS: &[(&str, &[&str])] = &[
     ("BotTokenRevoked", &["at", "cursor", "tokenId"]),
     ("BlocksUpdated", &["at", "cursor", "user { id name }"]),
     ("CaughtUp", &["cursor"]),
+    ("CommandReply", &["html", "text"]),
+    ("CommandRunPayload", &["errors { code }", "reply { text }"]),
     (
         "Conversation",
         &[
@@ -225,9 +227,12 @@ pub const FIELDS: &[(&str, &[&str])] = &[
             "wantedCapabilities",
         ],
     ),
+    ("PluginCommand", &["arguments { name }", "description", "name", "plugin"]),
+    ("PluginCommandArgument", &["choices", "description", "isRequired", "kind", "name"]),
     ("PluginConfigurePayload", &["errors { code }", "plugin { id }"]),
     ("PluginDisablePayload", &["errors { code }", "plugin { id isOn }"]),
     ("PluginEnablePayload", &["errors { code }", "plugin { id isOn }"]),
+    ("PluginEvent", &["at", "cursor", "kind", "payload", "plugin"]),
     ("PluginException", &["conversationId", "isOn"]),
     ("PluginLogLine", &["at", "level", "text"]),
     ("PluginVerdict", &["at", "code", "hook", "kind", "plugin", "reason"]),
@@ -330,6 +335,7 @@ pub const SILENT: &[(&str, &str)] = &[
     ("Message", "mentions"),
     ("MessageSendPayload", "held"),
     ("Plugin", "problem"),
+    ("PluginCommandArgument", "choices"),
     ("PluginVerdict", "code"),
     ("PluginVerdict", "reason"),
     ("Message", "deletedAt"),
@@ -926,6 +932,19 @@ pub const WAYS: &[Way] = &[
     way("Mutation.pluginDisable", "PluginDisablePayload", "/pluginDisable", OF_RUNNERS,
         "mutation($plugin: ID!) { pluginDisable(input: { pluginId: $plugin }) { @ } }")
         .naming(&["PluginDisableInput.pluginId"]).for_owners(),
+    way("Query.commands", "", "/commands", OF_THE_CONVERSATION,
+        "query($conversation: ID!) { commands(conversationId: $conversation) { name } }")
+        .naming(&["Query.commands.conversationId"]),
+    way("Query.commands", "PluginCommand", "/commands/0", OF_THE_CONVERSATION,
+        "query($conversation: ID!) { commands(conversationId: $conversation) { @ } }"),
+    way("Query.commands", "PluginCommandArgument", "/commands/0/arguments/0", OF_THE_CONVERSATION,
+        "query($conversation: ID!) { commands(conversationId: $conversation) { arguments { @ } } }"),
+    way("Mutation.commandRun", "CommandRunPayload", "/commandRun", OF_THE_CONVERSATION,
+        r#"mutation($conversation: ID!) { commandRun(input: { command: "echo", conversationId: $conversation, arguments: { of: "a" } }) { @ } }"#)
+        .naming(&["CommandRunInput.conversationId"]),
+    way("Mutation.commandRun", "CommandReply", "/commandRun/reply", OF_THE_CONVERSATION,
+        r#"mutation($conversation: ID!, $guest: ID!) { commandRun(input: { plugin: $guest, command: "echo", conversationId: $conversation, arguments: { of: "a" } }) { reply { @ } errors { code } } }"#)
+        .naming(&["CommandRunInput.plugin"]),
     way("Mutation.messageSend", "MessageSendPayload", "/messageSend", OF_THE_CONVERSATION,
         r#"mutation($conversation: ID!) { messageSend(input: { conversationId: $conversation, body: "hello" }) { @ } }"#)
         .naming(&["MessageSendInput.conversationId"]),

@@ -24,11 +24,19 @@ pub struct Setup {
     pub backend: Backend,
     pub nodes: usize,
     pub change: Box<dyn Fn(&mut Config) + Send>,
+    /// Packages of plugins that come with the hub, beside those in the program.
+    pub packages: Vec<Vec<u8>>,
 }
 
 impl Setup {
     pub fn new(backend: Backend) -> Self {
-        Setup { backend, nodes: 1, change: Box::new(|_| {}) }
+        Setup { backend, nodes: 1, change: Box::new(|_| {}), packages: Vec::new() }
+    }
+
+    /// With a plugin more.
+    pub fn plugin(mut self, package: Vec<u8>) -> Self {
+        self.packages.push(package);
+        self
     }
 
     /// So many nodes, where there can be more than one.
@@ -71,7 +79,7 @@ impl Setup {
                 public_key: None,
                 jwks_url: None,
             }];
-            config.embedded = embedded();
+            config.embedded = Embedded { packages: self.packages.clone(), ..embedded() };
             // How fast plugins are is told elsewhere; here a busy machine is not to be held against them.
             (config.plugins.before_ms, config.plugins.chain_ms) = (5_000, 30_000);
             (self.change)(&mut config);
@@ -86,7 +94,7 @@ impl Setup {
 /// Plugins are compiled by the program, once for all stories.
 fn embedded() -> Embedded {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled-plugins");
-    Embedded { compiler: Some(PROGRAM.into()), compiled: Some((folder, [7; 32])) }
+    Embedded { compiler: Some(PROGRAM.into()), compiled: Some((folder, [7; 32])), packages: Vec::new() }
 }
 
 pub struct World {
@@ -124,6 +132,11 @@ impl World {
     pub async fn restart(&mut self, number: usize) {
         self.stop(number).await;
         self.start(number).await;
+    }
+
+    /// The plugins that a node brings along when it is started again.
+    pub fn bring(&mut self, number: usize, packages: Vec<Vec<u8>>) {
+        self.configs[number].embedded.packages = packages;
     }
 
     /// Starts a node again that was stopped.

@@ -4,11 +4,16 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use jackfield_domain::plugins::{Capability, Operation, check_key};
 
+use sha2::{Digest, Sha256};
+
 use super::{Denial, Done, MANY, Run, Told, invalid, limited, told};
 use crate::wit::jackfield::plugin::{
     kv::{EntriesPage, Entry, Host},
     types::Error,
 };
+
+/// So many keys are remembered that a hook has looked at.
+const SEEN: usize = 10_000;
 
 impl Host for Run {
     async fn get(&mut self, key: String) -> Told<Option<Vec<u8>>> {
@@ -63,6 +68,9 @@ impl Run {
         if !unknown.is_empty() {
             committed = Arc::clone(&self.bridge).kv_get(&self.caller, &unknown).await?;
         }
+        for (key, value) in unknown.iter().zip(&committed) {
+            self.remember(key, value.as_deref());
+        }
         let mut committed = committed.into_iter();
         Ok(keys
             .iter()
@@ -114,7 +122,14 @@ impl Run {
     ) -> Done<bool> {
         self.enter_kv(&key)?;
         let expires_in = span(expires_in_seconds)?;
-        if self.value_of(key.clone()).await? != expected {
+        // What the hook has looked at is compared as it was then: whether it still is so the commit sees. If it were looked at
+        // again here, a plugin that reads and then compares could be told no for what somebody else did in between.
+        let stands = match (self.written.get(&key), self.seen.get(&key)) {
+            (Some(written), _) => *written == expected,
+            (None, Some(seen)) => *seen == expected.as_deref().map(digest),
+            (None, None) => self.value_of(key.clone()).await? == expected,
+        };
+        if !stands {
             return Ok(false);
         }
         self.check_room(&key, value.len()).await?;
@@ -151,10 +166,19 @@ impl Run {
         check_key(key).map_err(invalid)
     }
 
-    async fn value_of(&self, key: String) -> Done<Option<Vec<u8>>> {
-        match self.written.get(&key) {
-            Some(written) => Ok(written.clone()),
-            None => Ok(self.bridge.kv_get(&self.caller, &[key]).await?.pop().flatten()),
+    async fn value_of(&mut self, key: String) -> Done<Option<Vec<u8>>> {
+        if let Some(written) = self.written.get(&key) {
+            return Ok(written.clone());
+        }
+        let keys = [key];
+        let value = Arc::clone(&self.bridge).kv_get(&self.caller, &keys).await?.pop().flatten();
+        self.remember(&keys[0], value.as_deref());
+        Ok(value)
+    }
+
+    fn remember(&mut self, key: &str, value: Option<&[u8]>) {
+        if self.seen.len() < SEEN || self.seen.contains_key(key) {
+            self.seen.insert(key.to_owned(), value.map(digest));
         }
     }
 
@@ -177,6 +201,10 @@ impl Run {
         self.storage_used = Some(after);
         Ok(())
     }
+}
+
+fn digest(value: &[u8]) -> [u8; 32] {
+    Sha256::digest(value).into()
 }
 
 fn span(seconds: Option<u32>) -> Done<Option<Duration>> {

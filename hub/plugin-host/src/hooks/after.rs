@@ -88,6 +88,7 @@ fn users_of(fact: &Fact) -> Vec<UserId> {
         Fact::WorkspaceCreated
         | Fact::WorkspaceUpdated
         | Fact::WorkspaceClosed
+        | Fact::PluginEvent { .. }
         | Fact::ConversationUpdated { .. }
         | Fact::MessageSent { .. }
         | Fact::MessageEdited { .. }
@@ -148,6 +149,9 @@ pub enum ArgumentValue {
 /// Somebody runs a command.
 pub struct RunCommand(commands::CommandCall);
 
+/// What a viewer is answered has at most so many bytes.
+const REPLY_MAX: usize = 64 << 10;
+
 /// What the viewer is answered.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Reply {
@@ -188,7 +192,13 @@ impl Ask for RunCommand {
     async fn put(&self, live: &mut Live) -> wasmtime::Result<Self::Answer> {
         let (hooks, store) = live.commands().await?;
         Ok(match hooks.call_run(store, &self.0).await? {
-            Ok(reply) => Ok(Reply { text: reply.text }),
+            Ok(reply) => match reply.text {
+                Some(text) if text.len() > REPLY_MAX => {
+                    let what = format!("it answers {} bytes, at most {REPLY_MAX} are handed on", text.len());
+                    return Err(super::bad_answer(what));
+                }
+                text => Ok(Reply { text }),
+            },
             Err(refusal) => Err(convert::refusal(refusal).map_err(super::bad_answer)?),
         })
     }

@@ -9,7 +9,8 @@ use jackfield_domain::{
     AuditAction, ConversationId, Rejection, WorkspaceId,
     permissions::{Act, may},
     plugins::{
-        Capability, FailurePolicy, Grants, Hook, HubState, InWorkspace, Installed, LimitChanges, Overrides, PluginId,
+        Audience, Capability, FailurePolicy, Grants, Hook, HubState, InWorkspace, Installed, LimitChanges, Notice,
+        Overrides, PluginId,
     },
 };
 use jackfield_plugin_host::{
@@ -368,7 +369,10 @@ pub async fn entrust(
     core.store.change(change).await
 }
 
-/// Switches off what failed too often, and says so where admins look.
+/// What the hub says of a plugin, in words that no plugin can use.
+const SWITCHED_OFF: &str = "hub.switched-off";
+
+/// Switches off what failed too often, says so where admins look, and tells those who are there.
 pub async fn switch_off(core: &Arc<Core>, workspace: WorkspaceId, plugin: &PluginId, why: &str) {
     let reason = why.to_owned();
     let audit = jackfield_domain::AuditEntry {
@@ -381,15 +385,24 @@ pub async fn switch_off(core: &Arc<Core>, workspace: WorkspaceId, plugin: &Plugi
         target: Some(plugin.to_string()),
         details: [("isOn".to_owned(), "false".to_owned()), ("reason".to_owned(), reason.clone())].into(),
     };
+    let notice = Notice {
+        audience: Audience::Admins,
+        kind: SWITCHED_OFF.to_owned(),
+        payload: serde_json::json!({ "reason": reason }).to_string(),
+    };
     let change = ChangeInWorkspace {
         workspace,
         plugin: plugin.clone(),
         decision: move |row: &mut InWorkspace| {
-            row.is_on = Some(false);
-            row.off_reason = Some(reason.clone());
+            // Another node may have been quicker.
+            if row.is_on != Some(false) {
+                row.is_on = Some(false);
+                row.off_reason = Some(reason.clone());
+            }
             Ok(())
         },
         audit: Some(audit),
+        notice: Some((core.clock.now(), notice)),
     };
     let done = core.store.change(change).await;
     tracing::error!(%plugin, %workspace, why, "a plugin failed too often and is switched off");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jackfield_domain::{
     ConversationId, MessageId, Rejection, WorkspaceId,
     messages::{CheckedMessage, ContentType, Location, MessageDraft, MessageKind},
-    plugins::{Effect, Hook, Issued, LogLine, NewMessage, PluginId},
+    plugins::{Effect, Hook, Issued, LogLevel, LogLine, NewMessage, PluginId},
 };
 use jackfield_plugin_host::{Decision, hooks::BeforeCreate};
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ use super::{super::Core, Here, here::Local, occasion};
 use crate::{
     Error, Result,
     actions::memory,
-    store::{DataChange, Effects, FromPlugins, Outgoing, WriteLogs},
+    store::{CommitIssued, DataChange, Effects, FromPlugins, Outgoing, WriteLogs},
 };
 
 /// A draft as it is kept while it is held.
@@ -80,35 +80,42 @@ pub async fn prepared(
             Effect::Post(message) => match post(core, here, local, workspace, message).await {
                 Ok(outgoing) => effects.posts.push(outgoing),
                 Err(Error::Rejected(refused)) => {
-                    tracing::info!(plugin = %local.id(), %refused, "what a plugin wanted to post was refused");
+                    left_out(core, workspace, local.id(), &format!("a post: {refused}")).await;
                 }
                 Err(error) => return Err(error),
             },
-            // The log tells of them once there is an event for it.
-            Effect::Notify(notice) => {
-                tracing::info!(plugin = %local.id(), kind = notice.kind, "a plugin has news");
-            }
+            Effect::Notify(notice) => effects.notices.push(notice),
         }
     }
     effects.online = core.memory.doors.people(workspace);
     Ok((plugins, effects))
 }
 
-/// What a hook issued that may not post, or whose posts nobody need be asked about: its data, annotations and mentions.
-pub fn plain(plugin: &PluginId, workspace: WorkspaceId, issued: Issued) -> (FromPlugins, Effects) {
-    let mut plugins = FromPlugins::default();
-    if !issued.operations.is_empty() {
-        plugins.data.push(DataChange { workspace, plugin: plugin.clone(), operations: issued.operations });
+/// Commits what a hook issued that nobody's turn in the log ends with.
+pub async fn committed(
+    core: &Arc<Core>,
+    here: &Here,
+    local: &Local,
+    workspace: WorkspaceId,
+    issued: Issued,
+) -> Result<()> {
+    if issued.is_empty() {
+        return Ok(());
     }
-    let mut effects = Effects::default();
-    for effect in issued.effects {
-        match effect {
-            Effect::Annotate { message, value } => effects.annotations.push((message, value)),
-            Effect::Mention { message, targets } => effects.mentions.push((message, targets)),
-            Effect::Post(_) | Effect::Notify(_) => {}
-        }
+    let (data, effects) = prepared(core, here, local, workspace, issued).await?;
+    let (plugin, bot, at) = (local.id().clone(), local.row.bot, core.clock.now());
+    let refused = core.store.change(CommitIssued { workspace, plugin, bot, at, data, effects }).await?;
+    for refused in refused {
+        left_out(core, workspace, local.id(), &format!("a post: {refused}")).await;
     }
-    (plugins, effects)
+    Ok(())
+}
+
+/// Tells the admins what of what a plugin wanted was not done.
+pub async fn left_out(core: &Core, workspace: WorkspaceId, plugin: &PluginId, what: &str) {
+    tracing::info!(%plugin, what, "what a plugin wanted was left out");
+    let line = LogLine { at: core.clock.now(), level: LogLevel::Warn, text: format!("left out: {what}") };
+    note(core, workspace, plugin, &[line]).await;
 }
 
 /// A message of the plugin's bot user, by the rules that hold for anybody.
@@ -150,7 +157,8 @@ async fn post(
         }
     }
     let (id, at) = (MessageId(core.clock.new_id()), core.clock.now());
-    Ok(Outgoing { id, workspace, sender: bot, at, message: checked, plugins: None })
+    let plugins = Some(Box::new(FromPlugins { posts: true, ..FromPlugins::default() }));
+    Ok(Outgoing { id, workspace, sender: bot, at, message: checked, plugins })
 }
 
 /// Keeps what a plugin had to say.

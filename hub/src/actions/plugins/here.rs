@@ -50,10 +50,14 @@ impl Local {
         wish.map(|wish| wish.events).unwrap_or_default()
     }
 
+    /// Whether there is anything in the workspace for it to do.
+    pub fn is_on_somewhere(&self) -> bool {
+        self.is_on || self.elsewhere.values().any(|is_on| *is_on)
+    }
+
     /// Whether it is to hear of what happens at all.
     pub fn listens(&self) -> bool {
-        (self.is_on || self.elsewhere.values().any(|is_on| *is_on))
-            && self.loaded.manifest.wish(Hook::OnEvents).is_some()
+        self.is_on_somewhere() && self.loaded.manifest.wish(Hook::OnEvents).is_some()
     }
 
     fn link(&self, hook: Hook) -> Option<Link> {

@@ -202,7 +202,13 @@ async fn tell(core: &Arc<Core>, here: &super::Here, local: &Local, turn: &Turn) 
                     core.store.change(ending(turn, core, turn.position, turn.failures)).await?;
                     Ok(true)
                 }
-                done => Ok(done?.is_some()),
+                done => {
+                    let refused = done?;
+                    for refused in refused.iter().flatten() {
+                        effects::left_out(core, turn.workspace, &turn.plugin, &format!("a post: {refused}")).await;
+                    }
+                    Ok(refused.is_some())
+                }
             }
         }
         Err(failure) => {

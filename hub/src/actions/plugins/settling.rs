@@ -18,7 +18,7 @@ use jackfield_plugin_host::{
 use super::{super::Core, Loaded, effects, here, occasion, refresh};
 use crate::{
     Error, Result,
-    store::{BeginPreparing, ChangeInWorkspace, CommitIssued, EndPreparing, MakeBot, Progress},
+    store::{BeginPreparing, ChangeInWorkspace, EndPreparing, MakeBot, Progress},
 };
 
 /// Whom bot users of plugins are vouched for by.
@@ -88,6 +88,7 @@ pub async fn place(
             Ok(())
         },
         audit: None,
+        notice: None,
     };
     core.store.change(change).await
 }
@@ -173,7 +174,9 @@ async fn slices(
             Err(failure) => (Progress::Refused(failure.what.clone()), Some(failure)),
         };
         let next = if let Progress::More(from, _) = &progress { Some(from.clone()) } else { None };
-        let (data, effects) = effects::plain(plugin, workspace, outcome.issued);
+        let here = here_now(core, workspace).await?;
+        let Some(local) = here.find(plugin) else { return Ok(false) };
+        let (data, effects) = effects::prepared(core, &here, local, workspace, outcome.issued).await?;
         let end = EndPreparing { data, effects, bot: row.bot, ..ending(core, workspace, loaded, lease, progress) };
         match core.store.change(end).await {
             // Somebody else changed what it had looked at: the same slice again.
@@ -203,6 +206,12 @@ pub async fn enable(core: &Arc<Core>, workspace: WorkspaceId, loaded: &Loaded, r
         call(core, workspace, loaded, row, Enable).await?;
     }
     Ok(())
+}
+
+/// What the workspace has made of the plugins by now.
+async fn here_now(core: &Arc<Core>, workspace: WorkspaceId) -> Result<Arc<super::Here>> {
+    refresh(core).await?;
+    super::here(core, workspace).await
 }
 
 /// Asks a plugin about itself, out of the way of those who wait.
@@ -240,10 +249,9 @@ where
     let plugin = &loaded.installed.plugin;
     let outcome = ask(core, workspace, loaded, row, question).await?;
     let answer = outcome.answer.map_err(|failure| said(plugin, &failure))?;
-    if !outcome.issued.is_empty() {
-        let (data, effects) = effects::plain(plugin, workspace, outcome.issued);
-        let (plugin, at) = (plugin.clone(), core.clock.now());
-        core.store.change(CommitIssued { workspace, plugin, bot: row.bot, at, data, effects }).await?;
+    let here = here_now(core, workspace).await?;
+    if let Some(local) = here.find(plugin) {
+        effects::committed(core, &here, local, workspace, outcome.issued).await?;
     }
     Ok(answer)
 }
@@ -287,5 +295,6 @@ pub async fn change_here(
     decision: impl Fn(&mut InWorkspace) -> Result<(), Rejection> + Send + Sync + 'static,
 ) -> Result<InWorkspace> {
     let audit = Some(by.entry(jackfield_domain::AuditAction::PluginUpdated, plugin, [(what, value)]));
-    core.store.change(ChangeInWorkspace { workspace: by.workspace, plugin: plugin.clone(), decision, audit }).await
+    let change = ChangeInWorkspace { workspace: by.workspace, plugin: plugin.clone(), decision, audit, notice: None };
+    core.store.change(change).await
 }

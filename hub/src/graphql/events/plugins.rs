@@ -1,14 +1,18 @@
-//! What plugins made of messages, as events.
+//! What plugins made of messages, and what they have to say, as events.
 
 use async_graphql::{Context, ID, Object, Result};
-use jackfield_domain::{ConversationId, HeldMessageId, MessageId, UserId};
+use jackfield_domain::{ConversationId, HeldMessageId, MessageId, UserId, plugins::PluginId};
 
 use super::Logged;
-use crate::graphql::{
-    conversations::Conversation,
-    messages::Message,
-    scalars::{DateTime, EventCursor},
-    users::User,
+use crate::{
+    actions,
+    graphql::{
+        conversations::Conversation,
+        messages::Message,
+        scalars::{DateTime, EventCursor, Json},
+        scope::Scoped,
+        users::User,
+    },
 };
 
 pub struct MentionsUpdated {
@@ -92,5 +96,51 @@ impl HeldMessageDecided {
     /// The message that waited; ask for `heldMessage` to see what was decided.
     async fn held_message_id(&self) -> ID {
         self.1.to_string().into()
+    }
+}
+
+pub struct PluginEvent {
+    logged: Logged,
+    plugin: PluginId,
+    kind: String,
+}
+
+impl PluginEvent {
+    pub fn of(logged: Logged, plugin: PluginId, kind: String) -> Self {
+        PluginEvent { logged, plugin, kind }
+    }
+}
+
+/// A plugin has news for the viewer: it named them, a conversation in which they take part, or what they are in the workspace.
+/// Nobody else is told.
+#[Object]
+impl PluginEvent {
+    /// Where this event stands; hand it back to go on behind it.
+    pub async fn cursor(&self) -> EventCursor {
+        self.logged.cursor()
+    }
+
+    /// When it happened.
+    async fn at(&self) -> DateTime {
+        self.logged.at()
+    }
+
+    /// Which plugin, by its id.
+    async fn plugin(&self) -> &str {
+        self.plugin.as_str()
+    }
+
+    /// What it is about, in the plugin's own word. Words that begin with `hub.` are the hub's own: `hub.switched-off` says to
+    /// those who run the workspace that the plugin failed too often, and is off.
+    async fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    /// What it says: a JSON object, whose form the plugin knows. Null where it is there no more.
+    async fn payload(&self, ctx: &Context<'_>) -> Result<Option<Json>> {
+        let event = &self.logged.entry.event;
+        let payload = actions::events::notice(ctx.core(), event.workspace, event.position).await?;
+        // It may be as long as words.
+        Ok(payload.filter(|payload| ctx.has_room_for(&payload.to_string())).map(Json))
     }
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use jackfield_domain::{
-    ConversationId, Fact, MessageId, Position, UserId,
+    ConversationId, Event, Fact, MessageId, Position, UserId, WorkspaceRole,
     events::{Admission, Audience, Entry},
     signals::Signal,
     users::User,
@@ -26,7 +26,7 @@ use super::{
 use crate::{
     Error, Result,
     actions::{
-        Reader, Viewer, conversations,
+        Reader, Viewer, conversations, events,
         feed::{Feed, LogReader},
     },
     graphql::{documents::Prepared, scope::Moment},
@@ -109,6 +109,7 @@ pub fn start(upkeep: Arc<Upkeep>, feed: &Arc<Feed>, prepared: &Prepared, key: Ke
         recent: BTreeMap::new(),
         recent_bytes: 0,
         people: HashMap::new(),
+        roles: HashMap::new(),
         by_viewer: false,
         renderers: HashMap::new(),
         members: HashMap::new(),
@@ -142,6 +143,8 @@ struct Group {
     recent_bytes: usize,
     /// People who acted lately. The log says when one of them changes, so that nothing here is older than the log.
     people: HashMap<UserId, User>,
+    /// What members are in the workspace, so far as it was asked for; forgotten like the above.
+    roles: HashMap<UserId, WorkspaceRole>,
     /// Once the selection turned out to depend on the viewer.
     by_viewer: bool,
     /// For what is rendered for one user alone.
@@ -223,12 +226,11 @@ impl Group {
         }
         let mut moments = Moments::new();
         for entry in missed {
-            let audience = entry.event.fact.audience();
-            let theirs = match audience {
+            let theirs = match entry.event.fact.audience() {
                 Audience::Conversation(conversation) => self.members.get(&id).is_some_and(|member| {
                     member.conversations.get(&conversation).is_some_and(|admission| admission.covers(&entry.event))
                 }),
-                Audience::Workspace | Audience::User(_) => self.audience(audience).contains(&id),
+                _ => self.recipients(&entry.event).await.contains(&id),
             };
             if theirs {
                 self.deliver_event(entry, &[id], &mut moments).await;
@@ -284,6 +286,7 @@ impl Group {
             if ids.is_empty() {
                 self.by_user.remove(&user);
                 self.renderers.remove(&user);
+                self.roles.remove(&user);
             }
         }
     }
@@ -293,6 +296,47 @@ impl Group {
             Audience::Workspace => self.members.keys().copied().collect(),
             Audience::Conversation(id) => self.by_conversation.get(&id).into_iter().flatten().copied().collect(),
             Audience::User(id) => self.by_user.get(&id).into_iter().flatten().copied().collect(),
+            // Whom they are for is asked for each event, by `recipients`.
+            Audience::Named | Audience::Moderators | Audience::Admins => Vec::new(),
+        }
+    }
+
+    /// Those whom an event is for.
+    async fn recipients(&mut self, event: &Event) -> Vec<u64> {
+        let audience = event.fact.audience();
+        match audience {
+            Audience::Workspace | Audience::Conversation(_) | Audience::User(_) => self.audience(audience),
+            Audience::Named => {
+                let mut named = event.fact.named().to_vec();
+                named.sort_unstable();
+                named.dedup();
+                named.into_iter().flat_map(|user| self.sockets_of(user)).collect()
+            }
+            Audience::Moderators | Audience::Admins => {
+                self.learn_roles().await;
+                let roles = &self.roles;
+                let is_meant =
+                    |user: &&UserId| roles.get(user).and_then(|role| audience.includes(*role)).unwrap_or_default();
+                let meant: Vec<UserId> = self.by_user.keys().filter(is_meant).copied().collect();
+                meant.into_iter().flat_map(|user| self.sockets_of(user)).collect()
+            }
+        }
+    }
+
+    /// Reads what those are whom nobody has asked about yet. While the database is away, this waits.
+    async fn learn_roles(&mut self) {
+        let unknown: Vec<UserId> = self.by_user.keys().filter(|user| !self.roles.contains_key(user)).copied().collect();
+        if unknown.is_empty() {
+            return;
+        }
+        loop {
+            match events::roles(&self.live.core, &unknown).await {
+                Ok(roles) => return self.roles.extend(roles),
+                Err(error) => {
+                    tracing::debug!(%error, "roles cannot be read for a group; trying again");
+                    tokio::time::sleep(super::render::PAUSE).await;
+                }
+            }
         }
     }
 
@@ -324,12 +368,13 @@ impl Group {
                     self.forget_recent();
                     if let Some(user) = fact.changed_user() {
                         self.people.remove(&user);
+                        self.roles.remove(&user);
                         // The run's own moments may know them as they were.
                         moments.clear();
                     }
                 }
             }
-            let mut ids = self.audience(entry.event.fact.audience());
+            let mut ids = self.recipients(&entry.event).await;
             if let (Some(sequence), Some(late)) = (entry.event.fact.sequence(), self.late_in(&entry.event.fact)) {
                 ids.retain(|id| late.get(id).is_none_or(|from_sequence| sequence > *from_sequence));
             }
@@ -341,7 +386,7 @@ impl Group {
     fn late_in(&self, fact: &Fact) -> Option<&HashMap<u64, i64>> {
         match fact.audience() {
             Audience::Conversation(conversation) => self.late.get(&conversation),
-            Audience::Workspace | Audience::User(_) => None,
+            _ => None,
         }
     }
 
@@ -364,8 +409,8 @@ impl Group {
 
     fn moment(&self, audience: Audience, moments: &mut Moments) -> Arc<Moment> {
         let conversation = match audience {
-            Audience::Workspace | Audience::User(_) => None,
             Audience::Conversation(id) => Some(id),
+            _ => None,
         };
         let late = conversation.and_then(|conversation| self.late.get(&conversation));
         let from_sequence = late.and_then(|late| late.values().max().copied()).unwrap_or_default();

@@ -13,7 +13,7 @@ use super::{
     super::{
         Change, Work, invitations, jobs, members,
         messages::{self, deletions::hidden, details, edits},
-        plugins::{annotations, held, mentions, workspaces::conversations as switches},
+        plugins::{annotations, held, mentions, notices, workspaces::conversations as switches},
         receipts,
         writer::keys,
     },
@@ -94,7 +94,10 @@ impl Change for PurgeConversation {
     }
 
     async fn apply(&self, work: &mut Work) -> Result<bool> {
-        Ok(self.purge_messages(work).await? || self.purge_receipts(work).await? || self.purge_hidden(work).await?)
+        Ok(self.purge_messages(work).await?
+            || self.purge_receipts(work).await?
+            || self.purge_hidden(work).await?
+            || notices::purge(&work.transaction, self.conversation, self.limit).await?)
     }
 }
 

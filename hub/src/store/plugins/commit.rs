@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use jackfield_domain::{
     Fact, MessageId, Position, Rejection, Timestamp, UserId, WorkspaceId,
     messages::Message,
-    plugins::{DeadLetter, LogLine, MentionTarget, PluginId},
+    plugins::{DeadLetter, LogLine, MentionTarget, Notice, PluginId},
     users::User,
 };
 use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*};
@@ -16,7 +16,7 @@ use super::{
         Change, Store, Work, messages, users,
         writer::{FromPlugins, Outgoing, send_within},
     },
-    annotations, held, letters, mentions, workspaces,
+    annotations, held, letters, mentions, notices, workspaces,
 };
 use crate::{Error, Result};
 
@@ -50,6 +50,7 @@ pub struct Effects {
     pub posts: Vec<Outgoing>,
     pub annotations: Vec<(MessageId, Option<String>)>,
     pub mentions: Vec<(MessageId, Vec<MentionTarget>)>,
+    pub notices: Vec<Notice>,
     /// Who is there now, for those mentions that mean them.
     pub online: BTreeSet<UserId>,
 }
@@ -80,6 +81,9 @@ pub async fn carry_out(
             let fact = Fact::MentionsUpdated { conversation, message: message.id, sequence, users };
             work.record(actor, at, fact);
         }
+    }
+    for notice in &effects.notices {
+        notices::tell(work, workspace, plugin, actor, notice, at).await?;
     }
     Ok(refused)
 }
@@ -169,17 +173,17 @@ pub struct CommitIssued {
 
 #[async_trait]
 impl Change for CommitIssued {
-    type Outcome = ();
+    /// What was refused of what the plugin wanted to post.
+    type Outcome = Vec<Rejection>;
 
     fn workspace(&self) -> Option<WorkspaceId> {
         Some(self.workspace)
     }
 
-    async fn apply(&self, work: &mut Work) -> Result<()> {
+    async fn apply(&self, work: &mut Work) -> Result<Vec<Rejection>> {
         work.depth = 1;
         held::commit_data(work, &self.data, self.at).await?;
-        carry_out(work, self.workspace, &self.plugin, self.bot, &self.effects, self.at).await?;
-        Ok(())
+        carry_out(work, self.workspace, &self.plugin, self.bot, &self.effects, self.at).await
     }
 }
 

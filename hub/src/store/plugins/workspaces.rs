@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use jackfield_domain::{
     AuditEntry, ConversationId, Position, Rejection, Timestamp, UserId, WorkspaceId,
-    plugins::{InWorkspace, PluginId},
+    plugins::{InWorkspace, Notice, PluginId},
 };
 use sea_orm::{
     ActiveValue::Set,
@@ -14,7 +14,7 @@ use sea_orm::{
 
 use super::{
     super::{Change, Store, Work, log},
-    id, turn,
+    id, notices, turn,
 };
 use crate::{Error, Result};
 
@@ -151,6 +151,8 @@ pub struct ChangeInWorkspace<D> {
     pub plugin: PluginId,
     pub decision: D,
     pub audit: Option<AuditEntry>,
+    /// What those are told whom the change concerns.
+    pub notice: Option<(Timestamp, Notice)>,
 }
 
 #[async_trait]
@@ -196,6 +198,9 @@ impl<D: LocalDecision> Change for ChangeInWorkspace<D> {
         turn(work).await?;
         if let Some(audit) = &self.audit {
             work.audit(audit.clone());
+        }
+        if let Some((at, notice)) = &self.notice {
+            notices::tell(work, self.workspace, &self.plugin, None, notice, *at).await?;
         }
         Ok(after)
     }

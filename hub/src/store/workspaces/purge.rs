@@ -70,6 +70,7 @@ const OF_WORKSPACES: &[Owned] = &[
     owned("plugin_logs", &["workspace_id", "plugin_id", "id"], "workspace_id"),
     owned("plugin_data", &["workspace_id", "plugin_id", "key"], "workspace_id"),
     owned("plugin_secrets", &["workspace_id", "plugin_id", "name"], "workspace_id"),
+    owned("plugin_notices", &["workspace_id", "position"], "workspace_id"),
     owned("plugin_workspaces", &["workspace_id", "plugin_id"], "workspace_id"),
     owned("audit", &["id"], "workspace_id"),
     owned("events", &["workspace_id", "position"], "workspace_id"),

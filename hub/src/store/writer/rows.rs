@@ -60,6 +60,32 @@ impl Rows {
             };
             self.rooms.insert(id, room);
         }
+        self.read_for_posts(transaction, outgoing).await
+    }
+
+    /// A plugin posts where nobody has added it; it then sees all that there is.
+    async fn read_for_posts(&mut self, transaction: &DatabaseTransaction, outgoing: &[&Outgoing]) -> Result<()> {
+        let posts = outgoing.iter().filter(|send| send.is_post());
+        let places: BTreeSet<(Uuid, Uuid)> = posts.map(|send| (send.message.conversation().0, send.sender.0)).collect();
+        if places.is_empty() {
+            return Ok(());
+        }
+        let found = conversations::Entity::find()
+            .filter(conversations::Column::Id.is_in(places.iter().map(|(place, _)| *place)))
+            .all(transaction)
+            .await?;
+        for row in found {
+            let id = ConversationId(row.id);
+            for (_, sender) in places.iter().filter(|(place, _)| *place == row.id) {
+                self.members.entry((id, UserId(*sender))).or_insert(0);
+            }
+            self.rooms.entry(id).or_insert_with(|| Conversation {
+                workspace: WorkspaceId(row.workspace_id),
+                status: conversations::status(&row.status, row.blocked).unwrap_or(ConversationStatus::Archived),
+                last_sequence: row.last_sequence,
+                last_activity_at: Timestamp(row.last_activity_at),
+            });
+        }
         Ok(())
     }
 

@@ -1,0 +1,68 @@
+//! Asking a plugin what nobody stands in line behind: commands and schedules. Whether it may be asked is for its breaker to
+//! say, and each failure is counted and told to the admins.
+
+use std::sync::{Arc, PoisonError};
+
+use jackfield_domain::plugins::{Admission, Blow, Issued, LogLevel, LogLine};
+use jackfield_plugin_host::{Failure, Occasion, hooks::Ask, note_failure};
+
+use super::{super::Core, effects, here::Local};
+
+/// What came of asking.
+pub enum Asked<T> {
+    Answered {
+        answer: T,
+        /// To be committed with whatever follows from the answer.
+        issued: Issued,
+    },
+    Failed(Failure),
+    /// It failed too often, and is left alone for a while.
+    Resting,
+    /// It is on, but cannot run: why, in words for admins.
+    Unable(String),
+}
+
+/// Asks a plugin, on threads that stand back behind all others.
+pub async fn ask<A: Ask + 'static>(core: &Arc<Core>, local: &Local, occasion: Occasion, question: A) -> Asked<A::Answer>
+where
+    A::Answer: 'static,
+{
+    let plugin = match (&local.ready, &local.loaded.module) {
+        (Some(plugin), _) => plugin,
+        (None, Err(why)) => return Asked::Unable(why.clone()),
+        (None, Ok(_)) => return Asked::Unable("it is not ready".to_owned()),
+    };
+    let breaker = || local.vitals.breaker.lock().unwrap_or_else(PoisonError::into_inner);
+    if breaker().admit(occasion.now) == Admission::No {
+        return Asked::Resting;
+    }
+    let (workspace, now) = (occasion.workspace, occasion.now);
+    let mut outcome = core.plugins.host.ask_aside((**plugin).clone(), occasion, question).await;
+    local.vitals.note(&outcome);
+    let failed = match &outcome.answer {
+        Ok(_) => {
+            breaker().succeeded();
+            "none"
+        }
+        Err(failure) => {
+            let (kind, what) = (failure.kind.as_str(), failure.what.clone());
+            tracing::warn!(plugin = %local.id(), kind, what, "a plugin failed");
+            let text = format!("{} failed: {what}", A::HOOK.as_str());
+            outcome.logs.push(LogLine { at: now, level: LogLevel::Error, text });
+            kind
+        }
+    };
+    metrics::counter!("jackfield_plugin_calls_total", "plugin" => local.id().to_string(), "failure" => failed)
+        .increment(1);
+    effects::note(core, workspace, local.id(), &outcome.logs).await;
+    match outcome.answer {
+        Ok(answer) => Asked::Answered { answer, issued: outcome.issued },
+        Err(failure) => {
+            let blow = note_failure(&mut breaker(), &failure, now);
+            if blow == Blow::SwitchOff {
+                super::admin::switch_off(core, workspace, local.id(), &failure.what).await;
+            }
+            Asked::Failed(failure)
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! What people ask plugins to do by name. The plugin acts with the viewer's eyes, and no further than the viewer could.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use jackfield_domain::{
+    ConversationId, MessageId, Rejection, UserId,
+    plugins::{Audience, Effect, FailureKind, Issued, PluginId},
+};
+use jackfield_plugin_host::{
+    Manifest, Occasion,
+    hooks::{ArgumentValue, RunCommand},
+    manifest::Command,
+};
+pub use jackfield_plugin_host::{
+    hooks::Reply,
+    manifest::{Argument, ArgumentKind},
+};
+use serde_json::{Map, Value};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::{
+    super::Core,
+    Here,
+    aside::{self, Asked},
+    before, effects,
+    here::Local,
+    occasion,
+};
+use crate::{Error, Result, actions::Viewer};
+
+/// So many commands run at once on one node, so that they leave room for those whom somebody waits for in line.
+const AT_ONCE: usize = 16;
+/// So many of one user.
+const OF_ONE: usize = 4;
+/// So long a command waits for others.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A command that a viewer may run.
+pub struct Offer {
+    pub plugin: PluginId,
+    manifest: Arc<Manifest>,
+    number: usize,
+}
+
+impl Offer {
+    pub fn command(&self) -> &Command {
+        &self.manifest.commands[self.number]
+    }
+}
+
+/// What somebody asks for.
+pub struct Call {
+    /// Where more than one plugin has a command of that name.
+    pub plugin: Option<String>,
+    pub command: String,
+    pub conversation: Option<ConversationId>,
+    pub arguments: Map<String, Value>,
+}
+
+/// The commands that a viewer may run, in a conversation or outside of any, by their names; none where they take no part.
+pub async fn list(
+    core: &Arc<Core>,
+    viewer: &Viewer,
+    conversation: Option<ConversationId>,
+) -> Result<Option<Vec<Offer>>> {
+    if !takes_part(core, viewer, conversation).await? {
+        return Ok(None);
+    }
+    let here = super::here(core, viewer.workspace()).await?;
+    let mut offers = Vec::new();
+    for local in on(&here, conversation) {
+        let manifest = &local.loaded.manifest;
+        let plugin = || local.id().clone();
+        offers.extend((0..manifest.commands.len()).map(|number| Offer {
+            plugin: plugin(),
+            manifest: manifest.clone(),
+            number,
+        }));
+    }
+    offers.sort_by(|one, other| (&one.command().name, &one.plugin).cmp(&(&other.command().name, &other.plugin)));
+    Ok(Some(offers))
+}
+
+/// Runs a command. What the plugin issues is committed before its answer, also if that is a refusal.
+pub async fn run(core: &Arc<Core>, viewer: &Viewer, call: Call) -> Result<Reply> {
+    if !takes_part(core, viewer, call.conversation).await? {
+        return Err(Rejection::NotFound { what: "conversation", field: "conversationId" }.into());
+    }
+    let here = super::here(core, viewer.workspace()).await?;
+    let (local, command) = chosen(&here, &call)?;
+    let arguments = command.read(&call.arguments)?;
+    are_there(core, viewer, &arguments).await?;
+    let _place = core.plugins.commands.enter(viewer.id()).await?;
+    before::retried(|| once(core, viewer, &here, local, &call, arguments.clone())).await
+}
+
+async fn once(
+    core: &Arc<Core>,
+    viewer: &Viewer,
+    here: &Here,
+    local: &Local,
+    call: &Call,
+    arguments: Vec<(String, ArgumentValue)>,
+) -> Result<Reply> {
+    let question = RunCommand::new(&call.command, viewer.user(), call.conversation, arguments);
+    let occasion = Occasion { viewer: Some(viewer.id()), ..occasion(core, viewer.workspace(), core.clock.now()) };
+    let failed = |why: &str| Rejection::PluginFailed { plugin: local.id().clone(), why: why.to_owned() };
+    match aside::ask(core, local, occasion, question).await {
+        Asked::Answered { answer, issued } => {
+            let issued = within_reach(core, viewer, local, issued).await?;
+            effects::committed(core, here, local, viewer.workspace(), issued).await?;
+            let plugin = || local.id().clone();
+            answer.map_err(|refusal| Rejection::RefusedByPlugin { plugin: plugin(), refusal }.into())
+        }
+        Asked::Failed(failure) if failure.kind == FailureKind::Hub => Err(Error::unavailable(failure.what)),
+        // How a program failed is for those who run it.
+        Asked::Failed(_) => Err(failed("those who run the workspace find out why in its log").into()),
+        Asked::Resting => Err(failed("it failed too often and is left alone for a while; try again later").into()),
+        Asked::Unable(_) => Err(failed("it cannot run; those who run the workspace see why").into()),
+    }
+}
+
+/// Outside of conversations everybody takes part.
+async fn takes_part(core: &Core, viewer: &Viewer, conversation: Option<ConversationId>) -> Result<bool> {
+    let Some(conversation) = conversation else { return Ok(true) };
+    Ok(!core.store.conversations_for(viewer.id(), &[conversation]).await?.is_empty())
+}
+
+/// The plugins that are on in a conversation, or outside of any.
+fn on(here: &Here, conversation: Option<ConversationId>) -> impl Iterator<Item = &Arc<Local>> {
+    here.local.iter().filter(move |local| local.ready.is_some() && local.is_on_in(conversation))
+}
+
+/// Which command is meant.
+fn chosen<'h>(here: &'h Here, call: &Call) -> Result<(&'h Arc<Local>, &'h Command), Rejection> {
+    let named = on(here, call.conversation)
+        .filter(|local| call.plugin.as_ref().is_none_or(|plugin| plugin == local.id().as_str()));
+    let found: Vec<_> = named
+        .filter_map(|local| {
+            let command = local.loaded.manifest.commands.iter().find(|command| command.name == call.command)?;
+            Some((local, command))
+        })
+        .collect();
+    match found.as_slice() {
+        [] => Err(Rejection::NotFound { what: "command", field: "command" }),
+        [one] => Ok(*one),
+        several => {
+            let plugins: Vec<&str> = several.iter().map(|(local, _)| local.id().as_str()).collect();
+            Err(Rejection::AmbiguousCommand { plugins: plugins.join(", ") })
+        }
+    }
+}
+
+/// Those who are named must be there for the viewer to see.
+async fn are_there(core: &Core, viewer: &Viewer, arguments: &[(String, ArgumentValue)]) -> Result<()> {
+    for (name, value) in arguments {
+        let (is_there, what) = match value {
+            ArgumentValue::User(id) => {
+                let found = core.store.users(&[*id]).await?;
+                (found.iter().any(|user| user.workspace == viewer.workspace()), "user")
+            }
+            ArgumentValue::Conversation(id) => (takes_part(core, viewer, Some(*id)).await?, "conversation"),
+            ArgumentValue::Text(_) | ArgumentValue::Number(_) | ArgumentValue::Flag(_) => continue,
+        };
+        if !is_there {
+            return Err(Rejection::NothingByArgument { argument: name.clone(), what }.into());
+        }
+    }
+    Ok(())
+}
+
+/// What a plugin issued, less what the viewer could not have done or asked for: nobody reaches through a plugin into what is
+/// not theirs. The admins see what was left out.
+async fn within_reach(core: &Core, viewer: &Viewer, local: &Local, issued: Issued) -> Result<Issued> {
+    let Issued { operations, effects } = issued;
+    let about: Vec<MessageId> = effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Annotate { message, .. } | Effect::Mention { message, .. } => Some(*message),
+            Effect::Post(_) | Effect::Notify(_) => None,
+        })
+        .collect();
+    let seen = if about.is_empty() { Vec::new() } else { core.store.messages_for(viewer.id(), &about).await? };
+    let mut kept = Vec::new();
+    for effect in effects {
+        let (is_within, what) = match &effect {
+            Effect::Post(post) => (
+                core.store.may_write(viewer.id(), post.conversation).await?,
+                "a post into a conversation in which the viewer may not write",
+            ),
+            Effect::Annotate { message, .. } | Effect::Mention { message, .. } => {
+                (seen.iter().any(|seen| seen.id == *message), "something about a message that the viewer does not see")
+            }
+            Effect::Notify(notice) => match notice.audience {
+                Audience::Conversation(conversation) => (
+                    takes_part(core, viewer, Some(conversation)).await?,
+                    "a notice to a conversation in which the viewer takes no part",
+                ),
+                Audience::Users(_) | Audience::Moderators | Audience::Admins => (true, ""),
+            },
+        };
+        if is_within {
+            kept.push(effect);
+        } else {
+            effects::left_out(core, viewer.workspace(), local.id(), what).await;
+        }
+    }
+    Ok(Issued { operations, effects: kept })
+}
+
+/// The places for those who run commands.
+pub struct Places {
+    all: Semaphore,
+    taken: Mutex<HashMap<UserId, usize>>,
+}
+
+impl Default for Places {
+    fn default() -> Self {
+        Places { all: Semaphore::new(AT_ONCE), taken: Mutex::default() }
+    }
+}
+
+/// One of the places of a user, until they leave it.
+struct Own<'p> {
+    places: &'p Places,
+    user: UserId,
+}
+
+impl Places {
+    /// A place for a user; whoever drops it leaves it.
+    async fn enter(&self, user: UserId) -> Result<(Own<'_>, SemaphorePermit<'_>)> {
+        let own = self.own(user)?;
+        let place = tokio::time::timeout(PATIENCE, self.all.acquire()).await;
+        let place = place.map_err(|_| Error::unavailable("too many commands are running"))?;
+        Ok((own, place.map_err(Error::internal)?))
+    }
+
+    fn own(&self, user: UserId) -> Result<Own<'_>, Rejection> {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = taken.entry(user).or_default();
+        if *own >= OF_ONE {
+            return Err(Rejection::TooMany { what: "commands of one user at once", max: OF_ONE });
+        }
+        *own += 1;
+        Ok(Own { places: self, user })
+    }
+}
+
+impl Drop for Own<'_> {
+    fn drop(&mut self) {
+        let mut taken = self.places.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(own) = taken.get_mut(&self.user) {
+            *own -= 1;
+            if *own == 0 {
+                taken.remove(&self.user);
+            }
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! A plugin that does what the stories of the suite ask of it: its commands read, post, count, tell and fail by name, and
+//! its schedule works in as many slices as it is configured to.
+
+use std::fmt::Write;
+
+use jackfield_plugin::prelude::*;
+use notices::Audience;
+
+/// How it works when it is due.
+#[data]
+#[derive(Default)]
+#[serde(default)]
+pub struct Guest {
+    /// Where it says that it has worked.
+    room: String,
+    slices: u32,
+    failing_slice: u32,
+    failures: u32,
+}
+
+#[plugin]
+impl CommandHooks for Guest {
+    fn run_command(&self, call: CommandCall) -> Result<CommandAnswer> {
+        match call.command.as_str() {
+            "echo" => Ok(CommandAnswer::say(echo(&call))),
+            "look" => look(&call),
+            "post" => {
+                messages::say(text(&call, "where"), text(&call, "body"))?;
+                Ok(CommandAnswer::say("*posted*"))
+            }
+            "mark" => {
+                let message = text(&call, "message");
+                annotations::set(message, text(&call, "word"))?;
+                mentions::set(message, &[mentions::Target::User(call.viewer.id.clone())])?;
+                Ok(CommandAnswer::say("marked"))
+            }
+            "count" => {
+                let count = kv::increment("count", 1, None)?;
+                match call.argument("refuse") {
+                    Some(ArgumentValue::Flag(true)) => Ok(CommandAnswer::refuse("NOT_TODAY", format!("{count}"))),
+                    _ => Ok(CommandAnswer::say(count.to_string())),
+                }
+            }
+            "swap" => {
+                let count = kv::update("swap", None, |count: Option<i64>| count.unwrap_or_default() + 1)?;
+                Ok(CommandAnswer::say(count.to_string()))
+            }
+            "read" => {
+                let count: Option<i64> = kv::get(text(&call, "key"))?;
+                Ok(CommandAnswer::say(count.unwrap_or_default().to_string()))
+            }
+            "tell" => {
+                let ids = text(&call, "ids");
+                let audience = match text(&call, "whom") {
+                    "users" => Audience::Users(ids.split_whitespace().map(str::to_owned).collect()),
+                    "conversation" => Audience::Conversation(ids.to_owned()),
+                    "moderators" => Audience::Moderators,
+                    _ => Audience::Admins,
+                };
+                notices::send(audience, text(&call, "kind"), &json!({ "words": text(&call, "words") }))?;
+                Ok(CommandAnswer::say("told"))
+            }
+            "spin" => loop {
+                std::hint::black_box(());
+            },
+            _ => {
+                kv::increment("vain", 1, None)?;
+                Err(Failure::new("as it was told to"))
+            }
+        }
+    }
+}
+
+#[plugin]
+impl EventHooks for Guest {
+    /// Who says `!notice` in a conversation has everybody there told of it.
+    fn on_event(&self, event: Event) -> Result<()> {
+        let Some(message) = event.message.filter(|message| message.text().starts_with("!notice")) else {
+            return Ok(());
+        };
+        let audience = Audience::Conversation(message.conversation.clone());
+        notices::send(audience, "heard", &json!({ "words": message.text() }))?;
+        Ok(())
+    }
+}
+
+#[plugin]
+impl ScheduleHooks for Guest {
+    fn run_schedule(&self, run: ScheduledRun) -> Result<Slice> {
+        let slice: u32 = run.resume.as_deref().map_or(1, |slice| slice.parse().unwrap_or_default());
+        kv::increment("slices", 1, None)?;
+        if !self.room.is_empty() {
+            messages::say(&self.room, format!("{} {slice}", run.schedule))?;
+        }
+        if slice == self.failing_slice && run.attempt <= self.failures {
+            return Err(Failure::new(format!("slice {slice}, attempt {}", run.attempt)));
+        }
+        Ok(if slice < self.slices { Slice::More((slice + 1).to_string()) } else { Slice::Done })
+    }
+}
+
+fn text<'c>(call: &'c CommandCall, name: &str) -> &'c str {
+    match call.argument(name) {
+        Some(ArgumentValue::Text(text)) => text,
+        _ => "",
+    }
+}
+
+fn echo(call: &CommandCall) -> String {
+    let mut said = format!("{} in {}", call.viewer.name, call.conversation.as_deref().unwrap_or("no place"));
+    for argument in &call.arguments {
+        let _ = match &argument.value {
+            ArgumentValue::Text(text) => write!(said, "; {} is **{text}**", argument.name),
+            ArgumentValue::Number(number) => write!(said, "; {} is {number}", argument.name),
+            ArgumentValue::Flag(flag) => write!(said, "; {} is {flag}", argument.name),
+            ArgumentValue::User(id) | ArgumentValue::Conversation(id) => write!(said, "; {} is {id}", argument.name),
+        };
+    }
+    said
+}
+
+/// What it sees, or that there is nothing for it to see.
+fn look(call: &CommandCall) -> Result<CommandAnswer> {
+    let id = text(call, "id");
+    let seen: Result<String, Error> = match text(call, "at") {
+        "message" => messages::get(id).map(|message| message.text().to_owned()),
+        "conversation" => conversations::get(id).map(|found| found.title.unwrap_or_default()),
+        "history" => messages::history(id, messages::HistoryWindow::Newest, 100)
+            .map(|page| page.messages.iter().map(Message::text).collect::<Vec<_>>().join(", ")),
+        "members" => conversations::members_page(id, None, 100)
+            .map(|page| page.members.iter().map(|member| member.user.name.as_str()).collect::<Vec<_>>().join(", ")),
+        "membership" => conversations::membership(id, &call.viewer.id).map(|found| format!("{}", found.is_some())),
+        "find" => {
+            let any = conversations::ConversationFilter {
+                kind: None,
+                status: None,
+                idle_since: None,
+                context_kind: None,
+                context_id: None,
+            };
+            conversations::find(&any, None, 100).map(|page| {
+                page.conversations.into_iter().filter_map(|found| found.title).collect::<Vec<_>>().join(", ")
+            })
+        }
+        "search" => users::search("", Some(id), 100)
+            .map(|found| found.into_iter().map(|user| user.name).collect::<Vec<_>>().join(", ")),
+        "annotation" => annotations::get::<String>(id).map(Option::unwrap_or_default).map_err(|_| Error::NotFound),
+        _ => users::get(id).map(|user| user.name),
+    };
+    match seen {
+        Ok(seen) => Ok(CommandAnswer::say(seen)),
+        Err(Error::NotFound) => Ok(CommandAnswer::refuse("NOT_FOUND", "There is no such thing.")),
+        Err(error) => Err(error.into()),
+    }
+}
