@@ -66,6 +66,13 @@ impl Clock {
         }
     }
 
+    /// Before all ids that were made so long before this one, or later.
+    pub fn earlier_id(id: Uuid, span: Duration) -> Uuid {
+        // The first 48 bits are milliseconds.
+        let milliseconds = (id.as_u128() >> 80).saturating_sub(span.as_millis());
+        Uuid::from_u128(milliseconds << 80)
+    }
+
     /// A new UUIDv7: in the order of time, so that the order of time is the order of an index.
     pub fn new_id(&self) -> Uuid {
         match &self.0 {

@@ -91,7 +91,7 @@ pub struct Mutation(
 
 /// Everything that can be followed.
 #[derive(MergedSubscription, Default)]
-pub struct Subscription(events::EventSubscription, signals::SignalSubscription);
+pub struct Subscription(events::EventSubscription, signals::SignalSubscription, plugins::PluginSubscription);
 
 type Executor = async_graphql::Schema<Query, Mutation, Subscription>;
 

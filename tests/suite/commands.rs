@@ -52,7 +52,7 @@ stories! {
         switch(&owner, GUEST, Some(&tea), true).await;
         assert_eq!((names(&ann, None).await, names(&ann, Some(&coffee)).await), (Some(vec![]), Some(vec![])));
         assert_eq!(refusal(&run(&ann, "count", Some(&coffee), json!({})).await), ("NOT_FOUND".to_owned(), json!(["input", "command"])));
-        let all = ["count", "echo", "fail", "look", "mark", "post", "read", "spin", "swap", "tell"];
+        let all = ["count", "echo", "fail", "look", "mark", "mend", "post", "read", "sign", "spin", "swap", "tell"];
         assert_eq!(names(&ann, Some(&tea)).await.expect("commands"), all);
         assert_eq!(run(&ann, "count", Some(&tea), json!({})).await["reply"]["text"], json!("1"));
 

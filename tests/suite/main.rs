@@ -24,6 +24,7 @@ mod messages;
 mod notices;
 mod operation;
 mod overriding;
+mod packages;
 mod partings;
 mod people;
 mod plugins;
@@ -41,6 +42,7 @@ mod starting;
 mod storage;
 mod topology;
 mod transport;
+mod treatment;
 mod workspaces;
 
 use std::process::ExitCode;
@@ -69,6 +71,7 @@ fn main() -> ExitCode {
         notices::stories(),
         operation::stories(),
         overriding::stories(),
+        packages::stories(),
         partings::stories(),
         people::stories(),
         plugins::stories(),
@@ -86,6 +89,7 @@ fn main() -> ExitCode {
         storage::stories(),
         topology::stories(),
         transport::stories(),
+        treatment::stories(),
         workspaces::stories(),
     ];
     support::tell(&stories.concat())

@@ -3,12 +3,16 @@
 pub mod account;
 pub mod backends;
 pub mod guest;
+pub mod packages;
 pub mod person;
 pub mod process;
 pub mod proxy;
 pub mod redis;
 pub mod socket;
 pub mod stream;
+#[path = "../../hub/plugin-host/tests/host/guests.rs"]
+#[allow(dead_code, reason = "what else it can make is made elsewhere")]
+pub mod wat;
 pub mod wire;
 pub mod world;
 

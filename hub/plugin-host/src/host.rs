@@ -371,6 +371,12 @@ impl<T> Outcome<T> {
         Outcome { answer: Ok(answer), issued: Issued::default(), logs: Vec::new(), measures: Measures::default() }
     }
 
+    /// The same with what is made of the answer.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Outcome<U> {
+        let Outcome { answer, issued, logs, measures } = self;
+        Outcome { answer: answer.map(change), issued, logs, measures }
+    }
+
     pub(crate) fn failed(kind: FailureKind, what: &str) -> Self {
         Outcome {
             answer: Err(Failure { kind, what: what.to_owned() }),

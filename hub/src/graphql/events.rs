@@ -325,7 +325,7 @@ impl Event {
     pub fn of(item: Item) -> Option<Event> {
         let place = |workspace: WorkspaceId, position: Position| EventCursor { workspace, position };
         Some(match item {
-            Item::Signal(_) => return None,
+            Item::Signal(_) | Item::PluginLine(_) => return None,
             Item::CaughtUp(workspace, position) => CaughtUp(place(workspace, position)).into(),
             Item::ResyncRequired(workspace, position) => ResyncRequired(place(workspace, position)).into(),
             Item::Logged(entry) => {

@@ -7,6 +7,7 @@
 //! alone, and then joins the group where it stands.
 
 mod group;
+mod logs;
 mod payload;
 mod render;
 mod waiting;
@@ -22,6 +23,7 @@ use futures_util::{Stream, StreamExt, future::BoxFuture, stream::BoxStream};
 use jackfield_domain::{
     Fact, MessageId, Position, UserId, WorkspaceId,
     events::{Entry, EventKind},
+    plugins::{LogLine, NotAPluginId, PluginId},
     signals::Signal,
 };
 use tokio::sync::mpsc;
@@ -34,8 +36,8 @@ use self::{
     waiting::Deliveries,
 };
 use super::{
-    Answer, Schema, documents::Prepared, errors, events::EventsInput, scalars::EventCursor, scope::Moment,
-    signals::SignalsInput,
+    Answer, Schema, documents::Prepared, errors, events::EventsInput, plugins::PluginLogsInput, scalars::EventCursor,
+    scope::Moment, signals::SignalsInput,
 };
 use crate::{
     Error,
@@ -50,6 +52,7 @@ pub enum Item {
     CaughtUp(WorkspaceId, Position),
     ResyncRequired(WorkspaceId, Position),
     Signal(Arc<Signal>),
+    PluginLine(Arc<LogLine>),
 }
 
 /// Where the execution of a subscription takes its items from.
@@ -72,11 +75,12 @@ impl Source {
     }
 }
 
-/// Which of two subscriptions it is, and what it leaves out.
+/// Which of the subscriptions it is, and what it leaves out.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Filter {
     Events { conversations: Option<Vec<String>>, kinds: Option<Vec<EventKind>> },
     Signals { conversations: Option<Vec<String>> },
+    PluginLogs { plugin: PluginId },
 }
 
 impl Filter {
@@ -183,7 +187,11 @@ impl Live {
         let subscription =
             Subscription { live: self.clone(), viewer, prepared, key, own, upkeep, request_id: request_id.clone() };
         // Open it now, so that a hub that cannot is heard of at once.
-        subscription.run(after).await.map_err(|error| Answer::fault(&error, &request_id))
+        let opened = match subscription.key.1.clone() {
+            Filter::PluginLogs { plugin } => subscription.follow_logs(plugin).await,
+            Filter::Events { .. } | Filter::Signals { .. } => subscription.run(after).await,
+        };
+        opened.map_err(|error| Answer::fault(&error, &request_id))
     }
 
     /// Joins the group of those who want the same; makes it if need be.
@@ -242,6 +250,11 @@ fn wanted(field: &str, input: Value) -> Result<(Filter, Option<EventCursor>), St
             let input = Option::<SignalsInput>::parse(Some(input)).map_err(|_| "input cannot be read".to_owned())?;
             Ok((Filter::Signals { conversations: ids(input.unwrap_or_default().conversation_ids)? }, None))
         }
+        "pluginLogs" => {
+            let input = PluginLogsInput::parse(Some(input)).map_err(|_| "input cannot be read".to_owned())?;
+            let plugin = input.plugin_id.parse().map_err(|error: NotAPluginId| error.to_string())?;
+            Ok((Filter::PluginLogs { plugin }, None))
+        }
         _ => Err("there is no such subscription".to_owned()),
     }
 }
@@ -277,7 +290,7 @@ impl Subscription {
         let joined = self.live.join(&self.viewer, (&self.prepared, &self.upkeep), &self.key, at).await?;
         // Listened first, then read: what begins in between is heard, if need be twice.
         let standing = match self.key.1 {
-            Filter::Events { .. } => Vec::new(),
+            Filter::Events { .. } | Filter::PluginLogs { .. } => Vec::new(),
             Filter::Signals { .. } => typing::known(&self.live.core, &self.viewer).await?,
         };
         let request_id = self.request_id.clone();

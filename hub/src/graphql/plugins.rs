@@ -8,7 +8,8 @@ mod switching;
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use async_graphql::{Context, Enum, ID, MergedObject, Object, Result, SimpleObject};
+use async_graphql::{Context, Enum, ID, InputObject, MergedObject, Object, Result, SimpleObject, Subscription};
+use futures_util::Stream;
 use jackfield_domain::{Rejection, plugins as words};
 use uuid::Uuid;
 
@@ -22,6 +23,7 @@ use self::{
 use super::{
     conversations::page,
     errors::{UserError, refusals},
+    live::{Item, Source},
     pages::Connection,
     scalars::{DateTime, Json},
     scope::Scoped,
@@ -235,10 +237,9 @@ impl Plugin {
     /// The newest lines that it wrote for admins, the oldest first, at most 100.
     async fn logs(&self, ctx: &Context<'_>) -> Result<Vec<PluginLogLine>> {
         let viewer = ctx.viewer()?;
-        let lines = actions::plugins::admin::logs(ctx.core(), &viewer, &self.0.loaded.installed.plugin).await?;
-        let line =
-            |line: words::LogLine| PluginLogLine { at: DateTime(line.at), level: line.level.into(), text: line.text };
-        Ok(lines.into_iter().map(line).collect())
+        let plugin = &self.0.loaded.installed.plugin;
+        let lines = actions::plugins::admin::logs(ctx.core(), &viewer, plugin).await?;
+        Ok(lines.iter().map(PluginLogLine::of).collect())
     }
 }
 
@@ -260,6 +261,39 @@ pub struct PluginLogLine {
     level: PluginLogLevel,
     /// What it says.
     text: String,
+}
+
+impl PluginLogLine {
+    fn of(line: &words::LogLine) -> Self {
+        PluginLogLine { at: DateTime(line.at), level: line.level.into(), text: line.text.clone() }
+    }
+}
+
+/// Whose lines.
+#[derive(InputObject)]
+pub struct PluginLogsInput {
+    /// The plugin.
+    pub plugin_id: ID,
+}
+
+#[derive(Default)]
+pub struct PluginSubscription;
+
+#[Subscription]
+impl PluginSubscription {
+    /// What a plugin writes for those who run the viewer's workspace: first the newest lines that there are, at most 100, and
+    /// then each as it comes. For those who run the workspace.
+    async fn plugin_logs(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Of which plugin.")] input: PluginLogsInput,
+    ) -> impl Stream<Item = PluginLogLine> {
+        drop(input);
+        ctx.data_unchecked::<Source>().items(|item| match item {
+            Item::PluginLine(line) => Some(PluginLogLine::of(&line)),
+            _ => None,
+        })
+    }
 }
 
 /// What a plugin did to a message.

@@ -1,5 +1,5 @@
-//! A plugin that does what the stories of the suite ask of it: its commands read, post, count, tell and fail by name, and
-//! its schedule works in as many slices as it is configured to.
+//! A plugin that does what the stories of the suite ask of it: its commands read, post, count, tell and fail by name, its
+//! schedule works in as many slices as it is configured to, and what it does about messages stands in them.
 
 use std::fmt::Write;
 
@@ -16,6 +16,53 @@ pub struct Guest {
     slices: u32,
     failing_slice: u32,
     failures: u32,
+    /// What it puts behind every message.
+    mark: String,
+    /// Whether it will not do with data of another version.
+    clings: bool,
+}
+
+#[plugin]
+impl MessageHooks for Guest {
+    fn before_create(&self, draft: MessageDraft) -> Result<MessageVerdict> {
+        match draft.text() {
+            "!reject" => Ok(MessageVerdict::reject("NOT_HERE", "not here")),
+            "!fail" => Err(Failure::new("as it was told to")),
+            "!spin" => loop {
+                std::hint::black_box(());
+            },
+            _ if self.mark.is_empty() => Ok(MessageVerdict::Allow),
+            said => Ok(MessageVerdict::say_instead(format!("{said}{}", self.mark))),
+        }
+    }
+}
+
+/// In two slices each, so that it shows whether one is done twice.
+#[plugin]
+impl LifecycleHooks for Guest {
+    fn install(&self, resume: Option<String>) -> Result<Slice> {
+        in_two("installed", resume)
+    }
+
+    fn upgrade(&self, earlier: Earlier, resume: Option<String>) -> Result<Slice> {
+        if self.clings {
+            return Err(Failure::new(format!("it clings to {}, {}", earlier.version, earlier.data_version)));
+        }
+        in_two("upgraded", resume)
+    }
+
+    fn enable(&self) -> Result<()> {
+        kv::increment("enabled", 1, None).map(drop)
+    }
+
+    fn disable(&self) -> Result<()> {
+        kv::increment("disabled", 1, None).map(drop)
+    }
+}
+
+fn in_two(what: &str, resume: Option<String>) -> Result<Slice> {
+    kv::increment(what, 1, None)?;
+    Ok(if resume.is_none() { Slice::More("the second".to_owned()) } else { Slice::Done })
 }
 
 #[plugin]
@@ -60,6 +107,14 @@ impl CommandHooks for Guest {
                 notices::send(audience, text(&call, "kind"), &json!({ "words": text(&call, "words") }))?;
                 Ok(CommandAnswer::say("told"))
             }
+            "mend" => {
+                kv::set("mended", &1)?;
+                Ok(CommandAnswer::say("mended"))
+            }
+            "sign" => {
+                let signature = secrets::sign("key", text(&call, "words").as_bytes())?;
+                Ok(CommandAnswer::say(signature.iter().map(|byte| format!("{byte:02x}")).collect::<String>()))
+            }
             "spin" => loop {
                 std::hint::black_box(());
             },
@@ -73,11 +128,17 @@ impl CommandHooks for Guest {
 
 #[plugin]
 impl EventHooks for Guest {
-    /// Who says `!notice` in a conversation has everybody there told of it.
+    /// Who says `!notice` in a conversation has everybody there told of it. What begins with `!break` is too much for it until
+    /// it was mended, and everything that it hears it counts.
     fn on_event(&self, event: Event) -> Result<()> {
-        let Some(message) = event.message.filter(|message| message.text().starts_with("!notice")) else {
+        let Some(message) = event.message else { return Ok(()) };
+        if message.text().starts_with("!break") && kv::get::<i64>("mended")?.is_none() {
+            return Err(Failure::new("it is broken"));
+        }
+        kv::increment("heard", 1, None)?;
+        if !message.text().starts_with("!notice") {
             return Ok(());
-        };
+        }
         let audience = Audience::Conversation(message.conversation.clone());
         notices::send(audience, "heard", &json!({ "words": message.text() }))?;
         Ok(())

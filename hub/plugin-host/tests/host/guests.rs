@@ -13,6 +13,13 @@ use wit_parser::{Resolve, UnresolvedPackageGroup};
 
 const VERSION: &str = "0.1.0";
 
+const CONTRACT: &[(&str, &str)] = &[
+    ("capabilities.wit", include_str!("../../../../plugin-sdk/wit/capabilities.wit")),
+    ("hooks.wit", include_str!("../../../../plugin-sdk/wit/hooks.wit")),
+    ("types.wit", include_str!("../../../../plugin-sdk/wit/types.wit")),
+    ("worlds.wit", include_str!("../../../../plugin-sdk/wit/worlds.wit")),
+];
+
 /// The hooks of each group, and their parameters.
 const GROUPS: &[(&str, &[(&str, &str)])] = &[
     ("message-hooks", &[("before-create", "i32"), ("before-edit", "i32"), ("before-delete", "i32")]),
@@ -164,13 +171,9 @@ impl Guest {
 
     fn world(&self) -> (Resolve, wit_parser::WorldId) {
         let mut resolve = Resolve::default();
-        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugin-sdk/wit");
-        let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-        files.sort();
         let mut map = wit_parser::SourceMap::default();
-        for file in &files {
-            let text = std::fs::read_to_string(file).unwrap().replace(VERSION, self.version);
-            map.push_str(file.to_str().unwrap(), &text);
+        for (file, text) in CONTRACT {
+            map.push_str(file, &text.replace(VERSION, self.version));
         }
         resolve.push_group(map.parse().map_err(|(_, error)| error).unwrap()).unwrap();
         let mut world = "package test:guest;\nworld guest {\n".to_owned();

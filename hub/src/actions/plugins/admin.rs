@@ -9,9 +9,10 @@ use jackfield_domain::{
     AuditAction, ConversationId, Rejection, WorkspaceId,
     permissions::{Act, may},
     plugins::{
-        Audience, Capability, FailurePolicy, Grants, Hook, HubState, InWorkspace, Installed, LimitChanges, Notice,
-        Overrides, PluginId,
+        Audience, Capability, FailurePolicy, Grants, Hook, HubState, InWorkspace, Installed, LimitChanges, LogLine,
+        Notice, Overrides, PluginId,
     },
+    users::UserStatus,
 };
 use jackfield_plugin_host::{
     Configurations,
@@ -499,11 +500,39 @@ pub async fn find(core: &Arc<Core>, viewer: &Viewer, plugin: &PluginId) -> Resul
     found.ok_or_else(|| Rejection::NotFound { what: "plugin", field: "pluginId" }.into())
 }
 
-/// The newest lines that a plugin wrote in the viewer's workspace.
-pub async fn logs(core: &Core, viewer: &Viewer, plugin: &PluginId) -> Result<Vec<jackfield_domain::plugins::LogLine>> {
+/// So many lines of a plugin are kept, and so many of them are shown at once.
+const LINES_KEPT: u64 = 1_000;
+pub const LINES_SHOWN: usize = 100;
+
+/// The newest lines that a plugin wrote in the viewer's workspace, the oldest first.
+pub async fn logs(core: &Core, viewer: &Viewer, plugin: &PluginId) -> Result<Vec<LogLine>> {
     runs(viewer)?;
-    let lines = core.store.plugin_logs(viewer.workspace(), plugin, None, 100).await?;
-    Ok(lines.into_iter().map(|(_, line)| line).collect())
+    let ids = core.store.plugin_log(viewer.workspace(), plugin, None, LINES_SHOWN as u64).await?;
+    core.store.plugin_lines(viewer.workspace(), plugin, &ids).await
+}
+
+/// The ids of the lines behind one, for who follows them. What the viewer may is looked at anew each time.
+pub async fn log_since(
+    core: &Core,
+    viewer: &Viewer,
+    plugin: &PluginId,
+    since: Option<uuid::Uuid>,
+) -> Result<Vec<uuid::Uuid>> {
+    runs(viewer)?;
+    let now = core.store.users(&[viewer.id()]).await?.pop();
+    let still = now.is_some_and(|now| now.status == UserStatus::Active && may(now.role, Act::RunWorkspace).is_ok());
+    // A bot's token may have the power of an admin, whatever the bot itself is.
+    if !still && viewer.role() == viewer.user().role {
+        return Err(Rejection::NotAllowed { who: "an owner or admin of the workspace" }.into());
+    }
+    let limit = if since.is_some() { LINES_KEPT } else { LINES_SHOWN as u64 };
+    core.store.plugin_log(viewer.workspace(), plugin, since, limit).await
+}
+
+/// Lines of which the ids are known.
+pub async fn lines(core: &Core, viewer: &Viewer, plugin: &PluginId, ids: &[uuid::Uuid]) -> Result<Vec<LogLine>> {
+    runs(viewer)?;
+    core.store.plugin_lines(viewer.workspace(), plugin, ids).await
 }
 
 /// What plugins did to a message of the viewer's workspace.

@@ -15,6 +15,8 @@ use jackfield_plugin_host::{
     hooks::{Ask, Enable, Install, Upgrade},
 };
 
+use serde::{Deserialize, Serialize};
+
 use super::{super::Core, Loaded, effects, here, occasion, refresh};
 use crate::{
     Error, Result,
@@ -141,6 +143,60 @@ fn ending(core: &Core, workspace: WorkspaceId, loaded: &Loaded, lease: uuid::Uui
     }
 }
 
+/// What a plugin is asked next of what it has to do, and from where it goes on.
+#[derive(Clone, Serialize, Deserialize)]
+enum Step {
+    Install(Option<String>),
+    Upgrade(Option<String>),
+    /// It is told for the first time that it is on.
+    Enable,
+}
+
+impl Step {
+    /// The one that is next in a workspace; none where there is nothing to do.
+    fn next(loaded: &Loaded, row: &InWorkspace) -> Result<Option<Self>> {
+        let wants = |hook| loaded.manifest.wish(hook).is_some();
+        Ok(match (&row.resume, row.data_version) {
+            _ if !is_unprepared(loaded, row) => None,
+            (Some(resume), _) => Some(serde_json::from_str(resume).map_err(Error::internal)?),
+            (None, None) if wants(Hook::Install) => Some(Step::Install(None)),
+            (None, None) => wants(Hook::Enable).then_some(Step::Enable),
+            (None, Some(_)) => wants(Hook::Upgrade).then_some(Step::Upgrade(None)),
+        })
+    }
+
+    /// Asks it, and answers which one follows.
+    async fn take(
+        self,
+        core: &Arc<Core>,
+        workspace: WorkspaceId,
+        loaded: &Loaded,
+        row: &InWorkspace,
+    ) -> Result<Outcome<Option<Self>>> {
+        match self {
+            Step::Install(resume) => {
+                let outcome = ask(core, workspace, loaded, row, Install { resume }).await?;
+                let enables = loaded.manifest.wish(Hook::Enable).is_some();
+                Ok(outcome.map(|slice| match slice {
+                    Slice::More(from) => Some(Step::Install(Some(from))),
+                    Slice::Done => enables.then_some(Step::Enable),
+                }))
+            }
+            Step::Upgrade(resume) => {
+                let data_version = row.data_version.unwrap_or_default();
+                let version = core.store.version_of_data(&loaded.installed.plugin, data_version).await?;
+                let version = version.as_deref().unwrap_or("0.0.0").parse().map_err(Error::internal)?;
+                let outcome = ask(core, workspace, loaded, row, Upgrade { version, data_version, resume }).await?;
+                Ok(outcome.map(|slice| match slice {
+                    Slice::More(from) => Some(Step::Upgrade(Some(from))),
+                    Slice::Done => None,
+                }))
+            }
+            Step::Enable => Ok(ask(core, workspace, loaded, row, Enable).await?.map(|()| None)),
+        }
+    }
+}
+
 async fn slices(
     core: &Arc<Core>,
     workspace: WorkspaceId,
@@ -150,30 +206,28 @@ async fn slices(
 ) -> Result<bool> {
     let plugin = &loaded.installed.plugin;
     let version = loaded.manifest.data_version;
-    let earlier = match row.data_version {
-        Some(data) => core.store.version_of_data(plugin, data).await?.unwrap_or_else(|| "0.0.0".to_owned()),
-        None => String::new(),
-    };
-    let mut resume = row.resume.clone();
+    let mut step = Step::next(loaded, row)?;
     for _ in 0..SLICES {
-        let outcome = match row.data_version {
-            _ if !is_unprepared(loaded, row) => return Ok(true),
-            None if loaded.manifest.wish(Hook::Install).is_some() => {
-                ask(core, workspace, loaded, row, Install { resume: resume.clone() }).await?
-            }
-            Some(data_version) if loaded.manifest.wish(Hook::Upgrade).is_some() => {
-                let version = earlier.parse().map_err(Error::internal)?;
-                ask(core, workspace, loaded, row, Upgrade { version, data_version, resume: resume.clone() }).await?
-            }
-            _ => Outcome::of(Slice::Done),
+        let was_installed = matches!(step, Some(Step::Enable));
+        let outcome = match step.clone() {
+            Some(step) => step.take(core, workspace, loaded, row).await?,
+            None => Outcome::of(None),
         };
-        let (progress, refused) = match outcome.answer {
-            Ok(Slice::Done) => (Progress::Done(version), None),
-            Ok(Slice::More(from)) => (Progress::More(from, core.clock.now() + LEASE), None),
+        let (next, failure) = match outcome.answer {
+            Ok(next) => (next, None),
             Err(failure) if failure.kind == FailureKind::Hub => return Err(Error::unavailable(failure.what)),
-            Err(failure) => (Progress::Refused(failure.what.clone()), Some(failure)),
+            Err(failure) => (None, Some(failure)),
         };
-        let next = if let Progress::More(from, _) = &progress { Some(from.clone()) } else { None };
+        let progress = match (&next, &failure) {
+            (_, Some(failure)) => {
+                Progress::Refused { why: failure.what.clone(), data_version: was_installed.then_some(version) }
+            }
+            (Some(next), None) => {
+                let resume = serde_json::to_string(next).map_err(Error::internal)?;
+                Progress::More(resume, core.clock.now() + LEASE)
+            }
+            (None, None) => Progress::Done(version),
+        };
         let here = here_now(core, workspace).await?;
         let Some(local) = here.find(plugin) else { return Ok(false) };
         let (data, effects) = effects::prepared(core, &here, local, workspace, outcome.issued).await?;
@@ -181,20 +235,14 @@ async fn slices(
         match core.store.change(end).await {
             // Somebody else changed what it had looked at: the same slice again.
             Err(Error::Rejected(Rejection::Conflict)) => continue,
-            done => {
-                if done?.is_none() {
-                    return Ok(false);
-                }
-            }
+            Ok(None) => return Ok(false),
+            done => drop(done?),
         }
-        if let Some(failure) = refused {
-            return Err(said(plugin, &failure));
+        match (next, failure) {
+            (_, Some(failure)) => return Err(said(plugin, &failure)),
+            (None, None) => return Ok(true),
+            (next, None) => step = next,
         }
-        resume = match next {
-            Some(from) => Some(from),
-            None if row.data_version.is_none() => return enable(core, workspace, loaded, row).await.map(|()| true),
-            None => return Ok(true),
-        };
     }
     let why = format!("it was not done after {SLICES} slices");
     Err(Rejection::PluginFailed { plugin: plugin.clone(), why }.into())

@@ -275,22 +275,30 @@ fn of(workspace: WorkspaceId, plugin: &PluginId) -> Select<logs::Entity> {
 }
 
 impl Store {
-    /// The newest lines that a plugin wrote, the oldest first; those behind `after` where it is given.
-    pub async fn plugin_logs(
+    /// The newest lines that a plugin wrote, by their ids, the oldest first; those behind `since` where it is given.
+    pub async fn plugin_log(
         &self,
         workspace: WorkspaceId,
         plugin: &PluginId,
-        after: Option<Uuid>,
+        since: Option<Uuid>,
         limit: u64,
-    ) -> Result<Vec<(Uuid, LogLine)>> {
+    ) -> Result<Vec<Uuid>> {
         let found =
-            after.into_iter().fold(of(workspace, plugin), |found, after| found.filter(logs::Column::Id.gt(after)));
-        let mut rows = found.order_by_desc(logs::Column::Id).limit(limit).all(&self.reads).await?;
-        rows.reverse();
+            since.into_iter().fold(of(workspace, plugin), |found, since| found.filter(logs::Column::Id.gt(since)));
+        let found = found.order_by_desc(logs::Column::Id).limit(limit).select_only().column(logs::Column::Id);
+        let mut ids: Vec<Uuid> = found.into_tuple().all(&self.reads).await?;
+        ids.reverse();
+        Ok(ids)
+    }
+
+    /// Some of the lines that a plugin wrote, in the order of their ids.
+    pub async fn plugin_lines(&self, workspace: WorkspaceId, plugin: &PluginId, ids: &[Uuid]) -> Result<Vec<LogLine>> {
+        let found = of(workspace, plugin).filter(logs::Column::Id.is_in(ids.iter().copied()));
+        let rows = found.order_by_asc(logs::Column::Id).all(&self.reads).await?;
         let line = |row: logs::Model| {
             let level = jackfield_domain::plugins::LogLevel::from_word(&row.level)
                 .ok_or_else(|| Error::internal("unknown level of a line"))?;
-            Ok((row.id, LogLine { at: Timestamp(row.at), level, text: row.text }))
+            Ok(LogLine { at: Timestamp(row.at), level, text: row.text })
         };
         rows.into_iter().map(line).collect()
     }

@@ -62,8 +62,8 @@ pub enum Progress {
     More(String, Timestamp),
     /// The data is of this version.
     Done(u32),
-    /// The plugin says that it cannot be done, or fails at it.
-    Refused(String),
+    /// The plugin says that it cannot be done, or fails at it; of which version its data is all the same, if it is.
+    Refused { why: String, data_version: Option<u32> },
     /// Nothing came of it this time.
     Nothing,
 }
@@ -114,13 +114,14 @@ impl Change for EndPreparing {
                 row.data_version = Some(i64::from(*version));
                 (row.resume, row.refused_hash, row.off_reason) = (None, None, None);
             }
-            Progress::Refused(why) => {
+            Progress::Refused { why, data_version } => {
                 row.resume = None;
                 row.off_reason = Some(why.clone());
                 match row.data_version {
                     None => row.is_on = Some(false),
                     Some(_) => row.refused_hash = Some(self.package.clone()),
                 }
+                row.data_version = row.data_version.or(data_version.map(i64::from));
                 work.audit(AuditEntry {
                     id: self.audit,
                     workspace: self.workspace,
@@ -152,7 +153,7 @@ impl Change for EndPreparing {
         work.depth = 1;
         held::commit_data(work, &self.data, self.at).await?;
         carry_out(work, self.workspace, &self.plugin, self.bot, &self.effects, self.at).await?;
-        if matches!(self.progress, Progress::Done(_) | Progress::Refused(_)) {
+        if matches!(self.progress, Progress::Done(_) | Progress::Refused { .. }) {
             turn(work).await?;
         }
         InWorkspace::try_from(row).map(Some)
