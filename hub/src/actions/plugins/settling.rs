@@ -152,16 +152,25 @@ enum Step {
     Enable,
 }
 
+/// Where it goes on, which is of no use to another package.
+#[derive(Serialize, Deserialize)]
+struct Bookmark {
+    package: String,
+    step: Step,
+}
+
 impl Step {
     /// The one that is next in a workspace; none where there is nothing to do.
     fn next(loaded: &Loaded, row: &InWorkspace) -> Result<Option<Self>> {
         let wants = |hook| loaded.manifest.wish(hook).is_some();
-        Ok(match (&row.resume, row.data_version) {
+        let bookmark: Option<Bookmark> =
+            row.resume.as_deref().map(serde_json::from_str).transpose().map_err(Error::internal)?;
+        Ok(match (bookmark, row.data_version) {
             _ if !is_unprepared(loaded, row) => None,
-            (Some(resume), _) => Some(serde_json::from_str(resume).map_err(Error::internal)?),
-            (None, None) if wants(Hook::Install) => Some(Step::Install(None)),
-            (None, None) => wants(Hook::Enable).then_some(Step::Enable),
-            (None, Some(_)) => wants(Hook::Upgrade).then_some(Step::Upgrade(None)),
+            (Some(Bookmark { package, step }), _) if package == loaded.package.hash => Some(step),
+            (_, None) if wants(Hook::Install) => Some(Step::Install(None)),
+            (_, None) => wants(Hook::Enable).then_some(Step::Enable),
+            (_, Some(_)) => wants(Hook::Upgrade).then_some(Step::Upgrade(None)),
         })
     }
 
@@ -223,7 +232,8 @@ async fn slices(
                 Progress::Refused { why: failure.what.clone(), data_version: was_installed.then_some(version) }
             }
             (Some(next), None) => {
-                let resume = serde_json::to_string(next).map_err(Error::internal)?;
+                let bookmark = Bookmark { package: loaded.package.hash.clone(), step: next.clone() };
+                let resume = serde_json::to_string(&bookmark).map_err(Error::internal)?;
                 Progress::More(resume, core.clock.now() + LEASE)
             }
             (None, None) => Progress::Done(version),
