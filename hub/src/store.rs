@@ -76,6 +76,7 @@ pub use plugins::{
     commit::{CommitIssued, Effects, EndTurn, MakeBot, WriteLogs},
     data::{DataChange, SweepPluginData},
     held::{DecideHeld, KeepOutcome},
+    runs::{CommitCommand, SweepCommandRuns},
     schedules::{EndSlice, EnqueueRuns, ScheduledRun, SliceEnding},
     workspaces::{ChangeInConversation, ChangeInWorkspace, ReleaseTurns, TakeTurn, Turn},
 };

@@ -11,6 +11,7 @@ mod m0006_jobs;
 mod m0007_public_titles;
 mod m0008_plugins;
 mod m0011_plugin_notices;
+mod m0012_command_runs;
 
 pub struct Migrator;
 
@@ -27,6 +28,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0007_public_titles::Migration),
             Box::new(m0008_plugins::Migration),
             Box::new(m0011_plugin_notices::Migration),
+            Box::new(m0012_command_runs::Migration),
         ]
     }
 }

@@ -17,8 +17,8 @@ pub use effects::{
     check_code, check_key, check_word,
 };
 pub use installed::{
-    Grants, HeldMessage, HeldState, HubState, InWorkspace, Installed, Kept, Overrides, Package, Verdict, VerdictKind,
-    is_on,
+    Grants, HeldMessage, HeldState, HubState, InWorkspace, Installed, Kept, Overrides, Package, Ran, Verdict,
+    VerdictKind, is_on,
 };
 pub use limits::{CHAIN_WALL, LimitChanges, Limits, OutOfLimits};
 

@@ -9,6 +9,7 @@ pub mod data;
 pub mod held;
 pub mod mentions;
 pub mod notices;
+pub mod runs;
 pub mod schedules;
 pub mod verdicts;
 pub mod workspaces;
