@@ -79,6 +79,7 @@ pub use plugins::{
     letters::{DecideLetter, Fate},
     preparing::{BeginPreparing, EndPreparing, Progress},
     removal::{Piece, PurgePlugin},
+    runs::{CommitCommand, SweepCommandRuns},
     schedules::{EndSlice, EnqueueRuns, ScheduledRun, SliceEnding},
     workspaces::{ChangeInConversation, ChangeInWorkspace, ReleaseTurns, SetSecret, TakeTurn, Turn},
 };

@@ -12,6 +12,7 @@ mod m0007_public_titles;
 mod m0008_plugins;
 mod m0010_plugin_life;
 mod m0011_plugin_notices;
+mod m0012_command_runs;
 
 pub struct Migrator;
 
@@ -29,6 +30,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0008_plugins::Migration),
             Box::new(m0010_plugin_life::Migration),
             Box::new(m0011_plugin_notices::Migration),
+            Box::new(m0012_command_runs::Migration),
         ]
     }
 }

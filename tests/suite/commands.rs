@@ -241,10 +241,45 @@ stories! {
         assert_eq!(answer(&ann, "read", json!({ "key": "vain" })).await, "0");
     }
 
+    /// F: P-14, P-08
+    async fn who_lost_the_answer_asks_again_and_it_is_run_once(backend) {
+        let (world, _) = hosting(Setup::new(backend).nodes(2)).await;
+        let (ann, bob) = (world.person("ann").await, world.person("bob").await);
+        let there = ann.at(&world, 1);
+        is_heard_of(&there).await;
+        let count = async |person: &Person, key: &str, refuse: bool| {
+            let arguments = json!({ "refuse": refuse });
+            run_with(person, json!({ "command": "count", "arguments": arguments, "clientCommandId": key })).await
+        };
+        let first = count(&ann, "one", false).await;
+        assert_eq!(first["reply"]["text"], json!("1"));
+        assert_eq!((count(&ann, "one", false).await, count(&there, "one", false).await), (first.clone(), first.clone()));
+        let refused = count(&there, "two", true).await;
+        assert_eq!(refused["errors"][0]["message"], json!("2"));
+        assert_eq!(count(&ann, "two", true).await, refused, "a refusal counts, and once");
+        let reused = ("IDEMPOTENCY_KEY_REUSED".to_owned(), json!(["input", "clientCommandId"]));
+        assert_eq!(refusal(&count(&ann, "two", false).await), reused);
+        // Names are each person's own; two at the same time are one.
+        assert_eq!(count(&bob, "one", false).await["reply"]["text"], json!("3"));
+        let (one, other) = futures_util::future::join(count(&ann, "three", false), count(&there, "three", false)).await;
+        assert_eq!((&one, &one["reply"]["text"]), (&other, &json!("4")));
+        assert_eq!(answer(&ann, "count", json!({})).await, "5");
+        // What failed was not run.
+        let fail = json!({ "command": "fail", "clientCommandId": "four" });
+        for _ in 0..2 {
+            assert_eq!(refusal(&run_with(&ann, fail.clone()).await).0, "PLUGIN_FAILED");
+        }
+        assert_eq!(refusal(&count(&ann, "", false).await), ("MISSING".to_owned(), json!(["input", "clientCommandId"])));
+        // After a day nobody asks any more.
+        assert_eq!(world.db_count("command_runs").await, 5);
+        world.clock.advance(Duration::from_secs(26 * 60 * 60));
+        within("the end of what came of commands", async { while world.db_count("command_runs").await != 0 {} }).await;
+    }
+
     /// F: P-14
     async fn two_plugins_may_have_a_command_of_the_same_name(backend) {
         let other = guest(|manifest| {
-            manifest["id"] = json!("example.other");
+            manifest["id"] = json!("test.other");
             let commands = manifest["commands"].as_array_mut().expect("commands");
             commands.retain(|command| command["name"] == json!("count"));
         });
@@ -253,12 +288,12 @@ stories! {
         let ann = world.person("ann").await;
         switch(&owner, GUEST, None, true).await;
         assert_eq!(answer(&ann, "count", json!({})).await, "1");
-        switch(&owner, "example.other", None, true).await;
+        switch(&owner, "test.other", None, true).await;
         let unclear = run(&ann, "count", None, json!({})).await;
         assert_eq!(refusal(&unclear), ("INVALID".to_owned(), json!(["input", "plugin"])));
-        assert!(text(&unclear["errors"][0]["message"]).contains("example.guest, example.other"), "{unclear}");
+        assert!(text(&unclear["errors"][0]["message"]).contains("test.guest, test.other"), "{unclear}");
         let of = async |plugin: &str| run_with(&ann, json!({ "plugin": plugin, "command": "count" })).await;
-        assert_eq!(of("example.other").await["reply"]["text"], json!("1"), "each counts for itself");
+        assert_eq!(of("test.other").await["reply"]["text"], json!("1"), "each counts for itself");
         assert_eq!(of(GUEST).await["reply"]["text"], json!("2"));
         assert_eq!(refusal(&of("example.nobody").await).0, "NOT_FOUND");
         assert_eq!(answer(&ann, "read", json!({ "key": "count" })).await, "2", "only one has this");

@@ -551,7 +551,15 @@ impl Follower {
 
     fn take(&mut self, mut payload: Value) {
         assert!(payload.get("errors").is_none(), "{payload}");
-        self.told.push(payload["data"][self.field].take());
+        let mut told = payload["data"][self.field].take();
+        let of = told["__typename"].as_str().unwrap_or_default().to_owned();
+        for field in fields_of(&of) {
+            let called = called(&of, field);
+            if called != *field {
+                told[*field] = told[called].take();
+            }
+        }
+        self.told.push(told);
     }
 }
 
@@ -622,7 +630,13 @@ impl Schema {
     /// Asks for everything of whatever a subscription tells.
     fn subscription_to(&self, live: Live) -> String {
         let field = live.by.split_once('.').expect("a field of the root").1;
-        let of = |name: &str| fields_of(name).join(" ");
+        let of = |name: &str| {
+            let asked = |field: &&str| match called(name, field) {
+                called if called == *field => called.to_owned(),
+                called => format!("{called}: {field}"),
+            };
+            fields_of(name).iter().map(asked).collect::<Vec<_>>().join(" ")
+        };
         let kinds: Vec<String> =
             self.kinds_of(live.tells).iter().map(|kind| format!("... on {kind} {{ {} }}", of(kind))).collect();
         let input = if field == "events" { "EventsInput" } else { "SignalsInput" };
@@ -645,6 +659,12 @@ impl Schema {
             }
         }
     }
+}
+
+/// What a field of an event is called in the answer. A plugin's word for its news and the kind of a receipt have one name, and not
+/// one type: who asks for both has to tell them apart.
+fn called<'f>(of: &str, field: &'f str) -> &'f str {
+    if (of, field) == ("PluginEvent", "kind") { "word" } else { field }
 }
 
 /// The items of a list; none where there is no list.

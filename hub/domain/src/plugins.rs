@@ -17,7 +17,7 @@ pub use effects::{
     check_code, check_key, check_word,
 };
 pub use installed::{
-    DeadLetter, Grants, HeldMessage, HeldState, HubState, InWorkspace, Installed, Kept, Offer, Overrides, Package,
+    DeadLetter, Grants, HeldMessage, HeldState, HubState, InWorkspace, Installed, Kept, Offer, Overrides, Package, Ran,
     Verdict, VerdictKind, fits, is_on,
 };
 pub use limits::{CHAIN_WALL, LimitChanges, Limits, OutOfLimits};

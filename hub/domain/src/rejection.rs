@@ -105,6 +105,8 @@ pub enum Rejection {
     SystemMessage,
     #[error("this key was used for a different message")]
     IdempotencyKeyReused,
+    #[error("this key was used for a different command")]
+    CommandKeyReused,
     #[error("the name «{name}» is taken")]
     SlugTaken { name: String },
     #[error("the login «{login}» is taken")]
@@ -184,7 +186,7 @@ impl Rejection {
                 ErrorCode::ForbiddenByPolicy
             }
             Rejection::NoFilesYet { .. } => ErrorCode::NotAvailable,
-            Rejection::IdempotencyKeyReused => ErrorCode::IdempotencyKeyReused,
+            Rejection::IdempotencyKeyReused | Rejection::CommandKeyReused => ErrorCode::IdempotencyKeyReused,
             Rejection::SlugTaken { .. } | Rejection::LoginTaken { .. } | Rejection::IssuerTaken { .. } => {
                 ErrorCode::Taken
             }
@@ -229,6 +231,7 @@ impl Rejection {
             Rejection::ContextIsForbidden => Some("context"),
             Rejection::NoFilesYet { .. } | Rejection::SystemMessage => Some("type"),
             Rejection::IdempotencyKeyReused => Some("clientMessageId"),
+            Rejection::CommandKeyReused => Some("clientCommandId"),
             Rejection::SlugTaken { .. } => Some("slug"),
             Rejection::LoginTaken { .. } => Some("login"),
             Rejection::IssuerTaken { .. } => Some("issuer"),

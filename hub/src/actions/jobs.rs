@@ -29,7 +29,10 @@ pub async fn perform(core: &Arc<Core>, claim: &Claim) -> Result<()> {
             0 => {}
             trimmed => tracing::info!(trimmed, "old events were taken from the log"),
         },
-        JobKind::AccessSweep => drop(accounts::sweep(core).await?),
+        JobKind::AccessSweep => {
+            accounts::sweep(core).await?;
+            plugins::commands::sweep(core).await?;
+        }
         JobKind::ConversationPurge => conversations::life::purge(core, job).await?,
         JobKind::WorkspacePurge => workspaces::purge(core, job).await?,
         JobKind::PluginPurge => plugins::packages::purge(core, job).await?,

@@ -113,11 +113,14 @@ pub struct CommandRunInput {
     conversation_id: Option<ID>,
     /// A JSON object: the name of each argument, and its value. Null is as good as left out.
     arguments: Option<Json>,
+    /// Your own name for this run, at most 128 characters: saying it again within a day, with all else the same, runs nothing and
+    /// answers what the first run answered, so that one whose answer was lost can be repeated safely.
+    client_command_id: Option<String>,
 }
 
 pub struct CommandReply(Reply);
 
-/// What a command answers, to the viewer and to nobody else. It is kept nowhere.
+/// What a command answers, to the viewer and to nobody else.
 #[Object]
 impl CommandReply {
     /// Markdown, as the plugin wrote it; null where it has nothing to say.
@@ -149,8 +152,9 @@ impl CommandMutation {
     /// may write. All that it does is committed before it answers, also where it refuses (`REFUSED_BY_PLUGIN`); where it
     /// fails (`PLUGIN_FAILED`), nothing is.
     ///
-    /// Each call runs it once more: the hub does not know a repetition from a second wish. Who lost the answer does not know
-    /// whether it was run, and asks the viewer before running it again.
+    /// Without a `clientCommandId` each call runs it once more: the hub does not know a repetition from a second wish. With one it
+    /// is run once, and asking again, after an answer or a refusal that may have been lost, answers the same. A run that failed
+    /// is none.
     async fn command_run(
         &self,
         ctx: &Context<'_>,
@@ -171,6 +175,7 @@ impl CommandMutation {
                 command: input.command,
                 conversation: conversation.transpose()?,
                 arguments,
+                key: input.client_command_id,
             };
             commands::run(ctx.core(), &viewer, call).await
         };

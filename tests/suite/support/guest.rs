@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Person, World, account::does};
 
-pub const GUEST: &str = "example.guest";
+pub const GUEST: &str = "test.guest";
 
 /// The component without a manifest, and the manifest that it has.
 fn built() -> &'static (Vec<u8>, Value) {

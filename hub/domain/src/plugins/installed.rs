@@ -290,6 +290,19 @@ impl From<Kept> for Rejection {
     }
 }
 
+/// What came of a command, kept under the viewer's own name for it: whoever asks again is told the same, and it is not run twice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ran {
+    /// Markdown, where there was anything to say.
+    Answered {
+        text: Option<String>,
+    },
+    Refused {
+        plugin: PluginId,
+        refusal: Refusal,
+    },
+}
+
 /// What a plugin did to a message, for the admins who ask.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {

@@ -1,14 +1,15 @@
 //! What people ask plugins to do by name. The plugin acts with the viewer's eyes, and no further than the viewer could.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use jackfield_domain::{
     ConversationId, MessageId, Rejection, UserId,
-    plugins::{Audience, Effect, FailureKind, Issued, PluginId},
+    plugins::{Audience, Effect, FailureKind, Issued, PluginId, Ran},
+    text,
 };
 use jackfield_plugin_host::{
     Manifest, Occasion,
@@ -20,6 +21,7 @@ pub use jackfield_plugin_host::{
     manifest::{Argument, ArgumentKind},
 };
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{
@@ -30,12 +32,19 @@ use super::{
     here::Local,
     occasion,
 };
-use crate::{Error, Result, actions::Viewer};
+use crate::{
+    Error, Result,
+    actions::Viewer,
+    store::{CommitCommand, CommitIssued, SweepCommandRuns},
+};
 
 /// So many commands run at once on one node, so that they leave room for those whom somebody waits for in line.
 const AT_ONCE: usize = 16;
 /// So many of one user.
 const OF_ONE: usize = 4;
+/// How long somebody may ask again what came of a command.
+const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+const SWEEP: u64 = 1_000;
 /// So long a command waits for others.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -59,6 +68,17 @@ pub struct Call {
     pub command: String,
     pub conversation: Option<ConversationId>,
     pub arguments: Map<String, Value>,
+    /// The viewer's own name for it.
+    pub key: Option<String>,
+}
+
+impl Call {
+    /// What must be the same when a key is used again.
+    fn fingerprint(&self) -> [u8; 32] {
+        let arguments: BTreeMap<&String, &Value> = self.arguments.iter().collect();
+        let asked = serde_json::json!([self.plugin, self.command, self.conversation, arguments]);
+        Sha256::digest(asked.to_string()).into()
+    }
 }
 
 /// The commands that a viewer may run, in a conversation or outside of any, by their names; none where they take no part.
@@ -90,12 +110,28 @@ pub async fn run(core: &Arc<Core>, viewer: &Viewer, call: Call) -> Result<Reply>
     if !takes_part(core, viewer, call.conversation).await? {
         return Err(Rejection::NotFound { what: "conversation", field: "conversationId" }.into());
     }
+    let key = call.key.as_deref().map(|key| text::line("clientCommandId", key, 128)).transpose()?;
+    let fingerprint = call.fingerprint();
+    let call = Call { key, ..call };
+    if let Some(key) = &call.key
+        && let Some(ran) = core.store.command_run(viewer.id(), key, &fingerprint).await?
+    {
+        return told(ran);
+    }
     let here = super::here(core, viewer.workspace()).await?;
     let (local, command) = chosen(&here, &call)?;
     let arguments = command.read(&call.arguments)?;
     are_there(core, viewer, &arguments).await?;
     let _place = core.plugins.commands.enter(viewer.id()).await?;
-    before::retried(|| once(core, viewer, &here, local, &call, arguments.clone())).await
+    let ran = before::retried(|| once(core, viewer, &here, local, &call, fingerprint, arguments.clone())).await?;
+    told(ran)
+}
+
+fn told(ran: Ran) -> Result<Reply> {
+    match ran {
+        Ran::Answered { text } => Ok(Reply { text }),
+        Ran::Refused { plugin, refusal } => Err(Rejection::RefusedByPlugin { plugin, refusal }.into()),
+    }
 }
 
 async fn once(
@@ -104,17 +140,32 @@ async fn once(
     here: &Here,
     local: &Local,
     call: &Call,
+    fingerprint: [u8; 32],
     arguments: Vec<(String, ArgumentValue)>,
-) -> Result<Reply> {
+) -> Result<Ran> {
     let question = RunCommand::new(&call.command, viewer.user(), call.conversation, arguments);
     let occasion = Occasion { viewer: Some(viewer.id()), ..occasion(core, viewer.workspace(), core.clock.now()) };
     let failed = |why: &str| Rejection::PluginFailed { plugin: local.id().clone(), why: why.to_owned() };
     match aside::ask(core, local, occasion, question).await {
         Asked::Answered { answer, issued } => {
+            let ran = match answer {
+                Ok(Reply { text }) => Ran::Answered { text },
+                Err(refusal) => Ran::Refused { plugin: local.id().clone(), refusal },
+            };
+            if call.key.is_none() && issued.is_empty() {
+                return Ok(ran);
+            }
             let issued = within_reach(core, viewer, local, issued).await?;
-            effects::committed(core, here, local, viewer.workspace(), issued).await?;
-            let plugin = || local.id().clone();
-            answer.map_err(|refusal| Rejection::RefusedByPlugin { plugin: plugin(), refusal }.into())
+            let workspace = viewer.workspace();
+            let (data, effects) = effects::prepared(core, here, local, workspace, issued).await?;
+            let (plugin, bot, at) = (local.id().clone(), local.row.bot, core.clock.now());
+            let issued = CommitIssued { workspace, plugin, bot, at, data, effects };
+            let (id, user, key) = (core.clock.new_id(), viewer.id(), call.key.clone());
+            let (ran, refused) = core.store.change(CommitCommand { id, user, key, fingerprint, ran, issued }).await?;
+            for refused in refused {
+                effects::left_out(core, workspace, local.id(), &format!("a post: {refused}")).await;
+            }
+            Ok(ran)
         }
         Asked::Failed(failure) if failure.kind == FailureKind::Hub => Err(Error::unavailable(failure.what)),
         // How a program failed is for those who run it.
@@ -122,6 +173,13 @@ async fn once(
         Asked::Resting => Err(failed("it failed too often and is left alone for a while; try again later").into()),
         Asked::Unable(_) => Err(failed("it cannot run; those who run the workspace see why").into()),
     }
+}
+
+/// Takes away what came of commands, once nobody will ask for it again.
+pub async fn sweep(core: &Core) -> Result<()> {
+    let before = core.clock.now().before(KEPT);
+    while core.store.change(SweepCommandRuns { before, limit: SWEEP }).await? > 0 {}
+    Ok(())
 }
 
 /// Outside of conversations everybody takes part.

@@ -15,7 +15,7 @@ use super::{super::Core, Here, here::Local, occasion};
 use crate::{
     Error, Result,
     actions::memory,
-    store::{CommitIssued, DataChange, Effects, FromPlugins, Outgoing, WriteLogs},
+    store::{DataChange, Effects, FromPlugins, Outgoing, WriteLogs},
 };
 
 /// A draft as it is kept while it is held.
@@ -89,26 +89,6 @@ pub async fn prepared(
     }
     effects.online = core.memory.doors.people(workspace);
     Ok((plugins, effects))
-}
-
-/// Commits what a hook issued that nobody's turn in the log ends with.
-pub async fn committed(
-    core: &Arc<Core>,
-    here: &Here,
-    local: &Local,
-    workspace: WorkspaceId,
-    issued: Issued,
-) -> Result<()> {
-    if issued.is_empty() {
-        return Ok(());
-    }
-    let (data, effects) = prepared(core, here, local, workspace, issued).await?;
-    let (plugin, bot, at) = (local.id().clone(), local.row.bot, core.clock.now());
-    let refused = core.store.change(CommitIssued { workspace, plugin, bot, at, data, effects }).await?;
-    for refused in refused {
-        left_out(core, workspace, local.id(), &format!("a post: {refused}")).await;
-    }
-    Ok(())
 }
 
 /// Tells the admins what of what a plugin wanted was not done.

@@ -131,7 +131,8 @@ impl PluginEvent {
     }
 
     /// What it is about, in the plugin's own word. Words that begin with `hub.` are the hub's own: `hub.switched-off` says to
-    /// those who run the workspace that the plugin failed too often, and is off.
+    /// those who run the workspace that the plugin failed too often, and is off. Who asks for the `kind` of `ReceiptsAdvanced` in the
+    /// same selection calls one of the two something else (`word: kind`), for they are not of one type.
     async fn kind(&self) -> &str {
         &self.kind
     }

@@ -53,6 +53,7 @@ const OF_CONVERSATIONS: &[Owned] = &[
 const OF_USERS: &[Owned] = &[
     owned("hidden_messages", &["user_id", "conversation_id", "sequence"], "user_id"),
     owned("idempotency_keys", &["user_id", "key"], "user_id"),
+    owned("command_runs", &["id"], "user_id"),
     owned("blocks", &["user_id", "blocked_id"], "user_id"),
     owned("sessions", &["id"], "user_id"),
     owned("bot_tokens", &["id"], "bot_id"),
