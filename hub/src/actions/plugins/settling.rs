@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::{super::Core, Loaded, effects, here, occasion, refresh};
 use crate::{
     Error, Result,
-    store::{BeginPreparing, ChangeInWorkspace, EndPreparing, MakeBot, Progress},
+    store::{BeginPreparing, ChangeInWorkspace, CommitIssued, EndPreparing, MakeBot, Progress},
 };
 
 /// Whom bot users of plugins are vouched for by.
@@ -308,8 +308,13 @@ where
     let outcome = ask(core, workspace, loaded, row, question).await?;
     let answer = outcome.answer.map_err(|failure| said(plugin, &failure))?;
     let here = here_now(core, workspace).await?;
-    if let Some(local) = here.find(plugin) {
-        effects::committed(core, &here, local, workspace, outcome.issued).await?;
+    if let Some(local) = here.find(plugin).filter(|_| !outcome.issued.is_empty()) {
+        let (data, effects) = effects::prepared(core, &here, local, workspace, outcome.issued).await?;
+        let (plugin, bot, at) = (plugin.clone(), local.row.bot, core.clock.now());
+        let refused = core.store.change(CommitIssued { workspace, plugin, bot, at, data, effects }).await?;
+        for refused in refused {
+            effects::left_out(core, workspace, local.id(), &format!("a post: {refused}")).await;
+        }
     }
     Ok(answer)
 }
