@@ -10,6 +10,7 @@ mod m0005_messages;
 mod m0006_jobs;
 mod m0007_public_titles;
 mod m0008_plugins;
+mod m0009_own_messages;
 
 pub struct Migrator;
 
@@ -25,6 +26,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0006_jobs::Migration),
             Box::new(m0007_public_titles::Migration),
             Box::new(m0008_plugins::Migration),
+            Box::new(m0009_own_messages::Migration),
         ]
     }
 }
