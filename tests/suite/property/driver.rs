@@ -452,7 +452,9 @@ impl Driver {
             Outcome::Created { draft, payload } => self.learn_conversation(draft, &payload),
             Outcome::Added { room, members, payload } => {
                 if list(&payload["errors"]).is_empty() {
-                    members.iter().for_each(|member| self.comes(room, *member));
+                    for member in &members {
+                        self.comes(room, *member);
+                    }
                     self.rooms[room].members.extend(members);
                 }
             }
