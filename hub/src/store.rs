@@ -84,7 +84,7 @@ pub use plugins::{
     workspaces::{ChangeInConversation, ChangeInWorkspace, ReleaseTurns, SetSecret, TakeTurn, Turn},
 };
 pub use reads::counting;
-pub use receipts::{AdvanceReceipts, Marked, Standing};
+pub use receipts::{AdvanceReceipts, Mark, Standing};
 pub use secrets::{ConsumeSignInLink, CreateSignInLink, EnsureSecret};
 pub use sessions::{CreateSession, EndSession, EndSessions, NewSession, RotateSession, Rotated};
 pub use setup::FirstStart;
@@ -164,10 +164,10 @@ impl Store {
         }
     }
 
-    /// Takes every table away again; for those who leave, and for the test that proves it can be done.
-    pub async fn unmigrate(place: &Place) -> Result<()> {
+    /// Takes so many of the last steps back, or every table away; for those who leave, and for tests of steps.
+    pub async fn unmigrate(place: &Place, steps: Option<u32>) -> Result<()> {
         let connection = connect(place, Use::Migrate).await?;
-        Migrator::down(&connection, None).await?;
+        Migrator::down(&connection, steps).await?;
         connection.close().await?;
         Ok(())
     }

@@ -13,6 +13,7 @@ mod m0008_plugins;
 mod m0010_plugin_life;
 mod m0011_plugin_notices;
 mod m0012_command_runs;
+mod m0009_own_messages;
 
 pub struct Migrator;
 
@@ -31,6 +32,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0010_plugin_life::Migration),
             Box::new(m0011_plugin_notices::Migration),
             Box::new(m0012_command_runs::Migration),
+            Box::new(m0009_own_messages::Migration),
         ]
     }
 }

@@ -189,6 +189,10 @@ stories! {
         .await;
         assert_eq!((&one, &other), (&json!({ "heldMessage": { "state": "APPROVED" }, "errors": [] }), &one));
         assert_eq!(bob.history(&tea).await, ["certainly", "perhaps"], "once, at the end");
+        for person in [&ann, &bob] {
+            let found = person.ask("{ unreadCounts { total } }", json!({})).await;
+            assert_eq!(found["unreadCounts"]["total"], json!(1), "the other's alone is new to {}", person.name);
+        }
         assert_eq!(socket.event("s").await["__typename"], json!("HeldMessageDecided"));
         let seen = ann.ask(look, json!({ "h": id })).await["heldMessage"].take();
         assert_eq!(seen, json!({ "state": "APPROVED", "note": "mind your words", "message": { "body": "perhaps", "sequence": 2 } }));

@@ -8,6 +8,7 @@ use crate::{
     stories,
     support::{
         Person, Setup, World,
+        account::does,
         person::{refusal, text},
     },
 };
@@ -159,6 +160,63 @@ stories! {
         let found = ann.ask("query($c: ID!) { conversation(id: $c) { unreadCount lastMessage { body } } }", json!({ "c": empty })).await;
         assert_eq!(found["conversation"], json!({ "unreadCount": 0, "lastMessage": null }));
         assert_eq!(bob.fault("{ unreadCounts { conversations(first: 101) { count } } }", json!({})).await, "BAD_REQUEST");
+    }
+
+    /// F, M-05
+    async fn what_one_says_oneself_is_never_new_however_far_one_has_read(backend) {
+        let world = Setup::new(backend).nodes(2).start().await;
+        let (ann, bob) = (world.person("ann").await, world.person("bob").await);
+        let tea = ann.group("Tea", &[&bob]).await;
+        let mut ids = Vec::new();
+        // Every third is Ann's: 3, 6, 9 and so on.
+        for number in 1..=30 {
+            let person = if number % 3 == 0 { &ann } else { &bob };
+            ids.push(text(&person.at(&world, number % 2).say(&tea, &number.to_string()).await["id"]));
+        }
+        let new_to_bob = async || unread(&bob.at(&world, 1)).await["total"].as_u64().expect("a number");
+        assert_eq!(new_to_bob().await, 10);
+        // Near the pointer, near the head, and back to where it has been.
+        for (up_to, marked, left) in [(2, 0, 10), (7, 2, 8), (26, 6, 2), (12, 0, 2)] {
+            assert_eq!(read_up_to(&bob, &tea, Some(up_to)).await["markedCount"], json!(marked), "{up_to}");
+            assert_eq!(new_to_bob().await, left, "{up_to}");
+        }
+        // What has come is counted likewise, and is no less new.
+        assert_eq!(mark(&bob, "messagesMarkDelivered", &[&ids[27]]).await["markedCount"], json!(1));
+        assert_eq!(mark(&bob, "messagesMarkDelivered", &[&ids[28]]).await["markedCount"], json!(0));
+        assert_eq!(new_to_bob().await, 2);
+        assert_eq!(mark(&bob, "messagesMarkRead", &[&ids[26]]).await["markedCount"], json!(1));
+        assert_eq!(new_to_bob().await, 1);
+
+        // A message keeps its place, whoever deletes it for whom.
+        bob.say(&tea, "thirty-one").await;
+        for (person, message, for_everyone, left) in
+            [(&bob, 27, false, 1), (&bob, 28, true, 1), (&ann, 29, true, 1), (&bob, 29, false, 0)]
+        {
+            let input = json!({ "messageId": ids[message], "forEveryone": for_everyone });
+            assert_eq!(does(person, "messageDelete", input, "").await["errors"], json!([]), "{message}");
+            assert_eq!(new_to_bob().await, left, "{message}");
+        }
+        ann.say(&tea, "thirty-two").await;
+        assert_eq!(new_to_bob().await, 1);
+        let with_news = "{ conversations(first: 9, filter: { hasUnread: true }) { nodes { id } } }";
+        assert_eq!(bob.ask(with_news, json!({})).await["conversations"]["nodes"], json!([{ "id": tea }]));
+        assert_eq!(read_up_to(&bob, &tea, None).await["markedCount"], json!(2), "one of them is no more to be seen");
+        bob.say(&tea, "thirty-three").await;
+        assert_eq!(new_to_bob().await, 0);
+        assert_eq!(bob.ask(with_news, json!({})).await["conversations"]["nodes"], json!([]));
+
+        // Who comes again begins anew, with none of what they said before.
+        does(&bob, "conversationLeave", json!({ "conversationId": tea }), "").await;
+        ann.say(&tea, "thirty-four").await;
+        ann.add(&tea, &[&bob]).await;
+        assert_eq!(new_to_bob().await, 0);
+        assert_eq!(read_up_to(&bob, &tea, Some(33)).await["markedCount"], json!(0));
+        for (person, left) in [(&bob, 0), (&ann, 1), (&bob, 1)] {
+            person.at(&world, 1).say(&tea, "again").await;
+            assert_eq!(new_to_bob().await, left);
+        }
+        assert_eq!(read_up_to(&bob, &tea, Some(36)).await["markedCount"], json!(1));
+        assert_eq!(new_to_bob().await, 0);
     }
 
     /// F: R-03

@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use jackfield::store::{ConsumeSignInLink, CreateSignInLink, CreateWorkspace, FirstStart, Place, ProvisionUser, Store};
 use jackfield_domain::{
-    Timestamp, UserId, WorkspaceId, WorkspaceRole,
-    users::Person,
+    Timestamp, UserId, WorkspaceId, WorkspaceRole, users,
     workspaces::{CheckedWorkspace, WorkspaceDraft},
 };
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::{
     stories,
-    support::{Backend, backends},
+    support::{Backend, Person, World, backends},
 };
 
 async fn db_place(backend: Backend, folder: &tempfile::TempDir) -> Place {
@@ -27,7 +27,7 @@ fn first_start(user: UserId, link_for: UserId) -> FirstStart {
     let (id, at) = (WorkspaceId(Uuid::now_v7()), Timestamp(1_800_000_000_000));
     let draft = WorkspaceDraft { slug: "default".to_owned(), name: "Default".to_owned() };
     let workspace = CheckedWorkspace::check(&draft).expect("a good one");
-    let person = Person {
+    let person = users::Person {
         issuer: "jackfield".to_owned(),
         subject: "owner".to_owned(),
         name: "Owner".to_owned(),
@@ -94,7 +94,7 @@ stories! {
             assert_eq!(Store::pending_migrations(&place).await.expect("an answer"), 0);
             let (store, _commits) = Store::open(&place).await.expect("a store");
             assert!(store.is_empty().await.expect("an answer"));
-            Store::unmigrate(&place).await.expect("down");
+            Store::unmigrate(&place, None).await.expect("down");
             assert!(store.is_empty().await.is_err(), "there is no table any more");
         }
     }
@@ -106,6 +106,35 @@ stories! {
         let nodes = if backend == Backend::Cluster { 5 } else { 1 };
         let starts = futures_util::future::join_all((0..nodes).map(|_| Store::migrate(&place))).await;
         assert!(starts.iter().all(Result::is_ok), "{starts:?}");
+    }
+
+    /// F: L-06, R-03
+    async fn a_store_that_counted_ones_own_by_an_index_knows_how_many_they_are(backend) {
+        let mut world = World::new(backend).await;
+        let (ann, bob) = (world.person("ann").await, world.person("bob").await);
+        let tea = ann.group("Tea", &[&bob]).await;
+        for number in 1..=6 {
+            let person = if number % 2 == 0 { &ann } else { &bob };
+            person.say(&tea, &number.to_string()).await;
+        }
+        let read = "mutation($c: ID!) { conversationMarkRead(input: { conversationId: $c, upTo: 3 }) { markedCount } }";
+        assert_eq!(ann.ask(read, json!({ "c": tea })).await["conversationMarkRead"]["markedCount"], json!(2));
+        let new_to = async |world: &World, person: &Person| {
+            person.at(world, 0).ask("{ unreadCounts { total } }", json!({})).await["unreadCounts"]["total"].clone()
+        };
+        assert_eq!((new_to(&world, &ann).await, new_to(&world, &bob).await), (json!(1), json!(3)));
+
+        world.stop(0).await;
+        // The first eight steps know nothing of it.
+        let folder = tempfile::tempdir().expect("a folder");
+        let all = Store::pending_migrations(&Place::Sqlite(folder.path().join("none.db"))).await.expect("an answer");
+        let place = world.db_place();
+        Store::unmigrate(&place, Some(all as u32 - 8)).await.expect("back");
+        assert_eq!(Store::pending_migrations(&place).await.expect("an answer"), all - 8);
+        world.start(0).await;
+        assert_eq!((new_to(&world, &ann).await, new_to(&world, &bob).await), (json!(1), json!(3)));
+        ann.at(&world, 0).say(&tea, "seven").await;
+        assert_eq!((new_to(&world, &ann).await, new_to(&world, &bob).await), (json!(1), json!(4)), "and counts on");
     }
 
     /// F: M-07, C-08, L-03, M-02

@@ -48,6 +48,43 @@ impl Pointers {
         }
         Some(Advance { from, up_to })
     }
+
+    /// How many messages of a range that begins behind the read pointer are somebody's own, who has sent so many since that
+    /// pointer, up to the head.
+    pub fn own_within(self, range: Advance, own_since_read: i64, head: i64) -> OwnWithin {
+        let before = Advance { from: self.read, up_to: range.from };
+        let behind = Advance { from: range.up_to, up_to: head };
+        let beside = before.length() + behind.length();
+        let (kept, counted_from) = match own_since_read {
+            0 => (Some(0), vec![]),
+            all if beside < range.length() => (Some(all), vec![before, behind]),
+            _ => (None, vec![range]),
+        };
+        OwnWithin { kept, uncounted: counted_from.into_iter().filter(|part| part.length() > 0).collect() }
+    }
+}
+
+impl Advance {
+    pub fn length(self) -> i64 {
+        self.up_to - self.from
+    }
+}
+
+/// What is known without looking at any message of how many in a range are somebody's own. What was sent never changes its
+/// place or its sender, so that it is the same whenever the rest is counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnWithin {
+    /// So many, less those that are uncounted; none where the uncounted are all there are.
+    kept: Option<i64>,
+    /// Where one's own have to be counted: in the range or in what is beside it, whichever is shorter.
+    pub uncounted: Vec<Advance>,
+}
+
+impl OwnWithin {
+    /// How many they are, with so many where they were uncounted.
+    pub fn with(&self, counted: i64) -> i64 {
+        self.kept.map_or(counted, |kept| kept - counted)
+    }
 }
 
 /// What became of one message with one of those whom it was for.
@@ -118,6 +155,20 @@ mod tests {
         assert_eq!(pointers.advance(Delivered, 99, 9), Some(Advance { from: 5, up_to: 9 }));
         assert_eq!(pointers.advance(Read, 4, 9), None);
         assert_eq!(pointers.advance(Read, -4, 9), None);
+    }
+
+    #[test]
+    fn ones_own_are_counted_on_the_shorter_side() {
+        let range = |from, up_to| Advance { from, up_to };
+        let pointers = Pointers { delivered: 30, read: 10 };
+        let within = |from, up_to, own| pointers.own_within(range(from, up_to), own, 100);
+        assert_eq!(within(10, 100, 7), OwnWithin { kept: Some(7), uncounted: vec![] }, "all of it is what is kept");
+        assert_eq!(within(30, 90, 0), OwnWithin { kept: Some(0), uncounted: vec![] }, "there are none anywhere");
+        assert_eq!(within(10, 40, 7), OwnWithin { kept: None, uncounted: vec![range(10, 40)] });
+        assert_eq!(within(10, 80, 7), OwnWithin { kept: Some(7), uncounted: vec![range(80, 100)] });
+        let beside = vec![range(10, 30), range(90, 100)];
+        assert_eq!(within(30, 90, 7), OwnWithin { kept: Some(7), uncounted: beside });
+        assert_eq!((within(10, 40, 7).with(2), within(10, 80, 7).with(2)), (2, 5));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use jackfield_domain::{
 use super::{Core, Reader, Viewer};
 use crate::{
     Result,
-    store::{AdvanceReceipts, Standing},
+    store::{AdvanceReceipts, Mark, Standing},
 };
 
 /// In more conversations than this nothing is counted: nobody reads so far down.
@@ -54,31 +54,27 @@ async fn advance(
     core: &Core,
     viewer: &Viewer,
     kind: ReceiptKind,
-    mut marks: BTreeMap<ConversationId, i64>,
+    marks: BTreeMap<ConversationId, i64>,
     standing: &[Standing],
 ) -> Result<u64> {
     // Clients mark the same again and again. What is there already is seen without waiting for a turn to write; a pointer
     // only goes forward, so that nothing can make this wrong.
-    for mut standing in standing.iter().copied() {
-        if let Some(up_to) = marks.get(&standing.conversation)
-            && standing.pointers.advance(kind, *up_to, standing.head).is_none()
-        {
-            marks.remove(&standing.conversation);
-        }
-    }
-    if marks.is_empty() {
+    let ahead = standing.iter().filter_map(|standing| {
+        let up_to = *marks.get(&standing.conversation)?;
+        let mut pointers = standing.pointers;
+        Some((*standing, pointers.advance(kind, up_to, standing.head)?))
+    });
+    let ahead: Vec<_> = ahead.collect();
+    if ahead.is_empty() {
         return Ok(0);
     }
+    let own = core.store.own_within(&ahead).await?;
+    let marks = ahead.into_iter().zip(own);
+    let marks =
+        marks.map(|((standing, range), own)| Mark { conversation: standing.conversation, range, own }).collect();
     let (workspace, user, at) = (viewer.workspace(), viewer.id(), core.clock.now());
-    let marks = marks.into_iter().collect();
-    let marked = core.store.change(AdvanceReceipts { workspace, user, at, kind, marks }).await?;
-    let ranges: Vec<_> = marked.into_iter().filter_map(|marked| Some((marked.conversation, marked.advance?))).collect();
-    if ranges.is_empty() {
-        return Ok(0);
-    }
-    let all: i64 = ranges.iter().map(|(_, range)| range.up_to - range.from).sum();
-    let own = core.store.own_within(user, &ranges).await?;
-    Ok(all.unsigned_abs().saturating_sub(own))
+    let of_others = core.store.change(AdvanceReceipts { workspace, user, at, kind, marks }).await?;
+    Ok(of_others.unsigned_abs())
 }
 
 /// What became of a message that the reader was shown with those whom it is for.
@@ -154,7 +150,7 @@ pub async fn all_unread(core: &Core, viewer: &Viewer) -> Result<AllUnread> {
     let mut conversations = core.store.all_unread(viewer.id(), COUNTED as u64 + 1).await?;
     let is_complete = conversations.len() <= COUNTED;
     conversations.truncate(COUNTED);
-    // Where the viewer has sent all that came since, nothing is new.
+    // Where the viewer has deleted for themselves all that came since, nothing is new.
     conversations.retain(|unread| unread.count > 0);
     Ok(AllUnread { conversations, is_complete })
 }

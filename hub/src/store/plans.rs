@@ -102,7 +102,7 @@ fn hot(backend: DbBackend) -> Vec<(&'static str, Statement)> {
         ("all that is unread", of(&receipts::unread::all(user), backend)),
         (
             "one's own in what was marked",
-            of(&receipts::own_within(user, &[(conversation, Advance { from: 7, up_to: 9 })]), backend),
+            backend.build(&receipts::own::counting(0, conversation, user, Advance { from: 7, up_to: 9 })),
         ),
         ("one's conversations", of(&conversations::list(user, &listed(Direction::Forward, None)), backend)),
         (

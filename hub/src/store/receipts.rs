@@ -1,5 +1,6 @@
 //! How far who has come in a conversation: a pointer on each member's row, and a row for each mark, which is a range.
 
+pub mod own;
 pub mod unread;
 
 use async_trait::async_trait;
@@ -11,12 +12,12 @@ use jackfield_domain::{
 };
 use sea_orm::{
     ActiveValue::Set,
-    Condition, FromQueryResult, QueryOrder, QuerySelect,
+    FromQueryResult, QueryOrder, QuerySelect,
     entity::prelude::*,
     sea_query::{ExprTrait, Query, SelectStatement},
 };
 
-use super::{Change, Store, Work, conversations, members, messages};
+use super::{Change, Store, Work, conversations, members};
 use crate::Result;
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -40,26 +41,28 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// What a mark did in one conversation.
+/// What a mark goes past in one conversation.
 #[derive(Debug, Clone, Copy)]
-pub struct Marked {
+pub struct Mark {
     pub conversation: ConversationId,
-    /// None where the pointer was there before.
-    pub advance: Option<Advance>,
+    pub range: Advance,
+    /// How many messages of the range are the user's own.
+    pub own: i64,
 }
 
-/// Moves somebody's pointers forward, in conversations that they take part in.
+/// Moves somebody's pointers forward, in conversations that they take part in; answers how many messages of others that
+/// added.
 pub struct AdvanceReceipts {
     pub workspace: WorkspaceId,
     pub user: UserId,
     pub at: Timestamp,
     pub kind: ReceiptKind,
-    pub marks: Vec<(ConversationId, i64)>,
+    pub marks: Vec<Mark>,
 }
 
 #[async_trait]
 impl Change for AdvanceReceipts {
-    type Outcome = Vec<Marked>;
+    type Outcome = i64;
 
     fn workspace(&self) -> Option<WorkspaceId> {
         Some(self.workspace)
@@ -69,27 +72,28 @@ impl Change for AdvanceReceipts {
         true
     }
 
-    async fn apply(&self, work: &mut Work) -> Result<Vec<Marked>> {
-        let rows = standing(self.user, self.marks.iter().map(|(conversation, _)| *conversation))
+    async fn apply(&self, work: &mut Work) -> Result<i64> {
+        let rows = standing(self.user, self.marks.iter().map(|mark| mark.conversation))
             .into_model::<StandingRow>()
             .all(&work.transaction)
             .await?;
-        let mut marked = Vec::new();
+        let mut of_others = 0;
         let mut receipts = Vec::new();
-        for mut standing in rows.into_iter().map(Standing::from) {
-            let conversation = standing.conversation;
-            let Some((_, up_to)) = self.marks.iter().find(|(asked, _)| *asked == conversation) else { continue };
-            let advance = standing.pointers.advance(self.kind, *up_to, standing.head);
-            marked.push(Marked { conversation, advance });
-            let Some(advance) = advance else { continue };
-            let moved = members::ActiveModel {
-                conversation_id: Set(conversation.0),
-                user_id: Set(self.user.0),
-                delivered_sequence: Set(standing.pointers.delivered),
-                read_sequence: Set(standing.pointers.read),
-                ..Default::default()
+        for standing in rows.into_iter().map(Standing::from) {
+            let Some(mark) = self.marks.iter().find(|mark| mark.conversation == standing.conversation) else {
+                continue;
             };
-            members::Entity::update(moved).exec(&work.transaction).await?;
+            let mut pointers = standing.pointers;
+            let Some(advance) = pointers.advance(self.kind, mark.range.up_to, standing.head) else { continue };
+            let own = if advance == mark.range {
+                mark.own
+            } else {
+                // Another of the user's devices has gone a part of the way since it was counted.
+                own::within(&work.transaction, &[(standing, advance)]).await?[0]
+            };
+            of_others += advance.length() - own;
+            own::move_pointers(work, &standing, pointers, own).await?;
+            let conversation = standing.conversation;
             receipts.push(ActiveModel {
                 conversation_id: Set(conversation.0),
                 user_id: Set(self.user.0),
@@ -104,7 +108,7 @@ impl Change for AdvanceReceipts {
         if !receipts.is_empty() {
             Entity::insert_many(receipts).exec_without_returning(&work.transaction).await?;
         }
-        Ok(marked)
+        Ok(of_others)
     }
 }
 
@@ -115,6 +119,8 @@ pub struct Standing {
     pub user: UserId,
     pub joined_at: Timestamp,
     pub pointers: Pointers,
+    /// How many messages behind the read pointer are their own.
+    pub own_since_read: i64,
     /// The last sequence number of the conversation.
     pub head: i64,
 }
@@ -126,6 +132,7 @@ pub struct StandingRow {
     joined_at: i64,
     delivered_sequence: i64,
     read_sequence: i64,
+    own_since_read: i64,
     last_sequence: i64,
 }
 
@@ -136,6 +143,7 @@ impl From<StandingRow> for Standing {
             user: UserId(row.user_id),
             joined_at: Timestamp(row.joined_at),
             pointers: Pointers { delivered: row.delivered_sequence, read: row.read_sequence },
+            own_since_read: row.own_since_read,
             head: row.last_sequence,
         }
     }
@@ -153,6 +161,7 @@ pub fn standings(conversations: impl IntoIterator<Item = ConversationId>) -> Sel
             members::Column::JoinedAt,
             members::Column::DeliveredSequence,
             members::Column::ReadSequence,
+            members::Column::OwnSinceRead,
         ])
         .column(conversations::Column::LastSequence)
 }
@@ -177,11 +186,6 @@ impl Store {
         Ok(rows.into_iter().map(Standing::from).collect())
     }
 
-    /// How many of the messages within these ranges the user has sent.
-    pub async fn own_within(&self, user: UserId, ranges: &[(ConversationId, Advance)]) -> Result<u64> {
-        Ok(own_within(user, ranges).count(&self.reads).await?)
-    }
-
     /// What became of a message with those whom it is for, by their ids.
     pub async fn receipts(
         &self,
@@ -201,20 +205,6 @@ impl Store {
         });
         Ok(Slice::of_walk(page, found.collect()))
     }
-}
-
-pub fn own_within(user: UserId, ranges: &[(ConversationId, Advance)]) -> Select<messages::Entity> {
-    use messages::Column;
-    let any = ranges.iter().fold(Condition::any(), |any, (conversation, range)| {
-        any.add(
-            Column::ConversationId
-                .eq(conversation.0)
-                .and(Column::SenderId.eq(user.0))
-                .and(Column::Sequence.gt(range.from))
-                .and(Column::Sequence.lte(range.up_to)),
-        )
-    });
-    messages::Entity::find().filter(any)
 }
 
 /// A member, and the first marks that reach a message.

@@ -7,6 +7,7 @@
 //! On SQLite, where nobody else writes, what messages are decided by is remembered ([`Rows`]), and a batch of them is
 //! then a single call. It hopes that nothing fails; if something does, all is forgotten and done the way that reads.
 
+mod moves;
 mod rows;
 mod sends;
 mod together;

@@ -50,6 +50,13 @@ pub struct Driver {
     requests: Vec<String>,
     /// How often something was done beside talking.
     aside: usize,
+    /// How often somebody was looked at who had talked on both sides of what they had read.
+    talked_on_both_sides: usize,
+    /// Who has left or was sent away, from which room.
+    gone: BTreeSet<(usize, usize)>,
+    /// How often somebody came again to where they had talked.
+    came_again: usize,
+    steps: usize,
     count: usize,
     /// Runs the workspace, and has no client.
     keeper: Person,
@@ -165,6 +172,10 @@ impl Driver {
             acted: BTreeMap::new(),
             requests: Vec::new(),
             aside: 0,
+            talked_on_both_sides: 0,
+            gone: BTreeSet::new(),
+            came_again: 0,
+            steps: 0,
             count: 0,
         }
     }
@@ -190,6 +201,17 @@ impl Driver {
         for client in self.clients.iter_mut().filter(|client| client.state.is_some()) {
             client.began_among.get_or_insert(people);
         }
+        self.steps += 1;
+        self.check_what_is_new().await;
+    }
+
+    /// Nothing is on its way between two steps, so that what is new to somebody can be held against what there is. At the end
+    /// alone it would show little: where all was read, what had been counted falsely is counted no more.
+    async fn check_what_is_new(&mut self) {
+        let person = self.clients[self.steps % self.clients.len()].person.at(&self.world, self.steps / 2 % 2);
+        let now = State::fetch(&person).await;
+        assert_eq!(now.unread(&person.id), unread(&person).await, "what is new to {}", person.name);
+        self.talked_on_both_sides += now.talked_on_both_sides(&person.id);
     }
 
     fn draw_move(&mut self, number: usize) -> Move {
@@ -317,8 +339,25 @@ impl Driver {
             7 => act(owner, "conversationTransfer", json!({ "memberId": whom }), Effect::Owns(member, None)),
             8 => act(owner, "conversationLeave", json!({ "successorId": whom }), Effect::Owns(member, Some(owner))),
             9 => act(member, "conversationLeave", json!({}), Effect::Goes(member)),
+            10 if self.who_is_gone().is_some() => {
+                let (room, person) = self.who_is_gone().expect("somebody who was there a moment ago");
+                let Room { id, owner, .. } = &self.rooms[room];
+                let (conversation, members) = (id.clone(), BTreeSet::from([person]));
+                Operation { node, actor: *owner, doing: Doing::Add { room, conversation, members, stranger: false } }
+            }
             _ => act(anybody, "conversationJoin", json!({}), Effect::Comes(anybody)),
         }
+    }
+
+    /// Somebody who has left, or was sent away, after they had talked there.
+    fn who_is_gone(&self) -> Option<(usize, usize)> {
+        let mut gone = self.gone.iter().copied().filter(|(room, person)| self.has_talked(*room, *person));
+        gone.next()
+    }
+
+    fn has_talked(&self, room: usize, person: usize) -> bool {
+        let conversation = &self.rooms[room].id;
+        self.sent.values().any(|sent| sent.sender == person && sent.conversation == *conversation)
     }
 
     /// An edit or a deletion, mostly by who may.
@@ -413,6 +452,9 @@ impl Driver {
             Outcome::Created { draft, payload } => self.learn_conversation(draft, &payload),
             Outcome::Added { room, members, payload } => {
                 if list(&payload["errors"]).is_empty() {
+                    for member in &members {
+                        self.comes(room, *member);
+                    }
                     self.rooms[room].members.extend(members);
                 }
             }
@@ -421,6 +463,11 @@ impl Driver {
                     return;
                 }
                 *self.acted.entry(what).or_default() += 1;
+                match effect {
+                    Effect::Comes(person) => self.comes(room, person),
+                    Effect::Goes(person) | Effect::Owns(_, Some(person)) => drop(self.gone.insert((room, person))),
+                    Effect::None | Effect::Owns(_, None) => {}
+                }
                 let room = &mut self.rooms[room];
                 match effect {
                     Effect::None => {}
@@ -458,6 +505,11 @@ impl Driver {
                 }
             }
         }
+    }
+
+    /// Takes note of who comes again to where they had talked.
+    fn comes(&mut self, room: usize, person: usize) {
+        self.came_again += usize::from(self.gone.remove(&(room, person)) && self.has_talked(room, person));
     }
 
     /// Takes note of what became of a message that was there.
@@ -508,8 +560,9 @@ impl Driver {
         }
     }
 
-    /// Lets every client come to the end of the log, and compares.
-    pub async fn finish(mut self) {
+    /// Lets every client come to the end of the log, and compares; answers how often somebody came again to where they had
+    /// talked.
+    pub async fn finish(mut self) -> usize {
         for client in &mut self.clients {
             if !client.is_here() {
                 client.make(&self.world, Move::Come { node: self.random.below(2), cursors_back: 0 }).await;
@@ -582,6 +635,7 @@ impl Driver {
         for node in 0..self.world.node_count() {
             self.world.stop(node).await;
         }
+        self.came_again
     }
 
     /// A driver that is refused everything would prove nothing.
@@ -594,6 +648,7 @@ impl Driver {
             changed.0 > 0 && changed.1 > 0 && changed.2 > 0 && changed.3 > 0,
             "too little was changed: {changed:?}"
         );
+        assert!(self.talked_on_both_sides > 0, "nobody had talked before and after what they had read");
         let acts = ["conversationUpdate", "conversationArchive", "conversationReopen", "conversationMemberRemove"];
         let more = ["conversationMemberUpdate", "conversationTransfer", "conversationLeave", "conversationJoin"];
         let never: Vec<&str> = acts.into_iter().chain(more).filter(|act| !self.acted.contains_key(act)).collect();

@@ -308,6 +308,16 @@ impl State {
         self.conversations.iter().map(|(id, known)| (id.as_str(), count(known))).collect()
     }
 
+    /// In how many conversations somebody has sent some messages before what they have read and some after it.
+    pub fn talked_on_both_sides(&self, me: &str) -> usize {
+        let of = |known: &Conversation| {
+            let read = known.members.get(me).map_or(0, |part| part.read);
+            let own = || known.messages.iter().filter(|(_, message)| message.sender == me);
+            own().any(|(sequence, _)| *sequence <= read) && own().any(|(sequence, _)| *sequence > read)
+        };
+        self.conversations.values().filter(|known| of(known)).count()
+    }
+
     /// The list of conversations in the order in which it is shown.
     pub fn order(&self) -> Vec<&str> {
         let mut order: Vec<(&str, &str)> =

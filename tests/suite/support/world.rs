@@ -150,8 +150,13 @@ impl World {
     }
 
     /// Where everything is kept.
+    pub fn db_place(&self) -> Place {
+        self.configs[0].place().expect("a place")
+    }
+
+    /// The same, as a URL.
     pub fn db_url(&self) -> String {
-        match self.configs[0].place().expect("a place") {
+        match self.db_place() {
             Place::Sqlite(path) => format!("sqlite://{}", path.display()),
             Place::Postgres(url) => url,
         }

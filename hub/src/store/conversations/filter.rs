@@ -27,12 +27,11 @@ pub fn condition(filter: &CheckedFilter, now: Timestamp) -> Condition {
         all = all.add(any);
     }
     if let Some(has_unread) = filter.has_unread {
-        let (head, read) = (Column::LastSequence.into_expr(), members::Column::ReadSequence.into_expr());
         all = all.add(if has_unread {
-            // Looked at first: where everything is read, nothing is counted.
-            Condition::all().add(head.gt(read)).add(unread::count().gt(0))
+            // Looked at first: where everything is read, nothing that is hidden is counted.
+            Condition::all().add(unread::of_others().gt(0)).add(unread::count().gt(0))
         } else {
-            Condition::any().add(head.lte(read)).add(unread::count().lte(0))
+            Condition::any().add(unread::of_others().lte(0)).add(unread::count().lte(0))
         });
     }
     if let Some(is_pinned) = filter.is_pinned {

@@ -1,5 +1,5 @@
-//! How many messages are new to a member of a conversation, reckoned from what there is each time it is asked: the head
-//! less the pointer, less what the member has sent or deleted for themselves since then.
+//! How many messages are new to a member of a conversation: the head less the pointer, less what the member has sent since
+//! then, which is kept beside the pointer, and less what they have deleted for themselves of it.
 
 use jackfield_domain::{ConversationId, UserId, receipts::Unread};
 use sea_orm::{
@@ -8,7 +8,7 @@ use sea_orm::{
     sea_query::{Asterisk, Expr, ExprTrait, Query, SelectStatement},
 };
 
-use super::super::{Store, conversations, members, messages, messages::deletions::hidden};
+use super::super::{Store, conversations, members, messages::deletions::hidden};
 use crate::Result;
 
 impl Store {
@@ -23,10 +23,10 @@ impl Store {
     }
 
     async fn found(&self, select: Select<members::Entity>) -> Result<Vec<Unread>> {
-        let rows: Vec<(Uuid, i64, i64, i64, i64)> = select.into_tuple().all(&self.reads).await?;
-        let unread = rows.into_iter().map(|(conversation, head, read, own, hidden)| Unread {
+        let rows: Vec<(Uuid, i64, i64)> = select.into_tuple().all(&self.reads).await?;
+        let unread = rows.into_iter().map(|(conversation, of_others, hidden)| Unread {
             conversation: ConversationId(conversation),
-            count: head - read - own - hidden,
+            count: of_others - hidden,
         });
         Ok(unread.collect())
     }
@@ -38,7 +38,8 @@ pub fn among(user: UserId, conversations: &[ConversationId]) -> Select<members::
 
 pub fn all(user: UserId) -> Select<members::Entity> {
     counts(user)
-        .filter(members::Column::ReadSequence.into_expr().lt(conversations::Column::LastSequence.into_expr()))
+        // Where somebody has sent all that came since, nothing is new.
+        .filter(of_others().gt(0))
         .order_by_desc(members::Column::ActiveHour)
         .order_by_desc(members::Column::ConversationId)
 }
@@ -49,27 +50,19 @@ fn counts(user: UserId) -> Select<members::Entity> {
         .filter(members::Column::UserId.eq(user.0))
         .select_only()
         .column(members::Column::ConversationId)
-        .column(conversations::Column::LastSequence)
-        .column(members::Column::ReadSequence)
-        .expr_as(own(), "own")
+        .expr_as(of_others(), "of_others")
         .expr_as(hidden_from(), "hidden")
 }
 
 /// How many messages are new to a member, beside the rows of the member and the conversation.
 pub fn count() -> Expr {
-    let (head, read) = (conversations::Column::LastSequence.into_expr(), members::Column::ReadSequence.into_expr());
-    head.sub(read).sub(Expr::from(own())).sub(Expr::from(hidden_from()))
+    of_others().sub(Expr::from(hidden_from()))
 }
 
-fn own() -> SelectStatement {
-    use messages::Column;
-    Query::select()
-        .expr(Expr::col(Asterisk).count())
-        .from(messages::Entity)
-        .and_where(Column::ConversationId.into_expr().eq(members::Column::ConversationId.into_expr()))
-        .and_where(Column::SenderId.into_expr().eq(members::Column::UserId.into_expr()))
-        .and_where(Column::Sequence.into_expr().gt(members::Column::ReadSequence.into_expr()))
-        .to_owned()
+/// How many messages of others came after what a member has read.
+pub fn of_others() -> Expr {
+    let (head, read) = (conversations::Column::LastSequence.into_expr(), members::Column::ReadSequence.into_expr());
+    head.sub(read).sub(members::Column::OwnSinceRead.into_expr())
 }
 
 fn hidden_from() -> SelectStatement {

@@ -10,21 +10,19 @@ use jackfield_domain::{
     plugins::Kept,
 };
 use sea_orm::{
-    ActiveValue::Set,
-    Condition, ConnectionTrait, DatabaseTransaction, QuerySelect, QueryTrait,
-    entity::prelude::*,
-    sea_query::{CaseStatement, ExprTrait, Query, UpdateStatement},
+    ActiveValue::Set, Condition, ConnectionTrait, DatabaseTransaction, QuerySelect, QueryTrait, entity::prelude::*,
+    sea_query::ExprTrait,
 };
 
 use super::{
     super::{
-        conversations, log, members, messages,
+        log, members, messages,
         plugins::{
             data::{Conflict, Overlay},
             verdicts,
         },
     },
-    Outgoing, Sent, Work,
+    Outgoing, Sent, Work, moves,
     rows::Rows,
     together::Together,
 };
@@ -71,6 +69,8 @@ pub struct Batch {
     pub rows: Rows,
     /// The conversations that were moved, and when each had been active before.
     moved: BTreeMap<ConversationId, Timestamp>,
+    /// How many messages each sender adds to their own in each conversation.
+    own: BTreeMap<(ConversationId, UserId), i64>,
     messages: Vec<messages::ActiveModel>,
     /// Of the few that have something beside their body.
     details: Vec<messages::details::ActiveModel>,
@@ -126,6 +126,7 @@ impl Batch {
             entries: Vec::new(),
             rows,
             moved: BTreeMap::new(),
+            own: BTreeMap::new(),
             messages: Vec::new(),
             details: Vec::new(),
             keys: Vec::new(),
@@ -292,6 +293,7 @@ impl Batch {
             depth: 0,
             fact,
         };
+        *self.own.entry((message.conversation, message.sender)).or_default() += 1;
         self.messages.push(message.into());
         let fresh = (message.body.len() <= FRESH_BODY_BYTES).then(|| message.clone());
         self.entries.push(Entry { event, message: fresh });
@@ -326,7 +328,8 @@ impl Batch {
         let words: usize = self.outcomes.iter().flatten().map(|sent| sent.message.body.len()).sum();
         let beside: usize = self.details.iter().map(messages::details::bytes).sum();
         let bytes = words + beside + self.entries.len() * BYTES_BESIDE_WORDS;
-        let mut writes = Together::new(self.move_conversations(), bytes);
+        let mut writes =
+            Together::new(moves::conversations(self.moved.keys().map(|id| (*id, &self.rows.rooms[id]))), bytes);
         writes.insert(messages::Entity::insert_many(std::mem::take(&mut self.messages)).into_query());
         if !self.details.is_empty() {
             let details = std::mem::take(&mut self.details);
@@ -335,35 +338,12 @@ impl Batch {
         if !self.keys.is_empty() {
             writes.insert(keys::Entity::insert_many(std::mem::take(&mut self.keys)).into_query());
         }
-        for (id, was_active_at) in &self.moved {
+        let hours = self.moved.iter().filter_map(|(id, was_active_at)| {
             let hour = members::hour_of(self.rows.rooms[id].last_activity_at);
-            if hour != members::hour_of(*was_active_at) {
-                writes.update(
-                    members::Entity::update_many()
-                        .col_expr(members::Column::ActiveHour, Expr::value(hour))
-                        .filter(members::Column::ConversationId.eq(id.0))
-                        .into_query(),
-                );
-            }
-        }
+            (hour != members::hour_of(*was_active_at)).then_some((*id, hour))
+        });
+        writes.update(moves::members(&self.own, &hours.collect::<Vec<_>>()));
         writes
-    }
-
-    fn move_conversations(&self) -> UpdateStatement {
-        use conversations::Column;
-        let mut sequence = CaseStatement::new();
-        let mut activity = CaseStatement::new();
-        for id in self.moved.keys() {
-            let room = &self.rows.rooms[id];
-            sequence = sequence.case(Column::Id.eq(id.0), room.last_sequence);
-            activity = activity.case(Column::Id.eq(id.0), room.last_activity_at.0);
-        }
-        Query::update()
-            .table(conversations::Entity)
-            .value(Column::LastSequence, sequence)
-            .value(Column::LastActivityAt, activity)
-            .and_where(Column::Id.is_in(self.moved.keys().map(|id| id.0)))
-            .to_owned()
     }
 }
 
