@@ -24,6 +24,7 @@ mod operation;
 mod overriding;
 mod partings;
 mod people;
+mod plugin_cli;
 mod plugins;
 mod policies;
 mod program;
@@ -66,6 +67,7 @@ fn main() -> ExitCode {
         overriding::stories(),
         partings::stories(),
         people::stories(),
+        plugin_cli::stories(),
         plugins::stories(),
         policies::stories(),
         program::stories(),

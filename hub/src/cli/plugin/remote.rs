@@ -93,6 +93,9 @@ async fn switch(arguments: &SwitchArgs, mutation: &str, state: &str) -> Result<(
 /// Does something to a plugin, and says what is so now.
 async fn act(hub: &HubArgs, mutation: &str, input: Value, done: impl FnOnce(&Value) -> String) -> Result<(), String> {
     let payload = Client::new(hub)?.act(mutation, &format!("plugin {{ {FIELDS} }}"), input).await?;
+    if payload["plugin"].is_null() {
+        return Err("the hub does not say what it did".to_owned());
+    }
     if hub.json {
         return say_json(&payload["plugin"]);
     }
@@ -116,7 +119,7 @@ async fn list(hub: &HubArgs) -> Result<(), String> {
         say_line("the hub has no plugins");
     }
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
-    let (id, version, state) = (width(0), width(1), width(2));
+    let (id, version, state) = (width(0), width(1), "off".len());
     let lines = rows.iter().map(|row| format!("{:id$}  {:version$}  {:state$}  {}\n", row[0], row[1], row[2], row[3]));
     say(lines.collect::<String>());
     Ok(())

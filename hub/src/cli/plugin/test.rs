@@ -88,7 +88,7 @@ fn lines() -> mpsc::Receiver<Result<Vec<u8>, String>> {
                 Ok(0) => return,
                 Ok(_) if line.last() == Some(&b'\n') => Ok(line),
                 Ok(read) if read as u64 == LINE_MAX_BYTES => Err(format!("it is longer than {LINE_MAX_BYTES} bytes")),
-                Ok(_) => Err("it ends before its end".to_owned()),
+                Ok(_) => Err("it has no end".to_owned()),
                 Err(error) => Err(format!("it cannot be read: {error}")),
             };
             let is_last = word.is_err();
