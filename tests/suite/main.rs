@@ -25,6 +25,7 @@ mod overriding;
 mod partings;
 mod people;
 mod plugin_cli;
+mod plugin_components;
 mod plugins;
 mod policies;
 mod program;
@@ -68,6 +69,7 @@ fn main() -> ExitCode {
         partings::stories(),
         people::stories(),
         plugin_cli::stories(),
+        plugin_components::stories(),
         plugins::stories(),
         policies::stories(),
         program::stories(),

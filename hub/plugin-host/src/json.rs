@@ -6,6 +6,8 @@
 mod counterpart;
 mod meaning;
 mod questions;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

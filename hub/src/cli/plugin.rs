@@ -47,14 +47,16 @@ enum PluginCommand {
 
 /// Does it. What is said of success goes to standard output; an error is what is to be said of failure.
 pub(super) async fn run(arguments: PluginArgs) -> Result<(), String> {
-    match arguments.command {
+    let done = match arguments.command {
         PluginCommand::New(arguments) => new::run(&arguments),
         PluginCommand::Sdk { folder } => new::renew(&folder),
         PluginCommand::Build(arguments) => build::run(&arguments),
         PluginCommand::Check { plugin } => check::run(&plugin).await,
         PluginCommand::Test { package } => test::run(&package).await,
         PluginCommand::Remote(command) => remote::run(command).await,
-    }
+    };
+    // It may be in the words of a plugin, or of whoever answers in the place of a hub.
+    done.map_err(|why| why.lines().map(plain).collect::<Vec<_>>().join("\n"))
 }
 
 /// Reads a package and says what is wrong with it. No more is read than a package may have.

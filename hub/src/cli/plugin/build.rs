@@ -1,6 +1,9 @@
 //! `jackfield plugin build`: from a folder to a package.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
 
 use clap::Args;
 use jackfield_plugin_build::{Compiler, Effort, ThisMachine, build, target_folder};
@@ -38,7 +41,7 @@ pub(super) fn package(folder: &Path) -> Result<(Package, PathBuf), String> {
             ));
         }
     }
-    let say = |words: &str| eprintln!("jackfield: {words}");
+    let say = |words: &str| drop(writeln!(std::io::stderr(), "jackfield: {words}"));
     say(&format!("compiling {}; the first time takes a minute", folder.display()));
     let in_words = |error: jackfield_plugin_build::Error| error.to_string();
     let target = target_folder(folder).map_err(in_words)?;

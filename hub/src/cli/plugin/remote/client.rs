@@ -34,8 +34,12 @@ impl Client {
             .map_err(|_| "the token holds characters that no token has".to_owned())?;
         token.set_sensitive(true);
         // A hub sends nobody elsewhere; whoever does is not to have the token.
-        let http = reqwest::Client::builder().timeout(LIMIT).redirect(reqwest::redirect::Policy::none()).build();
-        Ok(Client { http: http.map_err(|error| error.to_string())?, url, token, json: hub.json })
+        let mut http = reqwest::Client::builder().timeout(LIMIT).redirect(reqwest::redirect::Policy::none());
+        if matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]")) {
+            // Nor is a proxy, which would look for a hub on its own machine.
+            http = http.no_proxy();
+        }
+        Ok(Client { http: http.build().map_err(|error| error.to_string())?, url, token, json: hub.json })
     }
 
     /// Does one thing, and answers its payload; or why it is not done, as the hub says it.
