@@ -60,7 +60,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "store",
         ],
     ),
-    ("cli", &["blobs", "bus", "config", "graphql", "hub", "identity", "store"]),
+    ("cli", &["blobs", "bundled", "bus", "config", "graphql", "hub", "identity", "store"]),
 ];
 
 /// Crates whose types stay in their room.

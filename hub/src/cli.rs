@@ -1,6 +1,7 @@
 //! The command line.
 
 mod doctor;
+mod plugin;
 
 use std::{io::Write, path::PathBuf, process::ExitCode, time::Duration};
 
@@ -69,6 +70,8 @@ enum Command {
     Config,
     /// Check the configuration and everything the hub stands on, and say in words what is wrong.
     Doctor,
+    /// Write plugins, and switch those of a hub that runs.
+    Plugin(plugin::PluginArgs),
     /// Compile a plugin's component, from standard input to standard output. The hub runs itself so.
     #[command(hide = true)]
     CompilePlugin,
@@ -131,7 +134,11 @@ fn duration(text: &str) -> Result<Duration, String> {
 pub fn run() -> ExitCode {
     crate::use_ring();
     let cli = Cli::parse();
-    let command = cli.command.unwrap_or(Command::Serve);
+    let command = match cli.command.unwrap_or(Command::Serve) {
+        // It has nothing to do with the configuration of a hub, which need not be here.
+        Command::Plugin(arguments) => return run_to_its_end(plugin::run(arguments)),
+        command => command,
+    };
     match &command {
         Command::Completions { shell } => {
             let mut script = Vec::new();
@@ -161,18 +168,22 @@ pub fn run() -> ExitCode {
         Ok(config) => config,
         Err(error) => return failed(&error.to_string()),
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime = runtime.expect("a process that cannot start threads cannot do anything");
-    let done = runtime.block_on(async {
+    run_to_its_end(async {
         match command {
             Command::Serve => serve(config).await,
             Command::Migrate => migrate(&config).await,
             Command::Token(arguments) => token(&config, arguments).await,
             Command::Doctor => doctor::examine(&config).await,
             Command::Config => show(&config),
-            Command::Schema | Command::CompilePlugin | Command::Completions { .. } => Ok(()),
+            Command::Plugin(_) | Command::Schema | Command::CompilePlugin | Command::Completions { .. } => Ok(()),
         }
-    });
+    })
+}
+
+fn run_to_its_end(work: impl Future<Output = Result<(), String>>) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.expect("a process that cannot start threads cannot do anything");
+    let done = runtime.block_on(work);
     // A name that is still being looked up keeps a thread, which is not waited for.
     runtime.shutdown_timeout(Duration::from_millis(100));
     match done {

@@ -10,10 +10,10 @@ mod m0005_messages;
 mod m0006_jobs;
 mod m0007_public_titles;
 mod m0008_plugins;
+mod m0009_own_messages;
 mod m0010_plugin_life;
 mod m0011_plugin_notices;
 mod m0012_command_runs;
-mod m0009_own_messages;
 
 pub struct Migrator;
 
@@ -29,10 +29,10 @@ impl MigratorTrait for Migrator {
             Box::new(m0006_jobs::Migration),
             Box::new(m0007_public_titles::Migration),
             Box::new(m0008_plugins::Migration),
+            Box::new(m0009_own_messages::Migration),
             Box::new(m0010_plugin_life::Migration),
             Box::new(m0011_plugin_notices::Migration),
             Box::new(m0012_command_runs::Migration),
-            Box::new(m0009_own_messages::Migration),
         ]
     }
 }

@@ -4,7 +4,7 @@
 //!
 //! | who | says |
 //! |---|---|
-//! | harness | `{"ask": "message-hooks.before-create", "with": [DRAFT], "now": MILLISECONDS, "configuration": {}}` |
+//! | harness | `{"ask": "message-hooks.before-create", "with": [DRAFT], "now": MILLISECONDS, "configuration": {}, "denied": [], "secrets": {}, "storage_bytes": 0}` |
 //! | hub | `{"call": "users.get", "with": ["usr_…"]}`, whenever it needs something for the plugin, or has something done that the plugin issued |
 //! | harness | `{"answer": {"Ok": USER}}` |
 //! | hub | `{"done": ANSWER, "measures": MEASURES, "log": [["Info", "…"]]}` |
@@ -14,14 +14,21 @@
 //! what has cases is `"Allow"` or `{"Reject": {…}}`; a result is `{"Ok": …}` or `{"Err": …}`; bytes are a list of numbers.
 //! Before anything is asked the hub says `{"ready": {"id": "…", "version": "…"}}`, or `{"failed": "…"}` where it will not
 //! have the package. What is called is done on the [`MockHub`], so that a test in WebAssembly and one without say the same.
+//!
+//! The host around the component is the real one, and in some things stricter than a native test: what an admin left out of the
+//! configuration has its default, and what does not fit the schema of `plugin.toml` is refused; a hook that `plugin.toml` does
+//! not name is not called; a secret signs with HMAC-SHA256. Only the clock is patient: a plugin that may take 50 ms on it has a
+//! second here, since the test has to answer meanwhile. How long it may compute is what it is in a hub.
 
 use std::{
     cell::RefCell,
     env,
     ffi::{OsStr, OsString},
+    fs,
     io::{BufRead, BufReader, Write},
     path::Path,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
 };
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -34,7 +41,7 @@ use crate::{
         CommandCall, CommandReply, ConversationDraft, ConversationVerdict, DeletionDraft, DeletionVerdict, EditDraft,
         EditVerdict, EventBatch, JoinDraft, JoinVerdict, MessageDraft, MessageVerdict, ScheduledRun,
     },
-    mock::{MockHub, capability, configuration, run},
+    mock::{MockHub, capability, run, surroundings},
 };
 
 /// A component, ready to be asked.
@@ -132,16 +139,23 @@ impl PluginHarness {
     /// Builds the plugin in a folder, usually `env!("CARGO_MANIFEST_DIR")`, as `jackfield plugin build` does, and opens it.
     pub fn build(folder: impl AsRef<Path>) -> Result<Self> {
         let folder = folder.as_ref();
-        let package = env::temp_dir().join(format!("jackfield-harness-{}.wasm", std::process::id()));
+        // Tests run beside each other, in one process and in several.
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let own = env::temp_dir().join(format!("jackfield-harness-{}-{number}", std::process::id()));
+        fs::create_dir(&own)?;
+        let harness = Self::build_into(&own.join("plugin.wasm"), folder);
+        let _ = fs::remove_dir_all(own);
+        harness
+    }
+
+    fn build_into(package: &Path, folder: &Path) -> Result<Self> {
         let program = program();
-        let status = Command::new(&program).args(["plugin", "build"]).arg(folder).arg("--out").arg(&package).status();
+        let status = Command::new(&program).args(["plugin", "build"]).arg(folder).arg("--out").arg(package).status();
         if !status.map_err(|error| not_there(&program, error))?.success() {
             return Err(Failure::new(format!("{} could not be built, see above", folder.display())));
         }
-        let harness = Self::open(&package);
-        // It has been read by now, and the next test makes its own.
-        let _ = std::fs::remove_file(package);
-        harness
+        Self::open(package)
     }
 
     /// Opens a package.
@@ -185,7 +199,11 @@ impl PluginHarness {
         measures: &mut Measures,
     ) -> Result<R> {
         let mut child = self.child.borrow_mut();
-        child.say(&json!({ "ask": hook, "with": arguments, "now": hub.now(), "configuration": configuration() }))?;
+        let mut question = surroundings();
+        question["ask"] = hook.into();
+        question["with"] = serde_json::to_value(arguments)?;
+        question["now"] = hub.now().into();
+        child.say(&question)?;
         loop {
             let word = child.hear()?;
             if let Some(name) = word.call {

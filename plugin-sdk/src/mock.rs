@@ -10,7 +10,7 @@ mod state;
 
 use std::{cell::RefCell, marker::PhantomData};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     Result,
@@ -263,9 +263,17 @@ impl MockHub {
     }
 }
 
-/// The configuration that is in force.
-pub(crate) fn configuration() -> Value {
-    hub(|state| state.configuration.clone())
+/// What of the hub a component does not ask for, and whoever runs it has to know.
+pub(crate) fn surroundings() -> Value {
+    hub(|state| {
+        let storage_bytes: usize = state.kv.iter().map(|(key, (value, _))| key.len() + value.len()).sum();
+        json!({
+            "configuration": state.configuration,
+            "denied": state.denied,
+            "secrets": state.secrets,
+            "storage_bytes": storage_bytes,
+        })
+    })
 }
 
 /// Runs a hook that is called from elsewhere.

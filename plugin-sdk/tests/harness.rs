@@ -38,6 +38,8 @@ fn what_is_called_is_done_on_the_hub_of_the_test_and_what_it_took_is_told() {
     );
     let hub = MockHub::new();
     hub.configure(json!({ "words": ["darn"] }));
+    hub.entrust("key", "s3cret");
+    hub.deny("secrets");
     let (ann, tea) = hub.conversation_of("Ann");
     let draft = hub.draft(&ann, &tea, "Milk?");
     let report = harness.before_create(&hub, &draft);
@@ -51,6 +53,8 @@ fn what_is_called_is_done_on_the_hub_of_the_test_and_what_it_took_is_told() {
     assert_eq!(question["with"][0]["body"], json!({ "Plain": "Milk?" }));
     assert_eq!(question["with"][0]["sender"]["role"], "Member");
     assert_eq!((&question["now"], &question["configuration"]["words"][0]), (&json!(hub.now()), &json!("darn")));
+    assert_eq!((&question["denied"], &question["secrets"]), (&json!(["secrets"]), &json!({ "key": "s3cret" })));
+    assert_eq!(question["storage_bytes"], json!(0));
     assert_eq!(fs::read_to_string(folder.join("answer")).unwrap().trim(), r#"{"answer":{"Ok":2}}"#);
 
     let report = harness.before_create(&hub, &draft);

@@ -27,6 +27,8 @@ mod overriding;
 mod packages;
 mod partings;
 mod people;
+mod plugin_cli;
+mod plugin_components;
 mod plugins;
 mod policies;
 mod program;
@@ -74,6 +76,8 @@ fn main() -> ExitCode {
         packages::stories(),
         partings::stories(),
         people::stories(),
+        plugin_cli::stories(),
+        plugin_components::stories(),
         plugins::stories(),
         policies::stories(),
         program::stories(),

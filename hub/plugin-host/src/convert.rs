@@ -41,12 +41,7 @@ pub(crate) fn conversation(conversation: &Conversation) -> wit::Conversation {
     wit::Conversation {
         id: conversation.id.to_string(),
         kind: conversation_kind(conversation.kind),
-        status: match conversation.status {
-            ConversationStatus::Active => wit::ConversationStatus::Active,
-            ConversationStatus::Archived => wit::ConversationStatus::Archived,
-            ConversationStatus::AutoArchived => wit::ConversationStatus::AutoArchived,
-            ConversationStatus::Blocked => wit::ConversationStatus::Blocked,
-        },
+        status: conversation_status(conversation.status),
         title: conversation.title.clone(),
         description: conversation.description.clone(),
         context: conversation.context.as_ref().map(context),
@@ -111,6 +106,15 @@ pub(crate) fn conversation_kind(kind: ConversationKind) -> wit::ConversationKind
         ConversationKind::Direct => wit::ConversationKind::Direct,
         ConversationKind::Group => wit::ConversationKind::Group,
         ConversationKind::Support => wit::ConversationKind::Support,
+    }
+}
+
+pub(crate) fn conversation_status(status: ConversationStatus) -> wit::ConversationStatus {
+    match status {
+        ConversationStatus::Active => wit::ConversationStatus::Active,
+        ConversationStatus::Archived => wit::ConversationStatus::Archived,
+        ConversationStatus::AutoArchived => wit::ConversationStatus::AutoArchived,
+        ConversationStatus::Blocked => wit::ConversationStatus::Blocked,
     }
 }
 

@@ -14,6 +14,7 @@ mod convert;
 mod engine;
 pub mod hooks;
 mod host;
+pub mod json;
 mod live;
 pub mod manifest;
 mod package;

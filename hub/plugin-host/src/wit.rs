@@ -5,6 +5,8 @@
 wasmtime::component::bindgen!({
     path: "../../plugin-sdk/wit",
     world: "everything",
+    // For whoever speaks the contract in JSON.
+    additional_derives: [serde::Serialize, serde::Deserialize],
     imports: {
         // What only looks at what the host has at hand does not wait, and costs no boxed future.
         "jackfield:plugin/kv.delete": trappable,

@@ -7,8 +7,10 @@ use super::{Config, Result, wrong};
 /// A flag, and the key that it sets.
 pub type Flag = (&'static str, Option<String>);
 
-/// Variables that begin as ours do but are for builds, tests and tools, and the one that names the file.
+/// Variables that begin as ours do but are for builds, tests and tools, those of commands that speak to a hub, and the one that
+/// names the file.
 const NOT_OURS: [&str; 3] = ["JACKFIELD_TEST_", "JACKFIELD_WASM_", "JACKFIELD_BINARY"];
+const OF_COMMANDS: [&str; 2] = ["JACKFIELD_URL", "JACKFIELD_TOKEN"];
 const NAMES_THE_FILE: &str = "JACKFIELD_CONFIG";
 
 /// Reads the file, the environment and the flags, later ones winning, and checks the result.
@@ -33,7 +35,8 @@ pub fn load(
     };
     for (name, value) in &environment {
         let Some(name) = name.to_str().filter(|name| *name != NAMES_THE_FILE) else { continue };
-        let ours = name.strip_prefix("JACKFIELD_").filter(|_| !NOT_OURS.iter().any(|not| name.starts_with(not)));
+        let is_for_others = OF_COMMANDS.contains(&name) || NOT_OURS.iter().any(|not| name.starts_with(not));
+        let ours = name.strip_prefix("JACKFIELD_").filter(|_| !is_for_others);
         let Some(key) = ours else { continue };
         let value = value.to_str().ok_or_else(|| wrong(format!("{name} is not valid UTF-8")))?;
         let key = key.to_lowercase().replace("__", ".");

@@ -4,6 +4,7 @@
 //! here, so that there is one way to build a plugin. What stands in a manifest is the hub's to judge.
 
 mod bundle;
+mod carry;
 mod compiler;
 mod package;
 
@@ -14,6 +15,7 @@ use std::{
 };
 
 pub use bundle::bundle;
+pub use carry::carry;
 pub use compiler::{Compiler, Machine, ThisMachine};
 pub use package::{MANIFEST_SECTION, Package};
 
@@ -53,6 +55,25 @@ pub fn build(compiler: &Compiler, folder: &Path, target_folder: &Path, effort: E
     let module = compile(compiler, folder, target_folder, effort)?;
     let module = fs::read(&module).map_err(|error| Error::because(module.display(), error))?;
     package::package(&module, manifest)
+}
+
+/// Where the plugin in `folder` is compiled: in a folder of its own in the target folder that cargo would take, so that the
+/// cargo that runs a test may well hold that one.
+pub fn target_folder(folder: &Path) -> Result<PathBuf, Error> {
+    let output = Command::new(compiler::cargo())
+        .current_dir(folder)
+        .args(["metadata", "--no-deps", "--format-version", "1"])
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| Error::because("cargo could not be started; install Rust, from https://rustup.rs", error))?;
+    if !output.status.success() {
+        return Err(Error(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
+    }
+    let metadata: serde_json::Value =
+        serde_json::from_slice(&output.stdout).map_err(|error| Error::because("cargo metadata", error))?;
+    let target =
+        metadata["target_directory"].as_str().ok_or_else(|| Error("cargo names no target folder".to_owned()))?;
+    Ok(Path::new(target).join("plugins"))
 }
 
 /// The profile is given here and not in anybody's `Cargo.toml`, where it would have to be remembered.

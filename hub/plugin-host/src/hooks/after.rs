@@ -31,7 +31,7 @@ pub struct ToldEvent<'a> {
 }
 
 /// These things have happened.
-pub struct OnEvents(events::EventBatch);
+pub struct OnEvents(pub(crate) events::EventBatch);
 
 impl OnEvents {
     /// `attempt` is 1 at first.
@@ -107,7 +107,7 @@ impl Ask for OnEvents {
 }
 
 /// A piece of work is due.
-pub struct RunSchedule(schedule::ScheduledRun);
+pub struct RunSchedule(pub(crate) schedule::ScheduledRun);
 
 impl RunSchedule {
     /// `resume` is what the slice before this one left, `attempt` is 1 at first.
@@ -147,7 +147,7 @@ pub enum ArgumentValue {
 }
 
 /// Somebody runs a command.
-pub struct RunCommand(commands::CommandCall);
+pub struct RunCommand(pub(crate) commands::CommandCall);
 
 /// What a viewer is answered has at most so many bytes.
 const REPLY_MAX: usize = 64 << 10;

@@ -1,0 +1,196 @@
+//! The commands that speak to a hub that runs. They are clients like any other: the API decides, and what it says is passed on.
+
+mod client;
+
+use std::{io::Read, path::Path};
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::{
+    super::{say, say_line},
+    plain,
+};
+use client::Client;
+
+/// What is asked of a plugin that something was done to.
+const FIELDS: &str = "id name version isOn problem isResting lag storageBytes configuration
+    exceptions { conversationId isOn } wantedCapabilities grantedCapabilities";
+/// A configuration has at most so many bytes; the hub takes no more in one request.
+const CONFIGURATION_MAX_BYTES: u64 = 1 << 20;
+
+#[derive(Subcommand)]
+pub(super) enum RemoteCommand {
+    /// List the plugins of a hub, as the workspace of the token has them.
+    List(HubArgs),
+    /// Switch a plugin on, in the workspace or in one conversation.
+    Enable(SwitchArgs),
+    /// Switch a plugin off, in the workspace or in one conversation. What it keeps stays.
+    Disable(SwitchArgs),
+    /// Configure a plugin in the workspace; what is left out has its default.
+    Configure {
+        /// The plugin's id.
+        plugin: String,
+        /// A JSON object, or the file that holds it; `-` is standard input.
+        configuration: String,
+        #[command(flatten)]
+        hub: HubArgs,
+    },
+    /// Show the newest lines that a plugin wrote for admins.
+    Logs {
+        /// The plugin's id.
+        plugin: String,
+        #[command(flatten)]
+        hub: HubArgs,
+    },
+}
+
+/// Which hub, and who asks.
+#[derive(Args)]
+pub(super) struct HubArgs {
+    /// Where the hub is.
+    #[arg(long, env = "JACKFIELD_URL", default_value = "http://127.0.0.1:8420")]
+    url: String,
+    /// A token of somebody who runs the workspace (`jackfield token` makes one). Better given in the environment, where others on
+    /// the machine do not see it.
+    #[arg(long, env = "JACKFIELD_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+    /// Print what the API answers, as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+pub(super) struct SwitchArgs {
+    /// The plugin's id.
+    plugin: String,
+    /// Only in this conversation, by its id.
+    #[arg(long, value_name = "ID")]
+    conversation: Option<String>,
+    #[command(flatten)]
+    hub: HubArgs,
+}
+
+pub(super) async fn run(command: RemoteCommand) -> Result<(), String> {
+    match command {
+        RemoteCommand::List(hub) => list(&hub).await,
+        RemoteCommand::Enable(arguments) => switch(&arguments, "pluginEnable", "on").await,
+        RemoteCommand::Disable(arguments) => switch(&arguments, "pluginDisable", "off").await,
+        RemoteCommand::Configure { plugin, configuration, hub } => {
+            let input = json!({ "pluginId": plugin, "configuration": configuration_in(&configuration)? });
+            act(&hub, "pluginConfigure", input, |plugin| format!("{} is configured", shown(&plugin["id"]))).await
+        }
+        RemoteCommand::Logs { plugin, hub } => logs(&hub, &plugin).await,
+    }
+}
+
+async fn switch(arguments: &SwitchArgs, mutation: &str, state: &str) -> Result<(), String> {
+    let input = json!({ "pluginId": arguments.plugin, "conversationId": arguments.conversation });
+    let place = arguments.conversation.as_deref().map(|id| format!(" in {}", plain(id))).unwrap_or_default();
+    act(&arguments.hub, mutation, input, |plugin| format!("{} is {state}{place}", shown(&plugin["id"]))).await
+}
+
+/// Does something to a plugin, and says what is so now.
+async fn act(hub: &HubArgs, mutation: &str, input: Value, done: impl FnOnce(&Value) -> String) -> Result<(), String> {
+    let payload = Client::new(hub)?.act(mutation, &format!("plugin {{ {FIELDS} }}"), input).await?;
+    if payload["plugin"].is_null() {
+        return Err("the hub does not say what it did".to_owned());
+    }
+    if hub.json {
+        return say_json(&payload["plugin"]);
+    }
+    say_line(&done(&payload["plugin"]));
+    if let Some(problem) = payload["plugin"]["problem"].as_str() {
+        say_line(&format!("it has a problem: {}", plain(problem)));
+    }
+    Ok(())
+}
+
+async fn list(hub: &HubArgs) -> Result<(), String> {
+    let mut data = Client::new(hub)?.ask(&format!("{{ plugins {{ {FIELDS} }} }}"), json!({})).await?;
+    if hub.json {
+        return say_json(&data["plugins"]);
+    }
+    let rows: Vec<[String; 4]> = match data["plugins"].take() {
+        Value::Array(plugins) => plugins.iter().map(row).collect(),
+        _ => Vec::new(),
+    };
+    if rows.is_empty() {
+        say_line("the hub has no plugins");
+    }
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
+    let (id, version, state) = (width(0), width(1), "off".len());
+    let lines = rows.iter().map(|row| format!("{:id$}  {:version$}  {:state$}  {}\n", row[0], row[1], row[2], row[3]));
+    say(lines.collect::<String>());
+    Ok(())
+}
+
+/// A plugin in a line: its id, its version, whether it is on, and its name with whatever else there is to say.
+fn row(plugin: &Value) -> [String; 4] {
+    let mut words = shown(&plugin["name"]);
+    for exception in plugin["exceptions"].as_array().into_iter().flatten() {
+        let state = if exception["isOn"] == json!(true) { "on" } else { "off" };
+        words.push_str(&format!(", {state} in {}", shown(&exception["conversationId"])));
+    }
+    if plugin["lag"].as_i64().unwrap_or_default() > 0 {
+        words.push_str(&format!(", {} events behind", plugin["lag"]));
+    }
+    if plugin["isResting"] == json!(true) {
+        words.push_str(", resting after failures");
+    }
+    if let Some(problem) = plugin["problem"].as_str() {
+        words.push_str(&format!(": {}", plain(problem)));
+    }
+    let state = if plugin["isOn"] == json!(true) { "on" } else { "off" };
+    [shown(&plugin["id"]), shown(&plugin["version"]), state.to_owned(), words]
+}
+
+async fn logs(hub: &HubArgs, id: &str) -> Result<(), String> {
+    let data = Client::new(hub)?.ask("{ plugins { id logs { at level text } } }", json!({})).await?;
+    let mut plugins = data["plugins"].as_array().into_iter().flatten();
+    let plugin = plugins.find(|plugin| plugin["id"] == json!(id));
+    let Some(plugin) = plugin else {
+        return Err(format!("the hub has no plugin {}; `jackfield plugin list` says which it has", plain(id)));
+    };
+    if hub.json {
+        return say_json(&plugin["logs"]);
+    }
+    for line in plugin["logs"].as_array().into_iter().flatten() {
+        let text = line["text"].as_str().unwrap_or_default();
+        // What has several lines is shown with several.
+        let text: Vec<String> = text.lines().map(plain).collect();
+        say_line(&format!("{} {:<5} {}", shown(&line["at"]), shown(&line["level"]), text.join("\n    ")));
+    }
+    Ok(())
+}
+
+fn configuration_in(argument: &str) -> Result<Value, String> {
+    let (text, name) = if argument.trim_start().starts_with('{') {
+        (argument.to_owned(), "the configuration".to_owned())
+    } else {
+        let name = if argument == "-" { "standard input".to_owned() } else { plain(argument) };
+        (read(argument).map_err(|error| format!("{name}: {error}"))?, name)
+    };
+    let value: Value = serde_json::from_str(&text).map_err(|error| format!("{name} is not JSON: {error}"))?;
+    if value.is_object() { Ok(value) } else { Err(format!("{name} is not a JSON object")) }
+}
+
+fn read(argument: &str) -> std::io::Result<String> {
+    let mut text = String::new();
+    let input: Box<dyn Read> =
+        if argument == "-" { Box::new(std::io::stdin()) } else { Box::new(std::fs::File::open(Path::new(argument))?) };
+    input.take(CONFIGURATION_MAX_BYTES + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > CONFIGURATION_MAX_BYTES {
+        return Err(std::io::Error::other(format!("it has more than {CONFIGURATION_MAX_BYTES} bytes")));
+    }
+    Ok(text)
+}
+
+fn say_json(value: &Value) -> Result<(), String> {
+    say_line(&serde_json::to_string_pretty(value).map_err(|error| error.to_string())?);
+    Ok(())
+}
+
+fn shown(value: &Value) -> String {
+    value.as_str().map(plain).unwrap_or_default()
+}
