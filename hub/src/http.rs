@@ -29,6 +29,9 @@ use crate::{
     graphql::{Schema, documents::Documents, live::Live},
 };
 
+/// Where GraphQL is spoken, over each of its protocols.
+const GRAPHQL: &str = "/graphql";
+
 /// What every request needs.
 pub struct Gate {
     pub core: Arc<Core>,
@@ -49,7 +52,7 @@ pub struct Gate {
 pub fn router(gate: Arc<Gate>) -> Router {
     let mut router = Router::new()
         .route("/", get(pages::index))
-        .route("/graphql", get(graphql::get).post(graphql::post))
+        .route(GRAPHQL, get(graphql::get).post(graphql::post))
         .route("/health", get(pages::health))
         .route("/ready", get(pages::ready))
         // Programs that look at links before people do ask with HEAD, and must not use one up.

@@ -37,6 +37,7 @@ mod sockets;
 mod starting;
 mod storage;
 mod topology;
+mod traces;
 mod transport;
 mod workspaces;
 
@@ -79,6 +80,7 @@ fn main() -> ExitCode {
         starting::stories(),
         storage::stories(),
         topology::stories(),
+        traces::stories(),
         transport::stories(),
         workspaces::stories(),
     ];

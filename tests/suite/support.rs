@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod backends;
+pub mod collector;
 pub mod person;
 pub mod process;
 pub mod proxy;

@@ -9,6 +9,7 @@ pub mod effects;
 mod here;
 pub mod reading;
 mod runner;
+mod traced;
 
 use std::{
     collections::{BTreeMap, HashMap},

@@ -21,7 +21,7 @@ use jackfield_plugin_host::{
 use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{super::Core, effects, here::Local, occasion};
+use super::{super::Core, effects, here::Local, occasion, traced};
 use crate::{
     Error, Result,
     store::{Effects, EndTurn, FromPlugins, TakeTurn, Turn},
@@ -167,7 +167,9 @@ async fn tell(core: &Arc<Core>, here: &super::Here, local: &Local, turn: &Turn) 
         .collect();
     let question = OnEvents::new(&told_events, turn.failures + 1);
     let now = core.clock.now();
+    let mut span = traced::telling(core, turn.workspace, told).await;
     let outcome = core.plugins.host.ask_aside((**plugin).clone(), occasion(core, turn.workspace, now), question).await;
+    traced::told(&mut span, &turn.plugin, &outcome);
     effects::note(core, turn.workspace, &turn.plugin, &outcome.logs).await;
     let breaker = || local.breaker.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     match outcome.answer {
@@ -177,7 +179,7 @@ async fn tell(core: &Arc<Core>, here: &super::Here, local: &Local, turn: &Turn) 
             let bot = local.row.bot;
             let done =
                 EndTurn { data, effects, bot, depth: depth.saturating_add(1), ..ending(turn, core, position, 0) };
-            match core.store.change(done).await {
+            match span.within(core.store.change(done)).await {
                 // Somebody else changed what the plugin had looked at: it is told again.
                 Err(Error::Rejected(jackfield_domain::Rejection::Conflict)) => {
                     core.store.change(ending(turn, core, turn.position, turn.failures)).await?;

@@ -291,6 +291,7 @@ impl Batch {
             actor: Some(message.sender),
             depth: 0,
             fact,
+            trace: None,
         };
         self.messages.push(message.into());
         let fresh = (message.body.len() <= FRESH_BODY_BYTES).then(|| message.clone());
