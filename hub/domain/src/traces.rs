@@ -1,15 +1,15 @@
 //! A place in a trace, in the words of W3C Trace Context: what goes along with whatever a request causes elsewhere.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, num::NonZero, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-/// Which trace, and what in it was being done. Neither of the two is zero.
+/// Which trace, and what in it was being done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct TracePlace {
-    trace: u128,
-    span: u64,
+    trace: NonZero<u128>,
+    span: NonZero<u64>,
 }
 
 /// What is there is no place in a trace.
@@ -19,15 +19,15 @@ pub struct NoTracePlace;
 
 impl TracePlace {
     pub fn new(trace: u128, span: u64) -> Option<Self> {
-        (trace != 0 && span != 0).then_some(TracePlace { trace, span })
+        Some(TracePlace { trace: NonZero::new(trace)?, span: NonZero::new(span)? })
     }
 
     pub fn trace(self) -> u128 {
-        self.trace
+        self.trace.get()
     }
 
     pub fn span(self) -> u64 {
-        self.span
+        self.span.get()
     }
 }
 

@@ -1,6 +1,6 @@
 //! A collector of traces, as somebody would have one beside the hub.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use axum::{Router, body::Bytes, extract::State, http::HeaderMap, routing::post};
 use jackfield::config::Config;
@@ -18,7 +18,7 @@ use super::within;
 pub const KEY: &str = "what the collector wants to be told";
 
 /// Something that was done, as the hub told it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Span {
     /// Which node of which service did it.
     pub node: String,
@@ -99,6 +99,13 @@ fn word(attributes: &[KeyValue], key: &str) -> String {
     match find(attributes, key) {
         Some(Value::StringValue(word)) => word.clone(),
         other => panic!("{key} is {other:?} in {attributes:?}"),
+    }
+}
+
+impl fmt::Debug for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let id: String = self.told.span_id.iter().map(|byte| format!("{byte:02x}")).collect();
+        write!(f, "{} {id} of {} in {} at {}", self.name(), self.parent(), self.trace(), self.node)
     }
 }
 
