@@ -55,9 +55,9 @@ impl Traces {
     /// Begins to send what is recorded to a collector, if there is one. It may be away: nobody waits for it.
     pub fn start(collector: Option<Collector>) -> Result<Self> {
         let Some(collector) = collector else { return Ok(Traces(None)) };
-        let (tracer, sample, stopping) = (collector.tracer(), collector.sample, CancellationToken::new());
-        let ((tracer, spans), exporter) = (tracer, collector.exporter()?);
-        let export = tokio::spawn(export::run(exporter, spans, stopping.clone()));
+        let (sample, stopping) = (collector.sample, CancellationToken::new());
+        let (tracer, spans) = collector.tracer();
+        let export = tokio::spawn(export::run(collector.exporter()?, spans, stopping.clone()));
         Ok(Traces(Some(Arc::new(Recorder { tracer, sample, export: Mutex::new(Some(export)), stopping }))))
     }
 
@@ -190,7 +190,7 @@ impl Span {
 impl Open {
     fn place(&self) -> Option<TracePlace> {
         let context = self.recording.span_context();
-        let number = |bytes: [u8; 16]| u128::from_be_bytes(bytes);
-        TracePlace::new(number(context.trace_id().to_bytes()), u64::from_be_bytes(context.span_id().to_bytes()))
+        let (trace, span) = (context.trace_id().to_bytes(), context.span_id().to_bytes());
+        TracePlace::new(u128::from_be_bytes(trace), u64::from_be_bytes(span))
     }
 }

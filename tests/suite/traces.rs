@@ -185,7 +185,7 @@ stories! {
     /// F: L-04
     async fn a_collector_that_is_gone_or_silent_holds_nobody_up(backend) {
         // Nobody listens at the one; the other takes connections and never says a word.
-        let gone = { TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("an address") };
+        let gone = TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("an address");
         let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         for address in [gone, silent.local_addr().expect("an address")] {
             let mut world = Setup::new(backend).config(move |config| config.traces.endpoint = Some(format!("http://{address}"))).start().await;
