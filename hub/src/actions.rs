@@ -35,7 +35,7 @@ use jackfield_domain::{
 };
 
 pub use crate::store::counting;
-use crate::{Error, Result, bus::Bus, clock::Clock, identity::Identity, store::Store};
+use crate::{Error, Result, bus::Bus, clock::Clock, identity::Identity, store::Store, traces::Traces};
 
 /// What every action stands on.
 pub struct Core {
@@ -52,6 +52,7 @@ pub struct Core {
     pub plugins: plugins::Plugins,
     /// Somebody has put something into the queue of jobs.
     pub jobs: Notify,
+    pub traces: Traces,
 }
 
 /// Somebody who has shown who they are. There is one way to become one: [`viewers::admit`].

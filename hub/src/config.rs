@@ -4,7 +4,12 @@ mod checks;
 mod covered;
 mod sources;
 
-use std::{collections::HashMap, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::SocketAddr,
+    path::PathBuf,
+    time::Duration,
+};
 
 use ipnet::IpNet;
 use jackfield_domain::{
@@ -16,7 +21,7 @@ use serde::{Deserialize, Serialize};
 pub use covered::cover;
 pub use sources::{Flag, load};
 
-use crate::{blobs::Shelf, bus::Link, identity::Issuer, store::Place};
+use crate::{blobs::Shelf, bus::Link, identity::Issuer, store::Place, traces::Collector};
 
 pub use crate::identity::IssuerSettings as IssuerConfig;
 
@@ -43,6 +48,7 @@ pub struct Config {
     pub public_url: Option<String>,
     pub http: Http,
     pub metrics: Metrics,
+    pub traces: Traces,
     pub log: Log,
     pub graphql: GraphQl,
     pub sockets: Sockets,
@@ -71,6 +77,19 @@ pub struct Http {
 pub struct Metrics {
     /// An address of its own, `public` for the same as everything else, or `off`.
     pub listen: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Traces {
+    /// Where a collector takes OTLP over HTTP; without it, nothing is traced.
+    pub endpoint: Option<String>,
+    /// How many of all requests are traced, from 0 to 1.
+    pub sample: f64,
+    /// Under which name the collector sees the hub.
+    pub service_name: String,
+    /// What else the collector wants to be told, such as a key.
+    pub headers: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -156,6 +175,7 @@ impl Default for Config {
             public_url: None,
             http: Http::default(),
             metrics: Metrics::default(),
+            traces: Traces::default(),
             log: Log::default(),
             graphql: GraphQl::default(),
             sockets: Sockets::default(),
@@ -176,6 +196,13 @@ impl Default for Http {
 impl Default for Metrics {
     fn default() -> Self {
         Metrics { listen: "127.0.0.1:8421".to_owned() }
+    }
+}
+
+impl Default for Traces {
+    fn default() -> Self {
+        let headers = BTreeMap::new();
+        Traces { endpoint: None, sample: 1.0, service_name: "jackfield".to_owned(), headers }
     }
 }
 
@@ -259,6 +286,24 @@ impl Config {
             "off" | "public" => Ok(None),
             address => address.parse().map(Some).map_err(|_| wrong("metrics.listen must be an address, public or off")),
         }
+    }
+
+    /// Where traces go to, if anything is traced.
+    pub fn collector(&self) -> Result<Option<Collector>> {
+        let traces = &self.traces;
+        let Some(endpoint) = &traces.endpoint else { return Ok(None) };
+        let address = checks::collector(endpoint).ok_or_else(|| {
+            wrong(
+                "traces.endpoint must be an address such as http://127.0.0.1:4318, without a name and a password; \
+                 what the collector wants to be told goes into traces.headers",
+            )
+        })?;
+        Ok(Some(Collector {
+            address,
+            headers: traces.headers.clone(),
+            sample: traces.sample,
+            service_name: traces.service_name.clone(),
+        }))
     }
 
     pub fn issuers(&self) -> Result<Vec<Issuer>> {

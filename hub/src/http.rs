@@ -34,6 +34,9 @@ use crate::{
     graphql::{Schema, documents::Documents, live::Live},
 };
 
+/// Where GraphQL is spoken, over each of its protocols.
+const GRAPHQL: &str = "/graphql";
+
 /// What every request needs.
 pub struct Gate {
     pub core: Arc<Core>,
@@ -55,7 +58,7 @@ pub struct Gate {
 pub fn router(gate: Arc<Gate>) -> Router {
     let mut router = Router::new()
         .route("/", get(pages::index))
-        .route("/graphql", get(graphql::get).post(graphql::post))
+        .route(GRAPHQL, get(graphql::get).post(graphql::post))
         .route("/health", get(pages::health))
         .route("/ready", get(pages::ready))
         .route("/uploads/{id}", put(uploads::put))

@@ -29,11 +29,14 @@ use crate::{
     jobs,
     plugin_bridge::HubBridge,
     store::{Place, ReleaseTurns, Store},
+    traces::Traces,
 };
 
 /// How long the hub may take to go away in all, and how much of it letting go of the store may take.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
+/// How long a collector that is slow or gone may hold up the end.
+const TRACES_LIMIT: Duration = Duration::from_secs(1);
 
 /// A running hub. Dropping it stops it at once; [`Hub::stop`] stops it in order.
 pub struct Hub {
@@ -56,6 +59,7 @@ impl Hub {
         let (place, link) = (config.place().map_err(fault)?, config.link().map_err(fault)?);
         let issuers = config.issuers().map_err(fault)?;
         let shelf = config.shelf().map_err(fault)?;
+        let traces = Traces::start(config.collector().map_err(fault)?)?;
         let schema = graphql::Schema::new(config.graphql.introspection);
         let documents = Documents::new(&config.graphql, &schema.sdl()).map_err(fault)?;
         let listener = bind(config.listen).await?;
@@ -83,6 +87,7 @@ impl Hub {
             typing: typing::Table::default(),
             plugins,
             jobs: Notify::new(),
+            traces,
         });
         let mut tasks = JoinSet::new();
         tasks.spawn(feed::run(core.clone(), commits));
@@ -155,7 +160,9 @@ impl Hub {
         if tokio::time::timeout_at(until - CLOSE_LIMIT, self.gate.connections.wait()).await.is_err() {
             tracing::warn!("some connections did not end in time and are cut off");
         }
-        if tokio::time::timeout_at(until, self.gate.core.store.close()).await.is_err() {
+        let (core, limit) = (&self.gate.core, TRACES_LIMIT);
+        let (closed, ()) = tokio::join!(tokio::time::timeout_at(until, core.store.close()), core.traces.stop(limit));
+        if closed.is_err() {
             tracing::warn!("the store did not let go in time and is left behind");
         }
     }

@@ -14,6 +14,7 @@ pub mod identity;
 mod jobs;
 pub mod plugin_bridge;
 pub mod store;
+pub mod traces;
 
 pub use error::{Error, Result};
 

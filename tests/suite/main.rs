@@ -43,6 +43,7 @@ mod sockets;
 mod starting;
 mod storage;
 mod topology;
+mod traces;
 mod transport;
 mod treatment;
 mod workspaces;
@@ -92,6 +93,7 @@ fn main() -> ExitCode {
         starting::stories(),
         storage::stories(),
         topology::stories(),
+        traces::stories(),
         transport::stories(),
         treatment::stories(),
         workspaces::stories(),

@@ -71,7 +71,7 @@ stories! {
     async fn what_is_in_force_is_shown_without_its_secrets(backend) {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("jackfield.toml");
-        let written = "bus = 'redis://:s3cret@127.0.0.1:6379'\ndatabase = 'postgres://h/db?user=a&password=s3cret'\n[policy]\ngroup_max_members = 7\n[[identity.issuers]]\nissuer = 'https://id'\naudience = 'a'\nalgorithms = ['HS256']\nworkspaces = ['default']\nsecret = 'a s3cret of thirty two characters'\n";
+        let written = "bus = 'redis://:s3cret@127.0.0.1:6379'\ndatabase = 'postgres://h/db?user=a&password=s3cret'\n[policy]\ngroup_max_members = 7\n[[identity.issuers]]\nissuer = 'https://id'\naudience = 'a'\nalgorithms = ['HS256']\nworkspaces = ['default']\nsecret = 'a s3cret of thirty two characters'\n[traces]\nendpoint = 'http://127.0.0.1:4318/?key=s3cret'\nheaders = { x-key = 's3cret' }\n";
         std::fs::write(&file, written).expect("the file");
         let file = file.to_str().expect("text").to_owned();
         let mut command = process::command(folder.path(), &["--config", &file, "config"]);

@@ -8,6 +8,7 @@ use crate::{
     plugins::{self, PluginId},
     receipts::ReceiptKind,
     roles::words,
+    traces::TracePlace,
 };
 
 /// The number of an event in its workspace's log: 1, 2, 3 … without a gap.
@@ -33,6 +34,9 @@ pub struct Event {
     #[serde(default)]
     pub depth: u8,
     pub fact: Fact,
+    /// What made it happen, while it is fresh and somebody keeps the trace; the table of the log does not know it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TracePlace>,
 }
 
 /// What happened.
@@ -459,6 +463,7 @@ mod tests {
                 actor: None,
                 depth: 0,
                 fact,
+                trace: None,
             })
         };
         let edited = |sequence| Fact::MessageEdited { conversation, message, sequence };

@@ -24,6 +24,7 @@ pub mod sessions;
 pub mod signals;
 pub mod text;
 pub mod time;
+pub mod traces;
 pub mod users;
 pub mod workspaces;
 
@@ -37,3 +38,4 @@ pub use policy::{Policy, PolicyChanges};
 pub use rejection::{ErrorCode, Rejection};
 pub use roles::{ConversationRole, WorkspaceRole};
 pub use time::Timestamp;
+pub use traces::TracePlace;

@@ -4,7 +4,7 @@
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use jackfield_domain::{
@@ -73,6 +73,9 @@ pub struct Step {
     pub issued: Issued,
     pub logs: Vec<LogLine>,
     pub measures: Measures,
+    /// When it was its turn, and how long that took with all that the host does around it.
+    pub began_at: SystemTime,
+    pub took: Duration,
 }
 
 /// How it went with one plugin.
@@ -115,9 +118,10 @@ impl Chain {
             if link.message_kinds.as_ref().is_some_and(|kinds| !question.concerns(kinds)) {
                 continue;
             }
-            let left = host.chain_wall.saturating_sub(started.elapsed());
+            let (began_at, elapsed) = (SystemTime::now(), started.elapsed());
+            let left = host.chain_wall.saturating_sub(elapsed);
             let (step, verdict) = link.ask(host, occasion, &mut question, left).await;
-            steps.push(step);
+            steps.push(Step { began_at, took: started.elapsed().saturating_sub(elapsed), ..step });
             if let Some(decision) = verdict {
                 return Asked { decision, question, steps };
             }
@@ -146,7 +150,7 @@ impl Link {
             left => host.ask_within(plugin, occasion, &*question, left).await,
         };
         let Outcome { answer, issued, logs, measures } = outcome;
-        let step = |deed, issued| Step { plugin: self.plugin.clone(), deed, issued, logs, measures };
+        let step = |deed, issued| Step { issued, logs, measures, ..self.step(deed) };
         let answer = match answer {
             Ok(Verdict::Patch(patch)) => match question.patch(patch) {
                 Ok(()) => Ok(Verdict::Patch(())),
@@ -200,12 +204,19 @@ impl Link {
     }
 
     fn passed_over(&self) -> Step {
+        self.step(Deed::PassedOver)
+    }
+
+    /// Whoever walks the chain knows when.
+    fn step(&self, deed: Deed) -> Step {
         Step {
             plugin: self.plugin.clone(),
-            deed: Deed::PassedOver,
+            deed,
             issued: Issued::default(),
             logs: Vec::new(),
             measures: Measures::default(),
+            began_at: SystemTime::UNIX_EPOCH,
+            took: Duration::ZERO,
         }
     }
 

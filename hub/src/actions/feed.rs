@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use jackfield_domain::{MessageId, Position, WorkspaceId, events::Entry, signals::Signal};
+use jackfield_domain::{MessageId, Position, TracePlace, WorkspaceId, events::Entry, signals::Signal};
 use tokio::sync::{Notify, broadcast, watch};
 
 use super::{Core, memory::Memory};
@@ -139,6 +139,13 @@ impl Feed {
         // Before the lock is given back: whoever comes next must see what has been taken.
         self.head.send_if_modified(|known| std::mem::replace(known, head) != head);
         drop(kept);
+    }
+
+    /// What made an event happen, if it is still at hand and its trace is kept.
+    pub(super) fn cause(&self, position: Position) -> Option<TracePlace> {
+        let kept = self.kept.read().expect("nothing panics while it holds this lock");
+        let at = usize::try_from(position.0 - kept.front()?.event.position.0).ok()?;
+        kept.get(at)?.event.trace
     }
 
     /// What is kept after `position`, or none if the table has to be asked.

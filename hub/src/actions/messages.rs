@@ -19,19 +19,22 @@ use super::{
 use crate::{
     Result,
     store::{DeleteMessage, EditMessage, FromPlugins, HideMessage, Outgoing},
+    traces,
 };
 use jackfield_plugin_host::hooks::{BeforeDelete, BeforeEdit};
 
 /// Sends a message: the words are checked, then all the rest is decided and stored in one transaction. When this
 /// returns, the message is in the store and its event in the log.
 pub async fn send(core: &Arc<Core>, viewer: &Viewer, draft: MessageDraft) -> Result<Sending> {
+    let mut rules = traces::span("rules");
     let known = memory::workspace(core, viewer.workspace()).await?;
     let (workspace, conversation) = (viewer.workspace(), draft.conversation);
     let asked = plugins::chain(core, workspace, Some(conversation), Hook::BeforeCreate).await?;
     let sent = if let Some(chain) = asked {
-        before::send(core, viewer, &chain, draft, &known.policy).await?
+        before::send(core, viewer, &chain, draft, &known.policy, rules).await?
     } else {
-        let message = CheckedMessage::check(draft, &known.policy)?;
+        let message = CheckedMessage::check(draft, &known.policy).inspect_err(|_| rules.fail("refused"))?;
+        drop(rules);
         let (id, at) = (MessageId(core.clock.new_id()), core.clock.now());
         let outgoing = Outgoing { id, workspace, sender: viewer.id(), at, message, plugins: None };
         Sending::Sent(core.store.send(outgoing).await?)

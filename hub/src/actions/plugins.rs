@@ -15,6 +15,7 @@ pub mod reading;
 mod runner;
 pub mod schedules;
 mod settling;
+mod traced;
 pub mod uploads;
 pub mod vitals;
 

@@ -259,6 +259,7 @@ mod tests {
             actor: None,
             depth: 0,
             fact: Fact::WorkspaceUpdated,
+            trace: None,
         }])
     }
 

@@ -37,6 +37,7 @@ pub async fn examine(config: &Config) -> Result<(), String> {
     if let Ok(Some(listen)) = config.metrics_listen() {
         found("metrics address", address(listen, "/metrics", "jackfield_", hub_runs).await);
     }
+    found("traces", traces(config).await);
     found(
         "trusted documents",
         config.graphql.trusted().map_err(|error| error.to_string()).map(|documents| match documents {
@@ -153,6 +154,18 @@ async fn blobs(config: &Config) -> Finding {
         Ok(Ok(())) => Ok("S3 answers".to_owned()),
         Ok(Err(why)) => Err(format!("S3 cannot be used: {why}; correct blobs, or ask whoever runs it")),
         Err(_) => Err(format!("S3 does not answer within {} seconds: is its address right?", LIMIT.as_secs())),
+    }
+}
+
+async fn traces(config: &Config) -> Finding {
+    let collector = config.collector().map_err(|error| error.to_string())?;
+    let (Some(collector), Some(endpoint)) = (collector, &config.traces.endpoint) else {
+        return Ok("off".to_owned());
+    };
+    let shown = cover(endpoint);
+    match collector.probe().await {
+        Ok(()) => Ok(format!("{shown} takes them")),
+        Err(why) => Err(format!("{shown} does not take them: {why}; correct traces.endpoint, or start the collector")),
     }
 }
 

@@ -1,9 +1,15 @@
 //! What a configuration must hold to: every number has bounds, every name a form, and a complaint names the key.
 
-use reqwest::Url;
+use std::str::FromStr;
+
+use reqwest::{
+    Url,
+    header::{HeaderName, HeaderValue},
+};
 use tracing_subscriber::EnvFilter;
 
 use super::{Config, Result, wrong};
+use crate::identity::is_name;
 
 impl Config {
     pub(super) fn check(&self) -> Result<()> {
@@ -12,6 +18,7 @@ impl Config {
         self.shelf()?;
         self.policy.check().map_err(|refused| wrong(format!("policy.{refused}")))?;
         self.metrics_listen()?;
+        self.traces()?;
         self.issuers()?;
         self.numbers()?;
         if let Some(url) = &self.public_url
@@ -28,6 +35,24 @@ impl Config {
             }
         }
         level(&self.log.level)
+    }
+
+    fn traces(&self) -> Result<()> {
+        self.collector()?;
+        let traces = &self.traces;
+        if !(0.0..=1.0).contains(&traces.sample) {
+            return Err(wrong(format!("traces.sample is {}; it must be from 0 to 1", traces.sample)));
+        }
+        if !is_name(&traces.service_name) {
+            return Err(wrong("traces.service_name must have from 1 to 255 characters, and no control characters"));
+        }
+        for (name, value) in &traces.headers {
+            // The value may be a secret, and is not shown.
+            if HeaderName::from_str(name).is_err() || HeaderValue::from_str(value).is_err() {
+                return Err(wrong(format!("traces.headers: «{name}» is no header, or what it is to say is none")));
+            }
+        }
+        Ok(())
     }
 
     fn numbers(&self) -> Result<()> {
@@ -55,6 +80,19 @@ impl Config {
         }
         Ok(())
     }
+}
+
+/// Where OTLP is posted to. What names only a host means the place that the specification has for traces.
+pub(super) fn collector(text: &str) -> Option<Url> {
+    let plain = |url: &Url| url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
+    let mut url = Url::parse(text).ok().filter(plain)?;
+    if !matches!(url.scheme(), "https" | "http") || !url.has_host() {
+        return None;
+    }
+    if url.path() == "/" {
+        url.set_path("/v1/traces");
+    }
+    Some(url)
 }
 
 /// Something that paths can be put behind.
@@ -139,6 +177,32 @@ mod tests {
         {
             check(&format!("http.cors_origins = ['*', '{bad}']"), "http.cors_origins");
         }
+    }
+
+    #[test]
+    fn traces_go_somewhere_sensible() {
+        for (written, meant) in [
+            ("http://127.0.0.1:4318", "http://127.0.0.1:4318/v1/traces"),
+            ("https://otlp.example.com/in/v1/traces", "https://otlp.example.com/in/v1/traces"),
+            ("https://otlp.example.com/?key=s3cret", "https://otlp.example.com/v1/traces?key=s3cret"),
+        ] {
+            check(&format!("traces.endpoint = '{written}'"), "");
+            assert_eq!(collector(written).expect("an address").as_str(), meant);
+        }
+        for bad in ["", "127.0.0.1:4318", "grpc://x:4317", "http://me:s3cret@x", "http://me@x", "http://x#a"] {
+            check(&format!("traces.endpoint = '{bad}'"), "traces.endpoint");
+        }
+        for good in ["0", "1", "0.0", "0.25", "1.0"] {
+            check(&format!("traces.sample = {good}"), "");
+        }
+        for bad in ["-0.1", "1.1", "2", "nan", "inf"] {
+            check(&format!("traces.sample = {bad}"), "traces.sample");
+        }
+        check("traces.service_name = 'chat of the house'", "");
+        check("traces.service_name = ''", "traces.service_name");
+        check("traces.headers = { Authorization = 'Bearer x', x-key = 'y' }", "");
+        check("traces.headers = { 'no header' = 'x' }", "traces.headers: «no header»");
+        check("traces.headers = { x-key = \"two\\nlines\" }", "traces.headers: «x-key»");
     }
 
     #[test]

@@ -12,6 +12,10 @@ impl Config {
         shown.bus = cover(&self.bus);
         shown.blobs = self.blobs.as_deref().map(cover);
         shown.public_url = self.public_url.as_deref().map(cover);
+        shown.traces.endpoint = self.traces.endpoint.as_deref().map(cover);
+        for value in shown.traces.headers.values_mut() {
+            COVERED.clone_into(value);
+        }
         for issuer in &mut shown.identity.issuers {
             issuer.secret = issuer.secret.as_ref().map(|_| COVERED.to_owned());
             issuer.jwks_url = issuer.jwks_url.as_deref().map(cover);

@@ -10,6 +10,7 @@ use super::{Schema, documents::Prepared, errors, scope::Scope};
 use crate::{
     Error,
     actions::{Core, Reader, counting},
+    traces,
 };
 
 /// No query or mutation takes longer.
@@ -39,8 +40,9 @@ pub async fn execute(
     }
     let scope = Scope::new(core.clone(), reader, prepared.max_answer_bytes).from(address);
     let request = prepared.request().data(scope.clone());
+    let mut span = traces::span("graphql");
     let execution = tokio::time::timeout(EXECUTION_LIMIT, schema.executor(prepared).execute(request));
-    let (executed, statements) = counting(execution).await;
+    let (executed, statements) = span.within(counting(execution)).await;
     histogram!("jackfield_graphql_statements").record(statements as f64);
     let response = match executed {
         Ok(mut response) => {
@@ -57,6 +59,17 @@ pub async fn execute(
         Err(_) => errors::top_level(&Error::unavailable("the request took too long"), request_id),
     };
     let (kind, failed) = (prepared.operation.to_string(), !response.errors.is_empty());
+    if span.is_on() {
+        span.note("graphql.operation.type", kind.clone());
+        span.note("jackfield.statements", statements as i64);
+        // Of what the schema does not know, anything may be the name.
+        if !is_refusal(&response) {
+            span.note("jackfield.fields", prepared.fields().join(" "));
+        }
+        if failed {
+            span.fail("errors");
+        }
+    }
     counter!("jackfield_graphql_operations_total", "kind" => kind, "failed" => failed.to_string()).increment(1);
     Answer(response.extension("cost", cost(prepared)))
 }

@@ -289,6 +289,18 @@ impl Prepared {
         }
     }
 
+    /// What it asks for at its root, by the names of the schema.
+    pub fn fields(&self) -> Vec<&str> {
+        let mut fields = Vec::new();
+        if let Ok((_, operation)) = chosen(&self.known.document, self.operation_name.as_deref()) {
+            self.root_fields(&operation.selection_set.node, &mut fields);
+        }
+        let mut names: Vec<&str> = fields.iter().map(|field| field.name.node.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
     fn root_fields<'a>(&'a self, set: &'a SelectionSet, fields: &mut Vec<&'a Field>) {
         for selection in &set.items {
             match &selection.node {

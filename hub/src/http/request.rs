@@ -8,14 +8,15 @@ use std::{
 
 use axum::{
     extract::{ConnectInfo, MatchedPath, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue},
+    http::{HeaderMap, HeaderName, HeaderValue, Method},
     middleware::Next,
     response::Response,
 };
 use ipnet::IpNet;
 use metrics::{counter, histogram};
 
-use super::Gate;
+use super::{GRAPHQL, Gate};
+use crate::traces::Span;
 
 /// The name of a request, for its log lines and for the client.
 #[derive(Debug, Clone)]
@@ -29,6 +30,8 @@ pub struct Client(pub Option<IpAddr>);
 const SLOW: Duration = Duration::from_secs(1);
 
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
+/// What a request is a part of, as W3C Trace Context has it.
+const PARENT: HeaderName = HeaderName::from_static("traceparent");
 
 pub async fn identify(State(gate): State<Arc<Gate>>, mut request: Request, next: Next) -> Response {
     let id = given(request.headers()).unwrap_or_else(|| gate.core.clock.new_id().simple().to_string());
@@ -40,9 +43,14 @@ pub async fn identify(State(gate): State<Arc<Gate>>, mut request: Request, next:
     request.extensions_mut().insert(RequestId(id.clone()));
     request.extensions_mut().insert(Client(client));
 
+    let mut span = begin(&gate, &request, &path, &id);
     let began = Instant::now();
-    let mut response = next.run(request).await;
+    let mut response = span.within(next.run(request)).await;
     let (took, status) = (began.elapsed(), response.status().as_u16());
+    span.note("http.response.status_code", i64::from(status));
+    if status >= 500 {
+        span.fail("failed");
+    }
     counter!("jackfield_http_requests_total", "path" => path.clone(), "status" => status.to_string()).increment(1);
     histogram!("jackfield_http_request_seconds", "path" => path.clone()).record(took.as_secs_f64());
     // A level is part of what a line is, and cannot be chosen while it is written.
@@ -55,6 +63,7 @@ pub async fn identify(State(gate): State<Arc<Gate>>, mut request: Request, next:
                 path,
                 status,
                 took_ms = took.as_secs_f64() * 1_000.0,
+                trace_id = span.place().map(|place| tracing::field::display(format!("{:032x}", place.trace()))),
                 $words
             )
         };
@@ -68,6 +77,23 @@ pub async fn identify(State(gate): State<Arc<Gate>>, mut request: Request, next:
         response.headers_mut().insert(HEADER, value);
     }
     response
+}
+
+/// The trace of a request. Only GraphQL has one: what looks at the hub's health comes often and makes nothing happen.
+fn begin(gate: &Gate, request: &Request, path: &str, id: &str) -> Span {
+    let traces = &gate.core.traces;
+    let (name, method) = match *request.method() {
+        _ if !traces.is_on() || path != GRAPHQL => return Span::default(),
+        Method::POST => ("POST /graphql", "POST"),
+        Method::GET => ("GET /graphql", "GET"),
+        _ => return Span::default(),
+    };
+    let parent = request.headers().get(PARENT).and_then(|value| value.to_str().ok()?.parse().ok());
+    let mut span = traces.begin(name, parent);
+    span.note("http.request.method", method);
+    span.note("http.route", GRAPHQL);
+    span.note("jackfield.request_id", id.to_owned());
+    span
 }
 
 /// A name that the client or a proxy gave, if it is one that may stand in a log.

@@ -426,7 +426,11 @@ fn operation(
             };
         }
         // The token may have expired since the socket was opened, but then the socket is closed, too.
-        let answer = execute(&gate, Some(&admitted), client, &prepared, &request_id).boxed().await;
+        let mut span = gate.core.traces.begin("WebSocket operation", None);
+        if span.is_on() {
+            span.note("jackfield.request_id", request_id.clone());
+        }
+        let answer = span.within(execute(&gate, Some(&admitted), client, &prepared, &request_id).boxed()).await;
         if answer.is_refusal() {
             return refused(id, &answer);
         }

@@ -68,6 +68,7 @@ impl TryFrom<Model> for Event {
             actor: row.actor_id.map(UserId),
             depth: u8::try_from(row.depth).map_err(Error::internal)?,
             fact: serde_json::from_str(&row.fact).map_err(Error::internal)?,
+            trace: None,
         })
     }
 }
@@ -233,7 +234,7 @@ pub fn numbered(
         .into_iter()
         .map(|(actor, at, fact)| {
             position = position.next();
-            Event { workspace, position, at, actor, depth, fact }
+            Event { workspace, position, at, actor, depth, fact, trace: None }
         })
         .collect()
 }

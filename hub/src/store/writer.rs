@@ -15,11 +15,11 @@ mod together;
 pub use rows::rooms;
 pub use sends::{kept, keys, send_within, used_keys};
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use async_trait::async_trait;
 use jackfield_domain::{
-    AuditEntry, Event, Fact, MessageId, Position, Timestamp, UserId, WorkspaceId,
+    AuditEntry, Event, Fact, MessageId, Position, Timestamp, TracePlace, UserId, WorkspaceId,
     events::Entry,
     messages::{CheckedMessage, Message},
     plugins::Verdict,
@@ -37,7 +37,10 @@ use rows::Rows;
 use sends::Batch;
 
 use super::{Store, audit, log, plugins::data::DataChange};
-use crate::{Error, Result};
+use crate::{
+    Error, Result,
+    traces::{self, Span},
+};
 
 /// So many writes become one transaction at the most.
 const BATCH: usize = 128;
@@ -50,6 +53,8 @@ const CALLER_LIMIT: Duration = Duration::from_millis(4_500);
 /// How long one try of a transaction may take.
 const TRY_LIMIT: Duration = Duration::from_secs(4);
 const PAUSE_BETWEEN_TRIES: Duration = Duration::from_millis(100);
+/// Where in the trace of a write its turn has come.
+const TAKEN: &str = "taken";
 
 /// A rare write: what it does within its transaction. It may be applied more than once until it is committed.
 #[async_trait]
@@ -154,19 +159,23 @@ enum Job {
 struct PendingSend {
     outgoing: Outgoing,
     reply: oneshot::Sender<Result<Sent>>,
+    /// What its caller has others look at: from the moment when it is put into the queue until it is committed.
+    span: Span,
 }
 
 impl Store {
     /// Sends a message: answers once it is stored, or why it is not.
     pub async fn send(&self, outgoing: Outgoing) -> Result<Sent> {
         let (reply, outcome) = oneshot::channel();
-        self.writer.submit(Job::Send(Box::new(PendingSend { outgoing, reply })), outcome).await
+        let span = traces::span("commit");
+        self.writer.submit(Job::Send(Box::new(PendingSend { outgoing, reply, span })), outcome).await
     }
 
     /// Makes a change: answers once it is stored, or why it is not.
     pub async fn change<C: Change>(&self, change: C) -> Result<C::Outcome> {
         let (reply, outcome) = oneshot::channel();
-        self.writer.submit(Job::Change(Box::new(Pending { change, outcome: None, reply })), outcome).await
+        let span = traces::span("commit");
+        self.writer.submit(Job::Change(Box::new(Pending { change, outcome: None, reply, span })), outcome).await
     }
 }
 
@@ -205,8 +214,12 @@ impl Committer {
             let mut sends = Vec::new();
             for job in waiting.drain(..) {
                 match job {
-                    Job::Send(send) => sends.push(*send),
-                    Job::Change(change) => {
+                    Job::Send(mut send) => {
+                        send.span.mark(TAKEN);
+                        sends.push(*send);
+                    }
+                    Job::Change(mut change) => {
+                        change.span().mark(TAKEN);
                         self.commit_sends(std::mem::take(&mut sends)).await;
                         self.commit_change(change).await;
                     }
@@ -225,16 +238,19 @@ impl Committer {
                 return;
             }
             match within_limit(self.try_sends(&pending, tries > 0)).await {
-                Ok((outcomes, entries)) => {
-                    for (send, outcome) in pending.into_iter().zip(outcomes) {
+                Ok((outcomes, mut entries)) => {
+                    trace(&mut entries, &mut pending);
+                    for (PendingSend { reply, span, .. }, outcome) in pending.into_iter().zip(outcomes) {
+                        drop(span);
                         // The caller may have gone; what it sent is stored all the same.
-                        let _ = send.reply.send(outcome);
+                        let _ = reply.send(outcome);
                     }
                     return self.announce(entries);
                 }
                 Err(Error::Unavailable(reason)) => self.pause(&mut tries, &reason).await,
                 Err(error) if pending.len() == 1 => {
-                    for send in pending {
+                    for mut send in pending {
+                        send.span.fail("not committed");
                         let _ = send.reply.send(Err(error.clone()));
                     }
                     return;
@@ -313,13 +329,18 @@ impl Committer {
             }
         };
         let committed = verdict.is_ok();
+        if !committed {
+            change.span().fail("not committed");
+        }
+        let trace = change.span().place();
         change.settle(verdict);
         if committed {
             if let Some(last) = unsure.last() {
                 rows.move_head(last.workspace, last.position);
             }
             self.remembered = rows;
-            self.announce(unsure.into_iter().map(|event| Entry { event, message: None }).collect());
+            let entry = |event| Entry { event: Event { trace, ..event }, message: None };
+            self.announce(unsure.into_iter().map(entry).collect());
         }
     }
 
@@ -392,6 +413,24 @@ impl Committer {
     }
 }
 
+/// Notes in the traces of those who sent them that messages were committed, and in their events where that was.
+fn trace(entries: &mut [Entry], pending: &mut [PendingSend]) {
+    let together = pending.len() as i64;
+    let traced = pending.iter_mut().filter_map(|send| {
+        send.span.note("jackfield.batch", together);
+        Some((send.outgoing.id, send.span.place()?))
+    });
+    let traced: HashMap<MessageId, TracePlace> = traced.collect();
+    if traced.is_empty() {
+        return;
+    }
+    for entry in entries {
+        if let Fact::MessageSent { message, .. } = &entry.event.fact {
+            entry.event.trace = traced.get(message).copied();
+        }
+    }
+}
+
 async fn within_limit<T>(attempt: impl Future<Output = Result<T>>) -> Result<T> {
     timeout(TRY_LIMIT, attempt).await.unwrap_or_else(|_| Err(Error::unavailable("the transaction took too long")))
 }
@@ -400,6 +439,7 @@ async fn within_limit<T>(attempt: impl Future<Output = Result<T>>) -> Result<T> 
 #[async_trait]
 trait PendingChange: Send {
     fn workspace(&self) -> Option<WorkspaceId>;
+    fn span(&mut self) -> &mut Span;
     fn is_abandoned(&self) -> bool;
     fn leaves_rooms(&self) -> bool;
     async fn apply(&mut self, work: &mut Work) -> Result<()>;
@@ -410,12 +450,17 @@ struct Pending<C: Change> {
     change: C,
     outcome: Option<C::Outcome>,
     reply: oneshot::Sender<Result<C::Outcome>>,
+    span: Span,
 }
 
 #[async_trait]
 impl<C: Change> PendingChange for Pending<C> {
     fn workspace(&self) -> Option<WorkspaceId> {
         self.change.workspace()
+    }
+
+    fn span(&mut self) -> &mut Span {
+        &mut self.span
     }
 
     fn is_abandoned(&self) -> bool {
@@ -432,7 +477,8 @@ impl<C: Change> PendingChange for Pending<C> {
     }
 
     fn settle(self: Box<Self>, verdict: Result<()>) {
-        let Pending { outcome, reply, .. } = *self;
+        let Pending { outcome, reply, span, .. } = *self;
+        drop(span);
         let _ = reply.send(verdict.map(|()| outcome.expect("a change that is committed was applied")));
     }
 }

@@ -112,7 +112,8 @@ async fn events_are_told() {
     let guest = events().import("kv", "set").data(1024, "ab").does("event-hooks", "on-events", body);
     let (host, plugin) = made(guest).await;
     let fact = Fact::MessageSent { conversation: TEA, message: HELLO, sequence: 1 };
-    let event = Event { workspace: HERE, position: Position(7), at: NOW, actor: Some(ANN), depth: 0, fact };
+    let event =
+        Event { workspace: HERE, position: Position(7), at: NOW, actor: Some(ANN), depth: 0, fact, trace: None };
     let message = support::message(HELLO, TEA);
     let told = ToldEvent { event: &event, message: Some(&message), payload: None, depth: 0 };
     let outcome = put(&host, &plugin, &hub(), &OnEvents::new(&[told], 1)).await;

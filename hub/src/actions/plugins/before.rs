@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use jackfield_domain::{
-    HeldMessageId, MessageId, Policy, Rejection,
+    HeldMessageId, MessageId, Policy, Rejection, Timestamp,
     messages::{CheckedMessage, MessageDraft},
     plugins::{Blow, HeldMessage, HeldState, Hook, Kept, PluginId, Refusal, Verdict, VerdictKind},
 };
 use jackfield_plugin_host::{Asked, Chain, Decision, Deed, Step, hooks::Before, hooks::BeforeCreate};
 
-use super::{super::Core, effects, occasion};
+use super::{super::Core, effects, occasion, traced};
 use crate::{
     Error, Result,
     actions::Viewer,
     store::{CommitIssued, DataChange, Effects, FromPlugins, KeepOutcome, Outgoing, Sent},
+    traces::{self, Span},
 };
 
 /// So often a chain is asked again because somebody else changed what a plugin had looked at.
@@ -34,8 +35,9 @@ pub async fn send(
     chain: &Chain,
     draft: MessageDraft,
     policy: &Policy,
+    mut rules: Span,
 ) -> Result<Sending> {
-    let asked_for = CheckedMessage::check(draft.clone(), policy)?;
+    let asked_for = CheckedMessage::check(draft.clone(), policy).inspect_err(|_| rules.fail("refused"))?;
     let fingerprint = asked_for.fingerprint();
     let outgoing = |id, message, plugins| Outgoing {
         id,
@@ -52,15 +54,16 @@ pub async fn send(
         Some(key) => core.store.is_key_used(viewer.id(), key).await?,
         None => false,
     };
-    if is_known || !core.store.may_write(viewer.id(), asked_for.conversation()).await? {
+    let may_write = !is_known && core.store.may_write(viewer.id(), asked_for.conversation()).await?;
+    drop(rules);
+    if !may_write {
         let sent = core.store.send(outgoing(id, asked_for, None)).await;
         return outcome(core, sent).await;
     }
     let done = retried(|| async {
         let now = core.clock.now();
         let question = BeforeCreate::new(draft.clone(), viewer.user());
-        let asked = chain.ask(&core.plugins.host, &occasion(core, viewer.workspace(), now), question).await;
-        note(core, viewer, &asked.steps).await;
+        let asked = ask(core, viewer, chain, now, question).await;
         let plugins = left(viewer, &asked, Hook::BeforeCreate);
         let kept = |outcome, held| KeepOutcome {
             workspace: viewer.workspace(),
@@ -119,8 +122,7 @@ pub async fn asked<Q: Before>(
     question: Q,
 ) -> Result<(Q, FromPlugins)> {
     let now = core.clock.now();
-    let asked = chain.ask(&core.plugins.host, &occasion(core, viewer.workspace(), now), question).await;
-    note(core, viewer, &asked.steps).await;
+    let asked = ask(core, viewer, chain, now, question).await;
     let data = left(viewer, &asked, Q::HOOK).unwrap_or_default();
     let (by, refusal) = match asked.decision {
         Decision::Allow => return Ok((asked.question, data)),
@@ -133,6 +135,20 @@ pub async fn asked<Q: Before>(
         .change(CommitIssued { workspace, plugin, bot: None, at: now, data, effects: Effects::default() })
         .await?;
     Err(Rejection::RefusedByPlugin { plugin: by, refusal }.into())
+}
+
+/// Asks them, and keeps how they did.
+async fn ask<Q: Before>(core: &Arc<Core>, viewer: &Viewer, chain: &Chain, now: Timestamp, question: Q) -> Asked<Q> {
+    let mut hooks = traces::span("hooks");
+    hooks.note("jackfield.hook", Q::HOOK.as_str());
+    let occasion = occasion(core, viewer.workspace(), now);
+    let asked = hooks.within(chain.ask(&core.plugins.host, &occasion, question)).await;
+    if hooks.is_on() {
+        asked.steps.iter().for_each(|step| traced::asked(&hooks, Q::HOOK, step));
+    }
+    drop(hooks);
+    note(core, viewer, &asked.steps).await;
+    asked
 }
 
 /// Does something that plugins are asked about, again if somebody else changed meanwhile what one of them had looked at.

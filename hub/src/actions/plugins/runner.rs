@@ -21,7 +21,7 @@ use jackfield_plugin_host::{
 use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{super::Core, effects, here::Local, occasion, settling};
+use super::{super::Core, effects, here::Local, occasion, settling, traced};
 use crate::{
     Error, Result,
     store::{Effects, EndTurn, Fate, FromPlugins, TakeTurn, Turn},
@@ -188,7 +188,9 @@ async fn tell(core: &Arc<Core>, here: &super::Here, local: &Local, turn: &Turn) 
     }
     let depth = depth_of(told);
     let now = core.clock.now();
+    let mut span = traced::telling(core, turn.workspace, told).await;
     let outcome = hand_over(core, local, plugin, told, turn.failures + 1).await?;
+    traced::told(&mut span, &turn.plugin, &outcome);
     let breaker = || local.vitals.breaker.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     match outcome.answer {
         Ok(()) => {
@@ -196,7 +198,7 @@ async fn tell(core: &Arc<Core>, here: &super::Here, local: &Local, turn: &Turn) 
             let (data, effects) = effects::prepared(core, here, local, turn.workspace, outcome.issued).await?;
             let bot = local.row.bot;
             let done = EndTurn { data, effects, bot, depth, ..ending(turn, core, position, 0) };
-            match core.store.change(done).await {
+            match span.within(core.store.change(done)).await {
                 // Somebody else changed what the plugin had looked at: it is told again.
                 Err(Error::Rejected(Rejection::Conflict)) => {
                     core.store.change(ending(turn, core, turn.position, turn.failures)).await?;

@@ -30,6 +30,7 @@ use crate::{
         feed::{Feed, LogReader},
     },
     graphql::{documents::Prepared, scope::Moment},
+    traces::Span,
 };
 
 /// How long somebody waits to be let in.
@@ -378,8 +379,22 @@ impl Group {
             if let (Some(sequence), Some(late)) = (entry.event.fact.sequence(), self.late_in(&entry.event.fact)) {
                 ids.retain(|id| late.get(id).is_none_or(|from_sequence| sequence > *from_sequence));
             }
+            let span = self.trace(&entry, &ids);
             self.deliver_event(entry, &ids, &mut moments).await;
+            drop(span);
         }
+    }
+
+    /// Delivering to those who follow, in the trace of what made it happen. Who missed it when it was fresh is no part of that.
+    fn trace(&self, entry: &Arc<Entry>, ids: &[u64]) -> Span {
+        let Some(cause) = entry.event.trace.filter(|_| !ids.is_empty()) else { return Span::default() };
+        if !self.key.1.lets_through(&Item::Logged(entry.clone())) {
+            return Span::default();
+        }
+        let mut span = self.live.core.traces.resume("deliver", &[cause]);
+        span.note("jackfield.event", entry.event.fact.kind().as_str());
+        span.note("jackfield.subscriptions", ids.len() as i64);
+        span
     }
 
     /// Who of those that a fact is for sees only what was said after a place.

@@ -292,6 +292,7 @@ impl Batch {
             actor: Some(message.sender),
             depth: 0,
             fact,
+            trace: None,
         };
         *self.own.entry((message.conversation, message.sender)).or_default() += 1;
         self.messages.push(message.into());
