@@ -9,6 +9,7 @@ mod test;
 use std::{fmt::Display, io::Read, path::Path, path::PathBuf, sync::Arc};
 
 use clap::{Args, Subcommand};
+use jackfield_domain::plugins::CHAIN_WALL;
 use jackfield_plugin_host::{
     Allocation, Compiler, Module, PACKAGE_MAX_BYTES, Package, PluginHost, Reuse, Settings as HostSettings,
 };
@@ -79,6 +80,7 @@ async fn load(package: &Package) -> Result<(PluginHost, Arc<Module>), String> {
         reuse: Reuse::Warm,
         compiler: Compiler::new(program, vec!["compile-plugin".into()]),
         cache: None,
+        chain_wall: CHAIN_WALL,
     })
     .map_err(|error| error.to_string())?;
     let module = host.load(package).await.map_err(|error| error.to_string())?;

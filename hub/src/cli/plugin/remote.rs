@@ -1,6 +1,7 @@
 //! The commands that speak to a hub that runs. They are clients like any other: the API decides, and what it says is passed on.
 
 mod client;
+mod packages;
 
 use std::{io::Read, path::Path};
 
@@ -15,7 +16,8 @@ use client::Client;
 
 /// What is asked of a plugin that something was done to.
 const FIELDS: &str = "id name version isOn problem isResting lag storageBytes configuration
-    exceptions { conversationId isOn } wantedCapabilities grantedCapabilities";
+    exceptions { conversationId isOn } wantedCapabilities grantedCapabilities isOnHub isDefault isReady
+    pendingUpgrade { version newCapabilities }";
 /// A configuration has at most so many bytes; the hub takes no more in one request.
 const CONFIGURATION_MAX_BYTES: u64 = 1 << 20;
 
@@ -27,6 +29,28 @@ pub(super) enum RemoteCommand {
     Enable(SwitchArgs),
     /// Switch a plugin off, in the workspace or in one conversation. What it keeps stays.
     Disable(SwitchArgs),
+    /// Install a package, or put it in the place of the version that is in force. For operators.
+    Install(packages::InstallArgs),
+    /// Decide about a version that waits because it asks for more. For operators.
+    #[command(subcommand)]
+    Upgrade(packages::UpgradeCommand),
+    /// Put the version in force again that was before. For operators.
+    RollBack {
+        /// The plugin's id.
+        plugin: String,
+        #[command(flatten)]
+        hub: HubArgs,
+    },
+    /// Remove a plugin from the hub. For operators.
+    Remove(packages::RemoveArgs),
+    /// Change how a plugin is treated: its order, what its failures lead to, how much it may take and do.
+    Settings(packages::SettingsArgs),
+    /// Entrust secrets to a plugin, in the workspace.
+    #[command(subcommand)]
+    Secret(packages::SecretCommand),
+    /// See to the events that a plugin failed at, in the workspace.
+    #[command(subcommand)]
+    DeadLetters(packages::LetterCommand),
     /// Configure a plugin in the workspace; what is left out has its default.
     Configure {
         /// The plugin's id.
@@ -67,6 +91,9 @@ pub(super) struct SwitchArgs {
     /// Only in this conversation, by its id.
     #[arg(long, value_name = "ID")]
     conversation: Option<String>,
+    /// For all workspaces of the hub, whatever they say; for operators.
+    #[arg(long = "on-hub", conflicts_with = "conversation")]
+    on_hub: bool,
     #[command(flatten)]
     hub: HubArgs,
 }
@@ -76,6 +103,13 @@ pub(super) async fn run(command: RemoteCommand) -> Result<(), String> {
         RemoteCommand::List(hub) => list(&hub).await,
         RemoteCommand::Enable(arguments) => switch(&arguments, "pluginEnable", "on").await,
         RemoteCommand::Disable(arguments) => switch(&arguments, "pluginDisable", "off").await,
+        RemoteCommand::Install(arguments) => packages::install(&arguments).await,
+        RemoteCommand::Upgrade(command) => packages::upgrade(&command).await,
+        RemoteCommand::RollBack { plugin, hub } => packages::roll_back(&plugin, &hub).await,
+        RemoteCommand::Remove(arguments) => packages::remove(&arguments).await,
+        RemoteCommand::Settings(arguments) => packages::settings(&arguments).await,
+        RemoteCommand::Secret(command) => packages::secret(&command).await,
+        RemoteCommand::DeadLetters(command) => packages::letters(&command).await,
         RemoteCommand::Configure { plugin, configuration, hub } => {
             let input = json!({ "pluginId": plugin, "configuration": configuration_in(&configuration)? });
             act(&hub, "pluginConfigure", input, |plugin| format!("{} is configured", shown(&plugin["id"]))).await
@@ -85,8 +119,13 @@ pub(super) async fn run(command: RemoteCommand) -> Result<(), String> {
 }
 
 async fn switch(arguments: &SwitchArgs, mutation: &str, state: &str) -> Result<(), String> {
-    let input = json!({ "pluginId": arguments.plugin, "conversationId": arguments.conversation });
-    let place = arguments.conversation.as_deref().map(|id| format!(" in {}", plain(id))).unwrap_or_default();
+    let scope = if arguments.on_hub { "HUB" } else { "WORKSPACE" };
+    let input = json!({ "pluginId": arguments.plugin, "scope": scope, "conversationId": arguments.conversation });
+    let place = match arguments.conversation.as_deref() {
+        Some(id) => format!(" in {}", plain(id)),
+        None if arguments.on_hub => " for the hub".to_owned(),
+        None => String::new(),
+    };
     act(&arguments.hub, mutation, input, |plugin| format!("{} is {state}{place}", shown(&plugin["id"]))).await
 }
 
@@ -134,6 +173,12 @@ fn row(plugin: &Value) -> [String; 4] {
     }
     if plugin["lag"].as_i64().unwrap_or_default() > 0 {
         words.push_str(&format!(", {} events behind", plugin["lag"]));
+    }
+    if let Some(version) = plugin["pendingUpgrade"]["version"].as_str() {
+        words.push_str(&format!(", {} waits", plain(version)));
+    }
+    if plugin["isOnHub"] == json!(false) {
+        words.push_str(", off for the hub");
     }
     if plugin["isResting"] == json!(true) {
         words.push_str(", resting after failures");

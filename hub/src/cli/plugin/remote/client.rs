@@ -50,10 +50,35 @@ impl Client {
             first.to_uppercase()
         );
         let payload = self.ask(&document, json!({ "input": input })).await?[mutation].take();
+        self.done(payload)
+    }
+
+    fn done(&self, payload: Value) -> Result<Value, String> {
         match payload["errors"].as_array().filter(|errors| !errors.is_empty()) {
             None => Ok(payload),
             Some(errors) => Err(self.refused(errors, |error| error["code"].clone())),
         }
+    }
+
+    /// The same where nothing need be said.
+    pub async fn act_bare(&self, mutation: &str, fields: &str) -> Result<Value, String> {
+        let document = format!("mutation {{ {mutation} {{ {fields} errors {{ code message path }} }} }}");
+        let payload = self.ask(&document, json!({})).await?[mutation].take();
+        self.done(payload)
+    }
+
+    /// Puts something where the hub said, which is on the hub itself.
+    pub async fn put(&self, path: &str, bytes: Vec<u8>) -> Result<(), String> {
+        let mut url = self.url.clone();
+        url.path_segments_mut().map_err(|()| "the address has no path".to_owned())?.pop();
+        let place = format!("{}{path}", url.as_str().trim_end_matches('/'));
+        let fault = |error: reqwest::Error| format!("the package cannot be sent: {error}");
+        let answer = self.http.put(place).body(bytes).send().await.map_err(fault)?;
+        if answer.status().is_success() {
+            return Ok(());
+        }
+        let status = answer.status();
+        Err(format!("the package is not taken: {status} {}", plain(answer.text().await.unwrap_or_default())))
     }
 
     /// Asks, and answers the data; or the errors, as the hub says them.
