@@ -55,6 +55,11 @@ fn part<'a>(spans: &'a [Span], whole: &Span, name: &str) -> &'a Span {
     only
 }
 
+/// What something is a part of.
+fn whole<'a>(spans: &'a [Span], part: &Span) -> &'a Span {
+    spans.iter().find(|span| part.is_part_of(span)).unwrap_or_else(|| panic!("{part:?} is alone among {spans:#?}"))
+}
+
 fn has(spans: &[Span], trace: &str, name: &str) -> bool {
     spans.iter().any(|span| span.trace() == trace && span.name() == name)
 }
@@ -97,10 +102,11 @@ stories! {
         let plugin = part(&spans, hooks, "plugin");
         assert_eq!((plugin.word("jackfield.plugin"), plugin.word("jackfield.outcome")), (MODERATION.to_owned(), "patched".to_owned()));
         assert!(!plugin.failed() && plugin.number("jackfield.cpu_us") > 0 && plugin.nanoseconds() > 0);
-        let commit = part(&spans, operation, "commit");
-        assert_eq!(commit.number("jackfield.batch"), 1);
         // The event brings the trace along, also to another node.
-        let deliver = part(&spans, commit, "deliver");
+        let deliver = only(&spans, TRACE, "deliver");
+        let commit = whole(&spans, deliver);
+        assert!(commit.name() == "commit" && commit.is_part_of(operation), "{commit:?} among {spans:#?}");
+        assert_eq!(commit.number("jackfield.batch"), 1);
         assert_eq!((deliver.word("jackfield.event"), deliver.number("jackfield.subscriptions")), ("message_sent".to_owned(), 1));
         assert_eq!(deliver.node == request.node, backend == Backend::Embedded);
         assert!(spans.iter().all(|span| span.service == "jackfield"));
@@ -143,7 +149,9 @@ stories! {
         let deliver = only(&spans, &other, "deliver");
         assert_eq!(deliver.word("jackfield.event"), "mentions_updated");
         let operation = only(&spans, &other, "graphql");
-        assert!(told.is_part_of(part(&spans, operation, "commit")) && deliver.is_part_of(part(&spans, told, "commit")), "{spans:#?}");
+        let (of_message, of_plugin) = (whole(&spans, told), whole(&spans, deliver));
+        assert!(of_message.is_part_of(operation) && of_plugin.is_part_of(told), "{spans:#?}");
+        assert_eq!((of_message.name(), of_plugin.word("jackfield.change")), ("commit", "EndTurn".to_owned()));
     }
 
     /// F: L-04
