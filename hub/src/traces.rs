@@ -56,7 +56,7 @@ impl Traces {
     pub fn start(collector: Option<Collector>) -> Result<Self> {
         let Some(collector) = collector else { return Ok(Traces(None)) };
         let (sample, stopping) = (collector.sample, CancellationToken::new());
-        let (tracer, spans) = collector.tracer();
+        let (tracer, spans) = export::tracer();
         let export = tokio::spawn(export::run(collector.exporter()?, spans, stopping.clone()));
         Ok(Traces(Some(Arc::new(Recorder { tracer, sample, export: Mutex::new(Some(export)), stopping }))))
     }

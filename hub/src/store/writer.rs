@@ -174,7 +174,10 @@ impl Store {
     /// Makes a change: answers once it is stored, or why it is not.
     pub async fn change<C: Change>(&self, change: C) -> Result<C::Outcome> {
         let (reply, outcome) = oneshot::channel();
-        let span = traces::span("commit");
+        let mut span = traces::span("commit");
+        if span.is_on() {
+            span.note("jackfield.change", std::any::type_name::<C>().rsplit("::").next().unwrap_or_default());
+        }
         self.writer.submit(Job::Change(Box::new(Pending { change, outcome: None, reply, span })), outcome).await
     }
 }

@@ -48,17 +48,18 @@ pub struct Collector {
     pub service_name: String,
 }
 
-impl Collector {
-    pub(super) fn tracer(&self) -> (SdkTracer, mpsc::Receiver<SpanData>) {
-        let (queue, spans) = mpsc::channel(QUEUE);
-        let provider = SdkTracerProvider::builder()
-            // Who is asked whether a trace is kept was asked when it began.
-            .with_sampler(Sampler::AlwaysOn)
-            .with_span_processor(Queue(queue))
-            .build();
-        (provider.tracer("jackfield"), spans)
-    }
+/// Who makes spans, and where they come out when they end.
+pub(super) fn tracer() -> (SdkTracer, mpsc::Receiver<SpanData>) {
+    let (queue, spans) = mpsc::channel(QUEUE);
+    let provider = SdkTracerProvider::builder()
+        // Who is asked whether a trace is kept was asked when it began.
+        .with_sampler(Sampler::AlwaysOn)
+        .with_span_processor(Queue(queue))
+        .build();
+    (provider.tracer("jackfield"), spans)
+}
 
+impl Collector {
     pub(super) fn exporter(&self) -> Result<SpanExporter> {
         let headers: HashMap<String, String> = self.headers.clone().into_iter().collect();
         let mut exporter = SpanExporter::builder()
