@@ -138,9 +138,9 @@ hooks! {
 impl PluginHarness {
     /// Builds the plugin in a folder, usually `env!("CARGO_MANIFEST_DIR")`, as `jackfield plugin build` does, and opens it.
     pub fn build(folder: impl AsRef<Path>) -> Result<Self> {
-        let folder = folder.as_ref();
         // Tests run beside each other, in one process and in several.
         static COUNT: AtomicU32 = AtomicU32::new(0);
+        let folder = folder.as_ref();
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let own = env::temp_dir().join(format!("jackfield-harness-{}-{number}", std::process::id()));
         fs::create_dir(&own)?;

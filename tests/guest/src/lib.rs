@@ -203,8 +203,13 @@ fn look(call: &CommandCall) -> Result<CommandAnswer> {
                 page.conversations.into_iter().filter_map(|found| found.title).collect::<Vec<_>>().join(", ")
             })
         }
-        "search" => users::search("", Some(id), 100)
-            .map(|found| found.into_iter().map(|user| user.name).collect::<Vec<_>>().join(", ")),
+        "search" => {
+            let found = ["a", "b", "e"].map(|letter| users::search(letter, Some(id), 100));
+            found
+                .into_iter()
+                .collect::<Result<Vec<_>, _>>()
+                .map(|found| found.into_iter().flatten().map(|user| user.name).collect::<Vec<_>>().join(", "))
+        }
         "annotation" => annotations::get::<String>(id).map(Option::unwrap_or_default).map_err(|_| Error::NotFound),
         _ => users::get(id).map(|user| user.name),
     };

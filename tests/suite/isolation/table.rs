@@ -750,10 +750,10 @@ pub const WAYS: &[Way] = &[
         .naming(&["Query.botTokens.before"]).for_owners(),
     way("Query.auditLog", "AuditEntryConnection", "/auditLog", OF_RUNNERS, "{ auditLog(first: 10) { @ } }").for_owners(),
     way("Query.auditLog", "AuditEntryEdge", "/auditLog/edges/0", OF_RUNNERS, "{ auditLog(first: 10) { edges { @ } } }").for_owners(),
-    way("Query.auditLog", "AuditEntry", "/auditLog/nodes/0", OF_RUNNERS, "{ auditLog(last: 10) { nodes { @ } } }").for_owners(),
-    way("Query.auditLog", "User", "/auditLog/nodes/0/actor", OF_RUNNERS, "{ auditLog(last: 10) { nodes { actor { @ } } } }").for_owners(),
+    way("Query.auditLog", "AuditEntry", "/auditLog/nodes/0", OF_RUNNERS, "{ auditLog(last: 11) { nodes { @ } } }").for_owners(),
+    way("Query.auditLog", "User", "/auditLog/nodes/0/actor", OF_RUNNERS, "{ auditLog(last: 11) { nodes { actor { @ } } } }").for_owners(),
     way("Query.auditLog", "AuditDetail", "/auditLog/nodes/0/details/0", OF_RUNNERS,
-        "{ auditLog(last: 10) { nodes { details { @ } } } }").for_owners(),
+        "{ auditLog(last: 11) { nodes { details { @ } } } }").for_owners(),
     way("Query.auditLog", "PageInfo", "/auditLog/pageInfo", OF_RUNNERS, "{ auditLog(first: 10) { pageInfo { @ } } }").for_owners(),
     way("Query.auditLog", "", "/auditLog", OF_RUNNERS,
         "query($auditCursor: String) { auditLog(first: 10, after: $auditCursor) { nodes { action } } }")
