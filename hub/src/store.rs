@@ -76,7 +76,7 @@ pub use plugins::{
     commit::{CommitIssued, Effects, EndTurn, MakeBot, WriteLogs},
     data::{DataChange, SweepPluginData},
     held::{DecideHeld, KeepOutcome},
-    letters::{DecideLetter, Fate},
+    letters::{DecideLetter, Deed, Fate},
     preparing::{BeginPreparing, EndPreparing, Progress},
     removal::{Piece, PurgePlugin},
     runs::{CommitCommand, SweepCommandRuns},

@@ -17,6 +17,9 @@ use crate::{
     },
 };
 
+/// What is seen of a plugin of which a version waits.
+const WAITING: &str = "version grantedCapabilities pendingUpgrade { version newCapabilities }";
+
 /// Nodes that keep large things in one place, as those of one hub do.
 fn hub(backend: Backend) -> Setup {
     Setup::new(backend).nodes(2).config(|config| {
@@ -219,10 +222,9 @@ stories! {
         install(&operator, wanting("1.0.0", json!(["kv"])), &["KV"]).await;
         let waits = json!({ "version": "1.0.0", "grantedCapabilities": ["KV"],
             "pendingUpgrade": { "version": "2.0.0", "newCapabilities": ["MESSAGES_READ", "USERS_READ"] } });
-        const SEEN: &str = "version grantedCapabilities pendingUpgrade { version newCapabilities }";
         let more = wanting("2.0.0", json!(["kv", "messages.read", "users.read"]));
         install(&operator, more.clone(), &["USERS_READ"]).await;
-        becomes(&operator, SEEN, waits.clone()).await;
+        becomes(&operator, WAITING, waits.clone()).await;
         // Nobody wants it, and it is forgotten.
         change(&operator, "pluginUpgradeReject", json!({})).await;
         assert_eq!(seen(&operator, "pendingUpgrade { version }").await["pendingUpgrade"], Value::Null);
@@ -231,7 +233,7 @@ stories! {
         }
         // Or somebody lets it in, with less than it asks for.
         install(&operator, more.clone(), &[]).await;
-        becomes(&operator, SEEN, waits).await;
+        becomes(&operator, WAITING, waits).await;
         let plugin = change(&operator, "pluginUpgradeApprove", json!({ "grant": ["USERS_READ", "SECRETS"] })).await;
         assert_eq!((&plugin["version"], &plugin["grantedCapabilities"]), (&json!("2.0.0"), &json!(["KV", "USERS_READ"])));
         // What asks for no more than that does not wait.

@@ -58,9 +58,9 @@ fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     for entry in std::fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();
         if path.is_dir() {
-            found.extend(files(&path))
+            found.extend(files(&path));
         } else {
-            found.push((path.clone(), std::fs::read(path).expect("a file")))
+            found.push((path.clone(), std::fs::read(path).expect("a file")));
         }
     }
     found.sort();
@@ -90,7 +90,7 @@ fn word_filter_on_its_component(package: &Path) {
     let (harness, hub) = (harness(package), MockHub::new());
     let (ann, tea) = hub.conversation_of("Ann");
     hub.configure(json!({ "words": ["darn"] }));
-    let say = |words: &str| harness.before_create(&hub, &hub.draft(&ann, &tea, words)).answer.unwrap();
+    let say = |words: &str| harness.before_create(&hub, &hub.draft(&ann, &tea, words)).answer.expect("it answers");
     assert_eq!(say("Milk?"), MessageVerdict::Allow);
     assert_eq!(say("Darn!"), MessageVerdict::reject("WORD_NOT_ALLOWED", "«darn» is not said here."));
 }

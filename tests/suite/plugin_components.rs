@@ -46,10 +46,10 @@ fn moderation_on_its_component() {
     let (ann, tea) = hub.conversation_of("Ann");
     let say = |words: &str| harness.before_create(&hub, &hub.draft(&ann, &tea, words));
     hub.configure(rule("reject"));
-    assert_eq!(say("hello").answer.unwrap(), MessageVerdict::Allow);
+    assert_eq!(say("hello").answer.expect("it answers"), MessageVerdict::Allow);
     let report = say("what the HECK");
     assert!(
-        matches!(report.answer.unwrap(), MessageVerdict::Reject(Refusal { code, .. }) if code == "WORD_NOT_ALLOWED")
+        matches!(report.answer.expect("it answers"), MessageVerdict::Reject(Refusal { code, .. }) if code == "WORD_NOT_ALLOWED")
     );
     let measures = report.measures;
     assert!(measures.host_calls > 3 && measures.wall_microseconds > 0, "{measures:?}");
@@ -64,7 +64,7 @@ fn moderation_on_its_component() {
     say("heck");
     say("heck");
     assert!(
-        matches!(say("I am sorry").answer.unwrap(), MessageVerdict::Reject(Refusal { code, .. }) if code == "MUTED")
+        matches!(say("I am sorry").answer.expect("it answers"), MessageVerdict::Reject(Refusal { code, .. }) if code == "MUTED")
     );
     let call = |user: &User, command: &str| CommandCall {
         command: command.to_owned(),
@@ -72,19 +72,19 @@ fn moderation_on_its_component() {
         conversation: Some(tea.id.clone()),
         arguments: vec![Argument { name: "user".to_owned(), value: ArgumentValue::User(ann.id.clone()) }],
     };
-    let not_she = harness.run_command(&hub, &call(&ann, "pardon")).answer.unwrap();
+    let not_she = harness.run_command(&hub, &call(&ann, "pardon")).answer.expect("it answers");
     assert_eq!(not_she, Err(Refusal::new("NOT_A_MODERATOR", "This is for moderators.")));
     let mo = hub.user_as("Mo", WorkspaceRole::Moderator);
-    let told = harness.run_command(&hub, &call(&mo, "pardon")).answer.unwrap();
+    let told = harness.run_command(&hub, &call(&mo, "pardon")).answer.expect("it answers");
     assert_eq!(told, Ok(CommandReply { text: Some("All strikes are forgotten.".to_owned()) }));
-    assert_eq!(say("I was").answer.unwrap(), MessageVerdict::Allow);
+    assert_eq!(say("I was").answer.expect("it answers"), MessageVerdict::Allow);
 
     // What is flagged is annotated when the event comes, which a before-hook could not do.
     hub.configure(rule("flag"));
-    assert_eq!(say("heck!").answer.unwrap(), MessageVerdict::Allow);
+    assert_eq!(say("heck!").answer.expect("it answers"), MessageVerdict::Allow);
     let message = hub.message(&ann, &tea, "heck!");
     let batch = EventBatch { events: vec![hub.event("message_sent", &message)], attempt: 1 };
-    assert_eq!(harness.on_events(&hub, &batch).answer.unwrap(), Ok(()));
+    assert_eq!(harness.on_events(&hub, &batch).answer.expect("it answers"), Ok(()));
     assert!(hub.annotation(&message).is_some_and(|flags| flags["flags"].is_array()));
     assert_eq!((hub.notices().len(), hub.notices()[0].kind.as_str()), (1, "flagged"));
 
@@ -95,25 +95,25 @@ fn moderation_on_its_component() {
             "lifecycle-hooks.validate-configuration",
             (configuration.to_string(),),
         );
-        report.answer.unwrap()
+        report.answer.expect("it answers")
     };
     assert_eq!(validate(&rule("mask")), Ok(()));
-    let problems =
-        validate(&json!({ "rules": [{ "kind": "capitals", "action": "mask", "percent": 50 }] })).unwrap_err();
+    let problems = validate(&json!({ "rules": [{ "kind": "capitals", "action": "mask", "percent": 50 }] }))
+        .expect_err("it is refused");
     assert_eq!(problems[0]["path"], json!("/rules/0/action"), "{problems:?}");
     hub.configure(json!({ "rules": "none" }));
-    let unfit = say("hello").answer.unwrap_err().to_string();
+    let unfit = say("hello").answer.expect_err("it is refused").to_string();
     assert!(unfit.contains("does not fit the one in plugin.toml: /rules"), "{unfit}");
     hub.configure(rule("reject"));
     hub.deny("kv");
-    say("heck").answer.unwrap_err();
+    say("heck").answer.expect_err("it is refused");
     assert!(
         hub.logged().iter().any(|(_, line)| line.contains("the capability `kv` is not granted")),
         "{:?}",
         hub.logged()
     );
     let other = harness.before_delete(&hub, &DeletionDraft { message, deleter: ann.clone() });
-    let unwanted = other.answer.unwrap_err().to_string();
+    let unwanted = other.answer.expect_err("it is refused").to_string();
     assert!(unwanted.contains("does not name the hook before-delete"), "{unwanted}");
 }
 
@@ -125,12 +125,12 @@ fn a_limit_on_the_component() {
     hub.configure(rule("reject"));
     let full = "x".repeat(60_000);
     for number in 0..174 {
-        kv::set(&format!("full/{number}"), &full).unwrap();
+        kv::set(&format!("full/{number}"), &full).expect("it answers");
     }
     let say = || harness.before_create(&hub, &hub.draft(&ann, &tea, "heck")).answer;
-    say().unwrap();
-    kv::set("full/174", &full).unwrap();
-    say().unwrap_err();
+    say().expect("it answers");
+    kv::set("full/174", &full).expect("it answers");
+    say().expect_err("it is refused");
     assert!(hub.logged().iter().any(|(_, line)| line.contains("at most 10485760 bytes")), "{:?}", hub.logged());
 }
 
@@ -142,7 +142,7 @@ fn mentions_on_their_component() {
     let tell = |kind: &str, message: &Message| {
         let batch = EventBatch { events: vec![hub.event(kind, message)], attempt: 1 };
         let report = harness.on_events(&hub, &batch);
-        assert_eq!(report.answer.unwrap(), Ok(()));
+        assert_eq!(report.answer.expect("it answers"), Ok(()));
         report.measures
     };
     let message = hub.message(&ann, &tea, "@bob dylan and @all of `@Ann`");
@@ -160,7 +160,7 @@ fn mentions_on_their_component() {
     );
     hub.deny("users.read");
     let batch = EventBatch { events: vec![hub.event("message_sent", &hub.message(&ann, &tea, "@bob"))], attempt: 1 };
-    let told = harness.on_events(&hub, &batch).answer.unwrap().unwrap_err();
+    let told = harness.on_events(&hub, &batch).answer.expect("it answers").expect_err("it is refused");
     assert!(told.contains("the capability `users.read` is not granted"), "{told}");
 }
 

@@ -14,7 +14,7 @@ use super::{Core, Viewer, accounts, conversations, events, plugins, workspaces};
 pub use crate::store::Ending;
 use crate::{
     Result,
-    store::{ClaimJobs, EndJob, EnqueueJobs, RenewLease, RetryJob, SweepJobs},
+    store::{ClaimJobs, EndJob, EnqueueJobs, RenewLease, RetryJob, SweepJobs, SweepPluginData},
 };
 
 /// How long it can be seen what was done.
@@ -32,6 +32,7 @@ pub async fn perform(core: &Arc<Core>, claim: &Claim) -> Result<()> {
         JobKind::AccessSweep => {
             accounts::sweep(core).await?;
             plugins::commands::sweep(core).await?;
+            while core.store.change(SweepPluginData { now: core.clock.now(), limit: SWEEP }).await? == SWEEP {}
         }
         JobKind::ConversationPurge => conversations::life::purge(core, job).await?,
         JobKind::WorkspacePurge => workspaces::purge(core, job).await?,

@@ -298,7 +298,7 @@ pub async fn install_bundled(core: &Arc<Core>) -> Result<()> {
             continue;
         }
         match packages::install_bundled(core, package).await {
-            Ok(_) => {}
+            Ok(()) => {}
             // A plugin does not keep the hub from starting.
             Err(Error::Rejected(why)) => {
                 tracing::error!(plugin = %manifest.id, %why, "a plugin that comes with the hub cannot be installed");

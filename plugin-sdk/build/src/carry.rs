@@ -3,7 +3,9 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    env, fs,
+    env,
+    fmt::Write,
+    fs,
     path::{Path, PathBuf},
 };
 
@@ -37,7 +39,8 @@ pub fn carry(workspace: &Path, sdk: &str) -> Result<(), Error> {
     for file in files {
         let path = folder.join(&file);
         let text = if file.ends_with("Cargo.toml") { alone(&root, table(&path)?, sdk)? } else { read(&path)? };
-        listed.push_str(&format!("({:?}, {text:?}), ", file.to_string_lossy()));
+        let name = file.to_string_lossy();
+        write!(listed, "({name:?}, {text:?}), ").expect("a text takes everything");
     }
     let lock = lock_of(&table(&workspace.join("Cargo.lock"))?)?;
     let path = out.join("sdk.rs");

@@ -164,7 +164,8 @@ impl Guest {
         let resolve_and_world = self.world();
         let text = self.module();
         let mut module = wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
-        embed_component_metadata(&mut module, &resolve_and_world.0, resolve_and_world.1, StringEncoding::UTF8).unwrap();
+        embed_component_metadata(&mut module, &resolve_and_world.0, resolve_and_world.1, StringEncoding::UTF8)
+            .expect("the module fits its world");
         let encoder = ComponentEncoder::default().module(&module).unwrap_or_else(|error| panic!("{error:#}\n{text}"));
         encoder.validate(true).encode().unwrap_or_else(|error| panic!("{error:#}\n{text}"))
     }
@@ -173,9 +174,10 @@ impl Guest {
         let mut resolve = Resolve::default();
         let mut map = wit_parser::SourceMap::default();
         for (file, text) in CONTRACT {
-            map.push_str(file, &text.replace(VERSION, self.version));
+            map.push_str(file, text.replace(VERSION, self.version));
         }
-        resolve.push_group(map.parse().map_err(|(_, error)| error).unwrap()).unwrap();
+        let contract = map.parse().map_err(|(_, error)| error).expect("the contract can be read");
+        resolve.push_group(contract).expect("the contract is whole");
         let mut world = "package test:guest;\nworld guest {\n".to_owned();
         let mut interfaces: Vec<&str> = self.imports.iter().map(|(interface, _)| *interface).collect();
         interfaces.sort_unstable();
@@ -187,9 +189,9 @@ impl Guest {
             writeln!(world, "export {};", self.name(group)).expect("a text takes everything");
         }
         world += "}\n";
-        let group = UnresolvedPackageGroup::parse("guest.wit", &world).unwrap();
-        let package = resolve.push_group(group).unwrap();
-        let world = resolve.select_world(&[package], None).unwrap();
+        let group = UnresolvedPackageGroup::parse("guest.wit", &world).expect("a world");
+        let package = resolve.push_group(group).expect("a package");
+        let world = resolve.select_world(&[package], None).expect("one world");
         (resolve, world)
     }
 

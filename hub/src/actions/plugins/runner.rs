@@ -24,7 +24,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{super::Core, effects, here::Local, occasion, settling, traced};
 use crate::{
     Error, Result,
-    store::{Effects, EndTurn, Fate, FromPlugins, TakeTurn, Turn},
+    store::{Deed, Effects, EndTurn, Fate, FromPlugins, TakeTurn, Turn},
 };
 
 /// So many turns at once on one node.
@@ -197,7 +197,7 @@ async fn tell(core: &Arc<Core>, here: &super::Here, local: &Local, turn: &Turn) 
             breaker().succeeded();
             let (data, effects) = effects::prepared(core, here, local, turn.workspace, outcome.issued).await?;
             let bot = local.row.bot;
-            let done = EndTurn { data, effects, bot, depth, ..ending(turn, core, position, 0) };
+            let done = EndTurn { bot, depth, data, effects, ..ending(turn, core, position, 0) };
             match span.within(core.store.change(done)).await {
                 // Somebody else changed what the plugin had looked at: it is told again.
                 Err(Error::Rejected(Rejection::Conflict)) => {
@@ -290,7 +290,7 @@ pub async fn tell_again(core: &Arc<Core>, letter: &DeadLetter) -> Result<Fate> {
     match outcome.answer {
         Ok(()) => {
             let (data, effects) = effects::prepared(core, &here, local, letter.workspace, outcome.issued).await?;
-            Ok(Fate::Done { data, effects, bot: local.row.bot, depth: depth_of(&[event]) })
+            Ok(Fate::Done(Box::new(Deed { data, effects, bot: local.row.bot, depth: depth_of(&[event]) })))
         }
         Err(failure) => Ok(Fate::Failed(failure.what)),
     }

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::{super::Core, Loaded, effects, here, occasion, refresh};
 use crate::{
     Error, Result,
-    store::{BeginPreparing, ChangeInWorkspace, CommitIssued, EndPreparing, MakeBot, Progress},
+    store::{BeginPreparing, ChangeInWorkspace, CommitIssued, Effects, EndPreparing, FromPlugins, MakeBot, Progress},
 };
 
 /// Whom bot users of plugins are vouched for by.
@@ -101,12 +101,11 @@ pub async fn start(core: &Arc<Core>, workspace: WorkspaceId, loaded: &Arc<Loaded
     let (core, loaded) = (core.clone(), loaded.clone());
     let work = tokio::spawn(async move { prepare(&core, workspace, &loaded).await });
     match tokio::time::timeout(PATIENCE, work).await {
-        Ok(Ok(Ok(true))) => Ok(()),
+        // What takes longer goes on, and it is on as soon as it is prepared.
+        Ok(Ok(Ok(true))) | Err(_) => Ok(()),
         Ok(Ok(Ok(false))) => Err(Rejection::Conflict.into()),
         Ok(Ok(Err(error))) => Err(error),
         Ok(Err(error)) => Err(Error::internal(error)),
-        // It is on as soon as it is prepared.
-        Err(_) => Ok(()),
     }
 }
 
@@ -136,8 +135,8 @@ fn ending(core: &Core, workspace: WorkspaceId, loaded: &Loaded, lease: uuid::Uui
         lease,
         at: core.clock.now(),
         bot: None,
-        data: Default::default(),
-        effects: Default::default(),
+        data: FromPlugins::default(),
+        effects: Effects::default(),
         progress,
         audit: core.clock.new_id(),
     }

@@ -166,28 +166,28 @@ async fn list(hub: &HubArgs) -> Result<(), String> {
 
 /// A plugin in a line: its id, its version, whether it is on, and its name with whatever else there is to say.
 fn row(plugin: &Value) -> [String; 4] {
-    let mut words = shown(&plugin["name"]);
+    let mut words = vec![shown(&plugin["name"])];
     for exception in plugin["exceptions"].as_array().into_iter().flatten() {
         let state = if exception["isOn"] == json!(true) { "on" } else { "off" };
-        words.push_str(&format!(", {state} in {}", shown(&exception["conversationId"])));
+        words.push(format!(", {state} in {}", shown(&exception["conversationId"])));
     }
     if plugin["lag"].as_i64().unwrap_or_default() > 0 {
-        words.push_str(&format!(", {} events behind", plugin["lag"]));
+        words.push(format!(", {} events behind", plugin["lag"]));
     }
     if let Some(version) = plugin["pendingUpgrade"]["version"].as_str() {
-        words.push_str(&format!(", {} waits", plain(version)));
+        words.push(format!(", {} waits", plain(version)));
     }
     if plugin["isOnHub"] == json!(false) {
-        words.push_str(", off for the hub");
+        words.push(", off for the hub".to_owned());
     }
     if plugin["isResting"] == json!(true) {
-        words.push_str(", resting after failures");
+        words.push(", resting after failures".to_owned());
     }
     if let Some(problem) = plugin["problem"].as_str() {
-        words.push_str(&format!(": {}", plain(problem)));
+        words.push(format!(": {}", plain(problem)));
     }
     let state = if plugin["isOn"] == json!(true) { "on" } else { "off" };
-    [shown(&plugin["id"]), shown(&plugin["version"]), state.to_owned(), words]
+    [shown(&plugin["id"]), shown(&plugin["version"]), state.to_owned(), words.concat()]
 }
 
 async fn logs(hub: &HubArgs, id: &str) -> Result<(), String> {

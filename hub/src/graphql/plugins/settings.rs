@@ -21,6 +21,7 @@ use crate::{
 
 /// A hook that stands in the way of somebody who waits. More may be added.
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
+#[expect(clippy::enum_variant_names, reason = "they have the names of the contract")]
 pub enum PluginBeforeHook {
     /// A message is to be sent.
     BeforeCreate,

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use jackfield_domain::{
-    AuditAction, By, DeadLetterId, Position, Rejection, Timestamp, WorkspaceId,
+    AuditAction, By, DeadLetterId, Position, Rejection, Timestamp, UserId, WorkspaceId,
     pages::{Direction, Page, Slice},
     plugins::{DeadLetter, PluginId},
 };
@@ -92,10 +92,18 @@ pub async fn lay_aside(work: &Work, letter: &DeadLetter) -> Result<()> {
     Ok(())
 }
 
+/// What a plugin left that was done with it.
+pub struct Deed {
+    pub data: FromPlugins,
+    pub effects: Effects,
+    pub bot: Option<UserId>,
+    pub depth: u8,
+}
+
 /// What becomes of an event that was laid aside.
 pub enum Fate {
     /// It was handed over, and this is what the plugin left.
-    Done { data: FromPlugins, effects: Effects, bot: Option<jackfield_domain::UserId>, depth: u8 },
+    Done(Box<Deed>),
     /// It was handed over, and the plugin failed again.
     Failed(String),
     /// Nobody wants it any more.
@@ -132,10 +140,10 @@ impl Change for DecideLetter {
                 return Ok(());
             }
             Fate::Discarded => "discarded",
-            Fate::Done { data, effects, bot, depth } => {
-                work.depth = *depth;
-                held::commit_data(work, data, self.by.at).await?;
-                carry_out(work, letter.workspace, &letter.plugin, *bot, effects, self.by.at).await?;
+            Fate::Done(deed) => {
+                work.depth = deed.depth;
+                held::commit_data(work, &deed.data, self.by.at).await?;
+                carry_out(work, letter.workspace, &letter.plugin, deed.bot, &deed.effects, self.by.at).await?;
                 "done"
             }
         };

@@ -83,7 +83,7 @@ pub(in super::super) struct SettingsArgs {
     /// What failures lead to, such as before-create=closed, with commas between several; `usual` puts back the manifest's.
     #[arg(long, value_name = "HOOK=POLICY", value_delimiter = ',')]
     on_failure: Option<Vec<String>>,
-    /// How much it may take, such as memory_bytes=67108864, with commas between several; `usual` puts all of it back.
+    /// How much it may take, such as `memory_bytes=67108864`, with commas between several; `usual` puts all of it back.
     #[arg(long, value_name = "LIMIT=NUMBER", value_delimiter = ',')]
     limits: Option<Vec<String>>,
     /// What it may do, such as kv,messages.read; `usual` takes back that the workspace has narrowed it.
