@@ -14,7 +14,12 @@ use tokio::{io::AsyncWriteExt, sync::OnceCell};
 use crate::{
     plugin_components::{MODERATION, bundled, harness, in_file, rule},
     stories,
-    support::{Person, World, person::text, process, within},
+    support::{
+        Person, World,
+        guest::{GUEST, guest},
+        person::text,
+        process, within,
+    },
 };
 
 /// What came of a command.
@@ -265,8 +270,9 @@ stories! {
             let sent = ann.send(json!({ "conversationId": conversation, "body": "heck" })).await;
             sent["errors"].as_array().expect("errors").iter().any(|error| error["code"] == json!("REFUSED_BY_PLUGIN"))
         };
-        let listed = terminal.does(&["list"]).await;
-        assert_eq!(listed, "jackfield.mentions    1.0.0  on   Mentions\njackfield.moderation  1.0.0  off  Moderation\n");
+        // As soon as they have heard of everything, there is nothing more to say of them.
+        let expected = "jackfield.mentions    1.0.0  on   Mentions\njackfield.moderation  1.0.0  off  Moderation\n";
+        within("the list", async { while terminal.does(&["list"]).await != expected {} }).await;
 
         assert_eq!(terminal.does(&["enable", MODERATION]).await, "jackfield.moderation is on\n");
         let configuration = rule("reject");
@@ -331,5 +337,50 @@ stories! {
             assert!(!said.ok && said.out.is_empty() && said.complaint.contains("NOT_ALLOWED: "), "{arguments:?}: {}", said.complaint);
         }
         assert!(terminal.does(&["list"]).await.contains("off  Moderation"));
+    }
+
+    /// F: P-05, P-06
+    async fn operators_install_upgrade_and_remove_from_a_terminal(backend) {
+        let world = World::new(backend).await;
+        let (otto, ada) = (world.operator().await, world.person_with("ada", json!({ "roles": ["owner"] })).await);
+        let (operator, ada) = (terminal(&world, &otto), terminal(&world, &ada));
+        let version = |number: &str| guest(|manifest| manifest["version"] = json!(number));
+        let file = |name: &str, package: Vec<u8>| std::fs::write(operator.folder.path().join(name), package).expect("a file");
+        file("one.wasm", version("1.0.0"));
+        file("two.wasm", version("2.0.0"));
+        file("bad.wasm", b"words".to_vec());
+        assert_eq!(operator.does(&["install", "one.wasm", "--grant", "kv,messages.read"]).await, "example.guest 1.0.0 is installed\n");
+        assert_eq!(operator.does(&["enable", GUEST]).await, "example.guest is on\n");
+        assert_eq!(operator.does(&["install", "two.wasm", "--grant-all"]).await, "example.guest 2.0.0 is installed\n");
+        assert_eq!(operator.does(&["roll-back", GUEST]).await, "example.guest 1.0.0 is in force\n");
+        let treated = operator.does(&["settings", GUEST, "--priority", "-3", "--on-failure", "before-create=closed",
+            "--limits", "memory_bytes=1048576,host_calls=50", "--capabilities", "kv", "--json"]).await;
+        let treated: Value = serde_json::from_str(&treated).expect("JSON");
+        assert_eq!(treated["grantedCapabilities"], json!(["KV"]));
+        operator.does(&["settings", GUEST, "--priority", "usual", "--capabilities", "usual", "--limits", "usual"]).await;
+        let on_hub = operator.does(&["settings", GUEST, "--on-hub", "--is-default", "true", "--json"]).await;
+        assert_eq!(serde_json::from_str::<Value>(&on_hub).expect("JSON")["isDefault"], json!(true));
+        let set = operator.types(&["secret", "set", GUEST, "key"], "Jefe\n").await;
+        assert!(set.ok && set.out == "example.guest has its secret\n", "{}", set.complaint);
+        assert_eq!(operator.does(&["secret", "remove", GUEST, "key"]).await, "example.guest has it no more\n");
+        assert_eq!(operator.does(&["dead-letters", "list", GUEST]).await, "");
+        assert_eq!(operator.does(&["disable", GUEST, "--on-hub"]).await, "example.guest is off for the hub\n");
+        assert_eq!(operator.does(&["remove", GUEST, "--data", "delete"]).await, "example.guest is removed\n");
+        assert!(!operator.does(&["list"]).await.contains(GUEST));
+
+        std::fs::copy(operator.folder.path().join("one.wasm"), ada.folder.path().join("one.wasm")).expect("a copy");
+        for (who, arguments, words) in [
+            (&operator, vec!["install", "bad.wasm"], "this is no WebAssembly"),
+            (&operator, vec!["install", "none.wasm"], "none.wasm"),
+            (&operator, vec!["install", "one.wasm", "--grant", "everything"], "EVERYTHING"),
+            (&operator, vec!["roll-back", GUEST], "NOT_FOUND"),
+            (&operator, vec!["remove", GUEST], "--data"),
+            (&operator, vec!["settings", GUEST, "--priority", "high"], "--priority is a number, or usual"),
+            (&ada, vec!["install", "one.wasm"], "NOT_ALLOWED"),
+            (&ada, vec!["upgrade", "approve", GUEST], "NOT_ALLOWED"),
+        ] {
+            let said = who.types(&arguments, "").await;
+            assert!(!said.ok && said.complaint.contains(words), "{arguments:?}: {}", said.complaint);
+        }
     }
 }
