@@ -349,10 +349,10 @@ stories! {
         file("one.wasm", version("1.0.0"));
         file("two.wasm", version("2.0.0"));
         file("bad.wasm", b"words".to_vec());
-        assert_eq!(operator.does(&["install", "one.wasm", "--grant", "kv,messages.read"]).await, "example.guest 1.0.0 is installed\n");
-        assert_eq!(operator.does(&["enable", GUEST]).await, "example.guest is on\n");
-        assert_eq!(operator.does(&["install", "two.wasm", "--grant-all"]).await, "example.guest 2.0.0 is installed\n");
-        assert_eq!(operator.does(&["roll-back", GUEST]).await, "example.guest 1.0.0 is in force\n");
+        assert_eq!(operator.does(&["install", "one.wasm", "--grant", "kv,messages.read"]).await, format!("{GUEST} 1.0.0 is installed\n"));
+        assert_eq!(operator.does(&["enable", GUEST]).await, format!("{GUEST} is on\n"));
+        assert_eq!(operator.does(&["install", "two.wasm", "--grant-all"]).await, format!("{GUEST} 2.0.0 is installed\n"));
+        assert_eq!(operator.does(&["roll-back", GUEST]).await, format!("{GUEST} 1.0.0 is in force\n"));
         let treated = operator.does(&["settings", GUEST, "--priority", "-3", "--on-failure", "before-create=closed",
             "--limits", "memory_bytes=1048576,host_calls=50", "--capabilities", "kv", "--json"]).await;
         let treated: Value = serde_json::from_str(&treated).expect("JSON");
@@ -361,11 +361,11 @@ stories! {
         let on_hub = operator.does(&["settings", GUEST, "--on-hub", "--is-default", "true", "--json"]).await;
         assert_eq!(serde_json::from_str::<Value>(&on_hub).expect("JSON")["isDefault"], json!(true));
         let set = operator.types(&["secret", "set", GUEST, "key"], "Jefe\n").await;
-        assert!(set.ok && set.out == "example.guest has its secret\n", "{}", set.complaint);
-        assert_eq!(operator.does(&["secret", "remove", GUEST, "key"]).await, "example.guest has it no more\n");
+        assert!(set.ok && set.out == format!("{GUEST} has its secret\n"), "{}", set.complaint);
+        assert_eq!(operator.does(&["secret", "remove", GUEST, "key"]).await, format!("{GUEST} has it no more\n"));
         assert_eq!(operator.does(&["dead-letters", "list", GUEST]).await, "");
-        assert_eq!(operator.does(&["disable", GUEST, "--on-hub"]).await, "example.guest is off for the hub\n");
-        assert_eq!(operator.does(&["remove", GUEST, "--data", "delete"]).await, "example.guest is removed\n");
+        assert_eq!(operator.does(&["disable", GUEST, "--on-hub"]).await, format!("{GUEST} is off for the hub\n"));
+        assert_eq!(operator.does(&["remove", GUEST, "--data", "delete"]).await, format!("{GUEST} is removed\n"));
         assert!(!operator.does(&["list"]).await.contains(GUEST));
 
         std::fs::copy(operator.folder.path().join("one.wasm"), ada.folder.path().join("one.wasm")).expect("a copy");
