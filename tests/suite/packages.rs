@@ -17,12 +17,8 @@ use crate::{
     },
 };
 
-/// Nodes that keep large things in one place, as those of one hub do.
 fn hub(backend: Backend) -> Setup {
-    Setup::new(backend).nodes(2).config(|config| {
-        let shared = config.data.parent().expect("a folder above").join("blobs");
-        config.blobs = Some(format!("fs:{}", shared.display()));
-    })
+    Setup::new(backend).nodes(2).one_store()
 }
 
 /// The guest in a version, with data of a version.
