@@ -203,6 +203,11 @@ stories! {
         let elsewhere = world.person_of("elsewhere", "odo", "owner").await.group("Elsewhere", &[]).await;
         let refused = try_change(&operator, "pluginSettingsUpdate", json!({ "conversationIds": [elsewhere] })).await;
         assert_eq!(refusal(&refused), ("NOT_FOUND".to_owned(), json!(["input", "conversationIds"])));
+        // Not for the hub: all workspaces would be told of it.
+        let of_hub = |ids: Value| json!({ "scope": "HUB", "conversationIds": ids });
+        let refused = try_change(&operator, "pluginSettingsUpdate", of_hub(json!([tea]))).await;
+        assert_eq!(refusal(&refused), ("INVALID".to_owned(), json!(["input", "conversationIds"])));
+        assert_eq!(try_change(&operator, "pluginSettingsUpdate", of_hub(Value::Null)).await["errors"], json!([]));
     }
 
     /// F: P-05, P-06
