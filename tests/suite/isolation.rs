@@ -10,14 +10,15 @@ use serde_json::{Value, json};
 
 use self::{
     cast::{Asker, Cast, Outsider, invented, set_policy, type_in},
-    table::{EVENTS, FIELDS, LIVE, Live, Rightful, SIGNALS, SILENT, Sees, WAYS, Way, fields_of, name_of},
+    table::{EVENTS, FIELDS, LIVE, LOGS, Live, Rightful, SIGNALS, SILENT, Sees, WAYS, Way, fields_of, name_of},
 };
 use crate::{
     stories,
     support::{
         Person, Setup, Socket, World,
         account::does,
-        guest::run,
+        guest::{GUEST, run, switch},
+        packages::seen,
         person::{refusal, text},
         stream::Stream,
         within,
@@ -227,13 +228,60 @@ stories! {
         schema.check_told(SIGNALS, &of_ann.told);
     }
 
+    /// F: A-03, P-11
+    async fn nobody_reads_what_plugins_write_for_others(backend) {
+        // The plugin fails at the one node, the others read at the other.
+        let cast = Cast::on(Setup::new(backend).nodes(2)).await;
+        let world = &cast.world;
+        let schema = Schema::of(&cast.ann).await;
+        let query = schema.subscription_to(LOGS);
+        let fail = async |person: &Person| assert_eq!(refusal(&run(person, "fail", None, json!({})).await).0, "PLUGIN_FAILED");
+        // What the hub says of it comes behind its own last words.
+        let is_last = |line: &Value| text(&line["text"]).starts_with("command failed: ");
+        let refused = async |person: &Person, plugin: &str| {
+            let mut socket = person.at(world, 1).socket().await;
+            socket.subscribe("s", &query, json!({ "input": { "pluginId": plugin } })).await;
+            let mut heard = socket.hear().await;
+            assert_eq!(heard["type"], json!("error"), "{heard}");
+            hide_request_ids(&mut heard["payload"]);
+            heard["payload"].take()
+        };
+
+        fail(&cast.ann).await;
+        let foreign = cast.outsiders.iter().find(|outsider| outsider.who == Asker::Elsewhere).expect("an owner elsewhere");
+        switch(&foreign.person, GUEST, None, true).await;
+        let mut of_foreign = Follower::read(&foreign.person.at(world, 1), &query).await;
+        let mut of_owner = Follower::read(&cast.rightful(Rightful::Owner).at(world, 1), &query).await;
+        of_owner.until(is_last).await;
+        for outsider in cast.signed_in().filter(|outsider| !matches!(outsider.who, Asker::Admin | Asker::Elsewhere)) {
+            let of_real = refused(&outsider.person, GUEST).await;
+            assert_eq!(of_real[0]["extensions"]["code"], json!("NOT_ALLOWED"), "{:?}: {of_real}", outsider.who);
+            assert_eq!(of_real, refused(&outsider.person, "example.nobody").await, "{:?}", outsider.who);
+        }
+        for _ in 0..3 {
+            fail(&cast.bob).await;
+            of_owner.until(is_last).await;
+        }
+
+        // It has come to the owner on the same node; what were to come to others would come before what is theirs.
+        fail(&foreign.person).await;
+        of_foreign.until(is_last).await;
+        let own = seen(&foreign.person, "logs { __typename at level text }").await;
+        assert_eq!(Value::from(of_foreign.told), own["logs"]);
+        let count = |lines: &[Value]| lines.iter().filter(|line| is_last(line)).count();
+        assert_eq!((count(list(&own["logs"])), count(&of_owner.told)), (1, 4));
+        schema.check_told(LOGS, &of_owner.told);
+    }
+
     /// F
     async fn who_is_not_signed_in_follows_nothing(backend) {
         let cast = Cast::on(Setup::new(backend)).await;
         let schema = Schema::of(&cast.ann).await;
         for live in LIVE {
             let query = schema.subscription_to(*live);
-            let variables = json!({ "input": { "conversationIds": [cast.conversation()] } });
+            let of_conversation = json!({ "conversationIds": [cast.conversation()] });
+            let input = if live.tells == LOGS.tells { json!({ "pluginId": GUEST }) } else { of_conversation };
+            let variables = json!({ "input": input });
             let mut stream = Stream::open(&Person::nobody(&cast.world), &query, variables.clone()).await;
             let (_, refused) = stream.next().await.expect("an answer");
             assert_eq!(refused["errors"][0]["extensions"]["code"], json!("UNAUTHENTICATED"), "{refused}");
@@ -531,6 +579,14 @@ impl Follower {
         follower
     }
 
+    /// Reads what the guest writes.
+    async fn read(person: &Person, query: &str) -> Self {
+        let input = json!({ "pluginId": GUEST });
+        let mut follower = Follower { socket: person.socket().await, field: "pluginLogs", input, told: Vec::new() };
+        follower.socket.subscribe("f", query, json!({ "input": follower.input })).await;
+        follower
+    }
+
     /// Goes on until something is told.
     async fn until(&mut self, last: impl Fn(&Value) -> bool) {
         loop {
@@ -639,9 +695,9 @@ impl Schema {
         };
         let kinds: Vec<String> =
             self.kinds_of(live.tells).iter().map(|kind| format!("... on {kind} {{ {} }}", of(kind))).collect();
-        let input = if field == "events" { "EventsInput" } else { "SignalsInput" };
         format!(
-            "subscription($input: {input}) {{ {field}(input: $input) {{ __typename {} {} }} }}",
+            "subscription($input: {}) {{ {field}(input: $input) {{ __typename {} {} }} }}",
+            live.input,
             of(live.tells),
             kinds.join(" ")
         )
@@ -649,7 +705,8 @@ impl Schema {
 
     /// The positive control of a subscription: of each kind there was something, with something in each field.
     fn check_told(&self, live: Live, told: &[Value]) {
-        for kind in self.kinds_of(live.tells) {
+        let kinds = self.kinds_of(live.tells);
+        for kind in if kinds.is_empty() { vec![live.tells.to_owned()] } else { kinds } {
             let of_kind: Vec<&Value> = told.iter().filter(|thing| thing["__typename"] == json!(kind)).collect();
             assert!(!of_kind.is_empty(), "who takes part was told no {kind}");
             for thing in of_kind {

@@ -20,12 +20,8 @@ use crate::{
 /// What is seen of a plugin of which a version waits.
 const WAITING: &str = "version grantedCapabilities pendingUpgrade { version newCapabilities }";
 
-/// Nodes that keep large things in one place, as those of one hub do.
 fn hub(backend: Backend) -> Setup {
-    Setup::new(backend).nodes(2).config(|config| {
-        let shared = config.data.parent().expect("a folder above").join("blobs");
-        config.blobs = Some(format!("fs:{}", shared.display()));
-    })
+    Setup::new(backend).nodes(2).one_store()
 }
 
 /// The guest in a version, with data of a version.
@@ -210,6 +206,11 @@ stories! {
         let elsewhere = world.person_of("elsewhere", "odo", "owner").await.group("Elsewhere", &[]).await;
         let refused = try_change(&operator, "pluginSettingsUpdate", json!({ "conversationIds": [elsewhere] })).await;
         assert_eq!(refusal(&refused), ("NOT_FOUND".to_owned(), json!(["input", "conversationIds"])));
+        // Not for the hub: all workspaces would be told of it.
+        let of_hub = |ids: Value| json!({ "scope": "HUB", "conversationIds": ids });
+        let refused = try_change(&operator, "pluginSettingsUpdate", of_hub(json!([tea]))).await;
+        assert_eq!(refusal(&refused), ("INVALID".to_owned(), json!(["input", "conversationIds"])));
+        assert_eq!(try_change(&operator, "pluginSettingsUpdate", of_hub(Value::Null)).await["errors"], json!([]));
     }
 
     /// F: P-05, P-06

@@ -7,9 +7,12 @@ use serde_json::{Value, json};
 use crate::{
     stories,
     support::{
-        Person, World,
+        Person, Setup,
         account::{account, does},
+        guest::{GUEST, guest},
+        packages::{seen, upload},
         person::text,
+        wat::Guest,
     },
 };
 
@@ -27,6 +30,7 @@ const OF_EVERYBODY: &[&str] = &[
     "messagesMarkRead",
     "passwordChange",
     "passwordReset",
+    "pluginUploadCreate",
     "sessionCreate",
     "sessionRefresh",
     "sessionRevoke",
@@ -41,7 +45,7 @@ const OF_EVERYBODY: &[&str] = &[
 stories! {
     /// F: G-03, A-04, A-06
     async fn every_act_by_the_power_of_a_role_is_in_it(backend) {
-        let world = World::new(backend).await;
+        let world = Setup::new(backend).plugin(guest(|_| {})).start().await;
         let (ann, bob, cid) = (world.person("ann").await, world.person("bob").await, world.person("cid").await);
         let dora = account(&world, "dora").await;
         let owner = world.person_with("mona", json!({ "roles": ["owner"] })).await;
@@ -100,6 +104,30 @@ stories! {
             record.of(&mo, what, json!({ "heldMessageId": held["held"]["id"] }), "heldMessage { id }", action).await;
         }
         record.of(&admin, "pluginDisable", plugin, "plugin { id }", "PLUGIN_UPDATED").await;
+        let of_guest = |mut more: Value| {
+            more["pluginId"] = json!(GUEST);
+            more
+        };
+        for (what, more) in [
+            ("pluginEnable", json!({})),
+            ("pluginSettingsUpdate", json!({ "priority": 7 })),
+            ("pluginSecretSet", json!({ "name": "key", "value": "open sesame" })),
+            ("pluginSecretRemove", json!({ "name": "key" })),
+        ] {
+            record.of(&admin, what, of_guest(more), "plugin { id }", "PLUGIN_UPDATED").await;
+        }
+        for body in ["letter 1", "letter 2"] {
+            ann.say(&tea, body).await;
+        }
+        world.db_execute(&format!(
+            "INSERT INTO plugin_dead_letters (id, workspace_id, plugin_id, position, problem, attempts, created_at)
+                SELECT id, workspace_id, '{GUEST}', 1, 'a fault', 1, 1 FROM messages WHERE body LIKE 'letter _'"
+        )).await;
+        let letters = seen(&owner, "deadLetters(first: 10) { nodes { id } }").await["deadLetters"]["nodes"].take();
+        for (at, what) in ["deadLetterRetry", "deadLetterDiscard"].into_iter().enumerate() {
+            let input = json!({ "deadLetterId": letters[at]["id"] });
+            record.of(&admin, what, input, "plugin { id }", "PLUGIN_UPDATED").await;
+        }
         record.of(&admin, "conversationOverride", json!({ "conversationId": tea, "reason": "a storm" }), "conversation { id }", "CONVERSATION_OVERRIDDEN").await;
         record.of(&ann, "conversationDelete", of_tea, "deletedConversationId", "CONVERSATION_DELETED").await;
         let help = text(&ann.create(json!({ "type": "SUPPORT", "memberIds": [] })).await["conversation"]["id"]);
@@ -117,6 +145,26 @@ stories! {
         });
         let made = record.of(&operator, "issuerCreate", input, "issuer { id }", "ISSUER_CREATED").await;
         record.of(&operator, "issuerDelete", json!({ "issuerId": made["issuer"]["id"] }), "deletedIssuerId", "ISSUER_DELETED").await;
+        let package = |version: &str, capabilities: Value| {
+            Guest::new().id("test.watch").with("/version", json!(version)).with("/capabilities", capabilities).build()
+        };
+        let watch = || json!({ "pluginId": "test.watch" });
+        for (what, package, action) in [
+            ("pluginInstall", Some(package("1.0.0", json!([]))), "PLUGIN_INSTALLED"),
+            ("pluginInstall", Some(package("2.0.0", json!(["kv"]))), "PLUGIN_INSTALLED"),
+            ("pluginUpgradeReject", None, "PLUGIN_UPDATED"),
+            ("pluginInstall", Some(package("3.0.0", json!(["kv"]))), "PLUGIN_INSTALLED"),
+            ("pluginUpgradeApprove", None, "PLUGIN_INSTALLED"),
+            ("pluginRollBack", None, "PLUGIN_INSTALLED"),
+        ] {
+            let input = match package {
+                Some(package) => json!({ "uploadId": upload(&operator, package).await }),
+                None => watch(),
+            };
+            record.of(&operator, what, input, "plugin { id }", action).await;
+        }
+        let input = json!({ "pluginId": "test.watch", "withData": true });
+        record.of(&operator, "pluginRemove", input, "removedPluginId", "PLUGIN_REMOVED").await;
         world.db_execute("UPDATE jobs SET state = 'dead' WHERE kind = 'job_sweep'").await;
         let jobs = operator.ask("{ jobs(ofHub: true, first: 100) { nodes { id state } } }", json!({})).await;
         let jobs = jobs["jobs"]["nodes"].as_array().expect("jobs");

@@ -8,7 +8,9 @@ use crate::support::{
     Person, Setup, World,
     account::{PASSWORD, bearer, does, sign_up},
     guest::{GUEST, guest},
+    packages::{install, upload},
     person::text,
+    wat::Guest,
     within,
 };
 
@@ -55,11 +57,17 @@ pub struct Cast {
     pub outsiders: Vec<Outsider>,
 }
 
+/// A plugin that stops where it is asked, and of which all is set that can be.
+const WATCH: &str = "test.watch";
+
+/// What is set of it, and nothing else has.
+const PRIORITY: i32 = 471_108_151;
+
 const WORDS: [&str; 3] = ["the heron flies at dusk", "which heron?", "the grey heron"];
 
 impl Cast {
     pub async fn on(setup: Setup) -> Self {
-        let world = setup.plugin(guest(|_| {})).start().await;
+        let world = setup.plugin(guest(|_| {})).one_store().start().await;
         let ann = world.person_of("harbour", "Annabel", "member").await;
         let bob = world.person_of("harbour", "Bartholomew", "member").await;
         let former = world.person_of("harbour", "Former", "member").await;
@@ -186,11 +194,14 @@ impl Cast {
             }
         }
         ask_for_support(&world, &bob, &owner, &mut things).await;
-        moderate(&world, &bob, &owner, &mut things).await;
-        for outsider in outsiders.iter_mut().filter(|outsider| outsider.who != Asker::Admin) {
-            outsider.secrets.extend(["Lost lantern".to_owned(), text(&things["request"])]);
-        }
         let operator = world.operator().await;
+        moderate(&world, &bob, &owner, &mut things).await;
+        watch_over(&world, &bob, &owner, &operator, &mut things).await;
+        for outsider in outsiders.iter_mut().filter(|outsider| outsider.who != Asker::Admin) {
+            outsider.secrets.extend(["Lost lantern", "a broken mast"].map(str::to_owned));
+            outsider.secrets.extend(["request", "watched", "letter"].map(|name| text(&things[name])));
+            outsider.secrets.push(PRIORITY.to_string());
+        }
         let input = json!({
             "issuer": "https://some.example", "audience": "jackfield", "algorithms": ["RS256"], "workspaces": ["*"],
             "jwksUrl": "https://some.example/keys",
@@ -248,7 +259,12 @@ impl Cast {
         }
         // Who may take something away has one of their own to do it with.
         if outsider.who == Asker::Admin {
-            for (name, spare) in [("botToken", "spareToken"), ("invitation", "spareInvitation")] {
+            for (name, spare) in [
+                ("botToken", "spareToken"),
+                ("invitation", "spareInvitation"),
+                ("retried", "spareRetried"),
+                ("discarded", "spareDiscarded"),
+            ] {
                 things[name] = self.things[spare].clone();
             }
         }
@@ -304,7 +320,7 @@ async fn moderate(world: &World, bob: &Person, owner: &Person, things: &mut Valu
     ] {
         assert_eq!(does(owner, what, input, "").await["errors"], json!([]));
     }
-    (things["plugin"], things["guest"]) = (plugin, json!(GUEST));
+    (things["plugin"], things["guest"], things["watched"]) = (plugin, json!(GUEST), json!(group));
     let said = async |body: &str| {
         let input = json!({ "conversationId": group, "body": body });
         does(bob, "messageSend", input, "message { id } held { id }").await
@@ -328,6 +344,70 @@ async fn moderate(world: &World, bob: &Person, owner: &Person, things: &mut Valu
         }
     })
     .await;
+}
+
+/// One plugin more, of which there were two versions and a third one waits; it has failed, and the guest has failed at events.
+async fn watch_over(world: &World, bob: &Person, owner: &Person, operator: &Person, things: &mut Value) {
+    let package = |version: &str, more: &[&str]| {
+        Guest::new()
+            .id(WATCH)
+            .with("/version", json!(version))
+            .with("/capabilities", json!([&["kv", "secrets"][..], more].concat()))
+            .with("/secrets", json!([{ "name": "key", "description": "What it signs with." }]))
+            .with("/configuration", json!({ "type": "object" }))
+            .import("log", "write")
+            .data(1_024, "man overboard")
+            .before_create("(call $log_write (i32.const 2) (i32.const 1024) (i32.const 13)) unreachable")
+            .build()
+    };
+    install(operator, package("1.0.0", &[]), &["KV", "SECRETS"]).await;
+    install(operator, package("1.1.0", &[]), &[]).await;
+    install(operator, package("2.0.0", &["users.read"]), &[]).await;
+    things["upload"] = json!(upload(operator, package("3.0.0", &["users.read", "notices"])).await);
+    things["watch"] = json!(WATCH);
+    let settings = |scope: &str, priority: i32| {
+        json!({
+            "pluginId": WATCH, "scope": scope, "priority": priority,
+            "failurePolicies": [{ "hook": "BEFORE_CREATE", "policy": "OPEN" }],
+            "limits": {
+                "memoryBytes": 16_000_000, "beforeCpuMs": 5, "beforeWallMs": 50, "afterMs": 1_000, "scheduleMs": 1_000,
+                "valueBytes": 1_000, "storageBytes": 1_000, "logBytes": 1_000, "outputBytes": 2_000, "hostCalls": 100,
+                "effects": 10,
+            },
+        })
+    };
+    let of_hub = does(operator, "pluginSettingsUpdate", settings("HUB", 7), "").await;
+    assert_eq!(of_hub["errors"], json!([]));
+    let group = &things["watched"];
+    let mut of_workspace = settings("WORKSPACE", PRIORITY);
+    of_workspace["conversationIds"] = json!([group]);
+    for (what, input) in [
+        ("pluginSettingsUpdate", of_workspace),
+        ("pluginSecretSet", json!({ "pluginId": WATCH, "name": "key", "value": "open sesame" })),
+        ("pluginEnable", json!({ "pluginId": WATCH, "conversationId": group })),
+    ] {
+        assert_eq!(does(owner, what, input, "").await["errors"], json!([]), "{what}");
+    }
+    // Each of these it fails at.
+    let group = text(group);
+    for number in 1..=5 {
+        bob.say(&group, &format!("letter {number}")).await;
+    }
+    // That something is laid aside takes longer than some of what else is to be seen.
+    world
+        .db_execute(&format!(
+            "INSERT INTO plugin_dead_letters (id, workspace_id, plugin_id, position, problem, attempts, created_at)
+                SELECT id, workspace_id, '{GUEST}', 1, 'a broken mast', 1, 1 FROM messages WHERE body LIKE 'letter _'"
+        ))
+        .await;
+    let query = "{ plugins { id deadLetters(first: 10) { nodes { id } pageInfo { startCursor } } } }";
+    let found = owner.ask(query, json!({})).await;
+    let plugins = found["plugins"].as_array().expect("plugins");
+    let letters = &plugins.iter().find(|plugin| plugin["id"] == json!(GUEST)).expect("the guest")["deadLetters"];
+    for (at, name) in ["letter", "retried", "spareRetried", "discarded", "spareDiscarded"].into_iter().enumerate() {
+        things[name] = letters["nodes"][at]["id"].clone();
+    }
+    things["letterCursor"] = letters["pageInfo"]["startCursor"].clone();
 }
 
 /// Somebody who signs in here, and a bot; with all that lets them in.
@@ -398,6 +478,9 @@ pub fn invented(things: &Value) -> Value {
         ("left", "conv_"),
         ("deleted", "conv_"),
         ("workspace", "wsp_"),
+        ("retried", "dlt_"),
+        ("discarded", "dlt_"),
+        ("upload", "upl_"),
         ("issuer", "iss_"),
         ("job", "job_"),
         ("slug", "slug-"),

@@ -110,6 +110,11 @@ pub const FIELDS: &[(&str, &[&str])] = &[
     ("ConversationSettingsUpdatePayload", &["conversation { id viewerSettings { sound } }", "errors { code }"]),
     ("ConversationSettingsUpdated", &["at", "conversation { id title }", "cursor"]),
     ("Credentials", &["accessToken", "accessTokenExpiresAt", "refreshToken", "session { isCurrent }"]),
+    ("DeadLetter", &["attempts", "createdAt", "id", "position", "problem"]),
+    ("DeadLetterConnection", &["edges { cursor node { problem } }", "nodes { id problem }", "pageInfo { endCursor }"]),
+    ("DeadLetterDiscardPayload", &["errors { code }", "plugin { id }"]),
+    ("DeadLetterEdge", &["cursor", "node { id problem }"]),
+    ("DeadLetterRetryPayload", &["errors { code }", "plugin { id }"]),
     ("Event", &["cursor"]),
     (
         "HeldMessage",
@@ -210,18 +215,29 @@ pub const FIELDS: &[(&str, &[&str])] = &[
     (
         "Plugin",
         &[
+            "canRollBack",
             "configuration",
             "configurationSchema",
+            "deadLetters(first: 10) { nodes { problem } }",
             "description",
             "exceptions { isOn }",
             "grantedCapabilities",
+            "grantedConversationIds",
+            "health { calls }",
+            "hubSettings { priority }",
             "id",
+            "isDefault",
             "isOn",
+            "isOnHub",
+            "isReady",
             "isResting",
             "lag",
             "logs { text }",
             "name",
+            "pendingUpgrade { version }",
             "problem",
+            "secrets { isSet }",
+            "settings { priority limits { effects } }",
             "storageBytes",
             "version",
             "wantedCapabilities",
@@ -234,7 +250,50 @@ pub const FIELDS: &[(&str, &[&str])] = &[
     ("PluginEnablePayload", &["errors { code }", "plugin { id isOn }"]),
     ("PluginEvent", &["at", "cursor", "kind", "payload", "plugin"]),
     ("PluginException", &["conversationId", "isOn"]),
+    ("PluginFailureCount", &["count", "kind"]),
+    (
+        "PluginHealth",
+        &[
+            "calls",
+            "cpuTime { p50 }",
+            "failures { kind count }",
+            "isBreakerOpen",
+            "memoryPeakBytes",
+            "wallTime { max }",
+        ],
+    ),
+    ("PluginHookPolicy", &["hook", "policy"]),
+    ("PluginInstallPayload", &["errors { code }", "plugin { id version }"]),
+    (
+        "PluginLimits",
+        &[
+            "afterMs",
+            "beforeCpuMs",
+            "beforeWallMs",
+            "effects",
+            "hostCalls",
+            "logBytes",
+            "memoryBytes",
+            "outputBytes",
+            "scheduleMs",
+            "storageBytes",
+            "valueBytes",
+        ],
+    ),
     ("PluginLogLine", &["at", "level", "text"]),
+    ("PluginRemovePayload", &["errors { code }", "removedPluginId"]),
+    ("PluginRollBackPayload", &["errors { code }", "plugin { id version }"]),
+    ("PluginSecret", &["description", "isSet", "name"]),
+    ("PluginSecretRemovePayload", &["errors { code }", "plugin { id }"]),
+    ("PluginSecretSetPayload", &["errors { code }", "plugin { id }"]),
+    ("PluginSettings", &["failurePolicies { hook policy }", "limits { effects }", "priority"]),
+    ("PluginSettingsUpdatePayload", &["errors { code }", "plugin { id }"]),
+    ("PluginTimes", &["max", "p50", "p95", "p99"]),
+    ("PluginUpgrade", &["newCapabilities", "version", "wantedCapabilities"]),
+    ("PluginUpgradeApprovePayload", &["errors { code }", "plugin { id version }"]),
+    ("PluginUpgradeRejectPayload", &["errors { code }", "plugin { id version }"]),
+    ("PluginUpload", &["expiresAt", "id", "path"]),
+    ("PluginUploadCreatePayload", &["errors { code }", "upload { id path }"]),
     ("PluginVerdict", &["at", "code", "hook", "kind", "plugin", "reason"]),
     ("ReceiptsAdvanced", &["at", "conversation { id title }", "cursor", "kind", "upTo", "user { id name }"]),
     ("ResyncRequired", &["cursor"]),
@@ -684,11 +743,38 @@ pub const WAYS: &[Way] = &[
     way("Query.heldMessages", "", "/heldMessages", OF_RUNNERS,
         "query($heldCursor: String) { heldMessages(last: 10, before: $heldCursor) { nodes { id } } }")
         .naming(&["Query.heldMessages.before"]).for_owners(),
-    way("Query.plugins", "Plugin", "/plugins/1", OF_RUNNERS, "{ plugins { @ } }").for_owners(),
+    // The plugins of the hub, by their ids: those that come with it, the guest, and one that is not on everywhere.
+    way("Query.plugins", "Plugin", "/plugins/3", OF_RUNNERS, "{ plugins { @ } }").for_owners(),
     way("Query.plugins", "PluginException", "/plugins/1/exceptions/0", OF_RUNNERS_ALONE,
         "{ plugins { exceptions { @ } } }").for_owners(),
     way("Query.plugins", "PluginLogLine", "/plugins/1/logs/0", OF_RUNNERS_ALONE,
         "{ plugins { logs { @ } } }").for_owners(),
+    way("Query.plugins", "PluginHealth", "/plugins/3/health", OF_RUNNERS, "{ plugins { health { @ } } }").for_owners(),
+    way("Query.plugins", "PluginFailureCount", "/plugins/3/health/failures/0", OF_RUNNERS_ALONE,
+        "{ plugins { health { failures { @ } } } }").for_owners(),
+    way("Query.plugins", "PluginTimes", "/plugins/3/health/wallTime", OF_RUNNERS,
+        "{ plugins { health { wallTime { @ } cpuTime { @ } } } }").for_owners(),
+    way("Query.plugins", "PluginSettings", "/plugins/3/settings", OF_RUNNERS, "{ plugins { settings { @ } } }").for_owners(),
+    way("Query.plugins", "PluginSettings", "/plugins/3/hubSettings", OF_RUNNERS, "{ plugins { hubSettings { @ } } }").for_owners(),
+    way("Query.plugins", "PluginHookPolicy", "/plugins/3/settings/failurePolicies/0", OF_RUNNERS_ALONE,
+        "{ plugins { settings { failurePolicies { @ } } } }").for_owners(),
+    way("Query.plugins", "PluginLimits", "/plugins/3/settings/limits", OF_RUNNERS,
+        "{ plugins { settings { limits { @ } } } }").for_owners(),
+    way("Query.plugins", "PluginSecret", "/plugins/3/secrets/0", OF_RUNNERS, "{ plugins { secrets { @ } } }").for_owners(),
+    way("Query.plugins", "PluginUpgrade", "/plugins/3/pendingUpgrade", OF_RUNNERS,
+        "{ plugins { pendingUpgrade { @ } } }").for_owners(),
+    way("Query.plugins", "DeadLetterConnection", "/plugins/2/deadLetters", OF_RUNNERS,
+        "{ plugins { deadLetters(first: 10) { @ } } }").for_owners(),
+    way("Query.plugins", "DeadLetterEdge", "/plugins/2/deadLetters/edges/0", OF_RUNNERS_ALONE,
+        "{ plugins { deadLetters(first: 10) { edges { @ } } } }").for_owners(),
+    way("Query.plugins", "DeadLetter", "/plugins/2/deadLetters/nodes/0", OF_RUNNERS_ALONE,
+        "{ plugins { deadLetters(last: 10) { nodes { @ } } } }").for_owners(),
+    way("Query.plugins", "", "/plugins/2/deadLetters/nodes/0", OF_RUNNERS_ALONE,
+        "query($letterCursor: String) { plugins { deadLetters(first: 10, after: $letterCursor) { nodes { id } } } }")
+        .naming(&["Plugin.deadLetters.after"]).for_owners(),
+    way("Query.plugins", "", "/plugins/2/deadLetters", OF_RUNNERS,
+        "query($letterCursor: String) { plugins { deadLetters(last: 10, before: $letterCursor) { nodes { id } } } }")
+        .naming(&["Plugin.deadLetters.before"]).for_owners(),
     way("Query.pluginVerdicts", "PluginVerdict", "/pluginVerdicts/0", OF_RUNNERS_ALONE,
         "query($masked: ID!) { pluginVerdicts(messageId: $masked) { @ } }")
         .naming(&["Query.pluginVerdicts.messageId"]).for_owners(),
@@ -750,10 +836,11 @@ pub const WAYS: &[Way] = &[
         .naming(&["Query.botTokens.before"]).for_owners(),
     way("Query.auditLog", "AuditEntryConnection", "/auditLog", OF_RUNNERS, "{ auditLog(first: 10) { @ } }").for_owners(),
     way("Query.auditLog", "AuditEntryEdge", "/auditLog/edges/0", OF_RUNNERS, "{ auditLog(first: 10) { edges { @ } } }").for_owners(),
-    way("Query.auditLog", "AuditEntry", "/auditLog/nodes/0", OF_RUNNERS, "{ auditLog(last: 11) { nodes { @ } } }").for_owners(),
-    way("Query.auditLog", "User", "/auditLog/nodes/0/actor", OF_RUNNERS, "{ auditLog(last: 11) { nodes { actor { @ } } } }").for_owners(),
+    way("Query.auditLog", "AuditEntry", "/auditLog/nodes/0", OF_RUNNERS,
+        "{ auditLog(last: 10, filter: { actions: [POLICY_UPDATED] }) { nodes { @ } } }").for_owners(),
+    way("Query.auditLog", "User", "/auditLog/nodes/0/actor", OF_RUNNERS, "{ auditLog(last: 10) { nodes { actor { @ } } } }").for_owners(),
     way("Query.auditLog", "AuditDetail", "/auditLog/nodes/0/details/0", OF_RUNNERS,
-        "{ auditLog(last: 11) { nodes { details { @ } } } }").for_owners(),
+        "{ auditLog(last: 10, filter: { actions: [POLICY_UPDATED] }) { nodes { details { @ } } } }").for_owners(),
     way("Query.auditLog", "PageInfo", "/auditLog/pageInfo", OF_RUNNERS, "{ auditLog(first: 10) { pageInfo { @ } } }").for_owners(),
     way("Query.auditLog", "", "/auditLog", OF_RUNNERS,
         "query($auditCursor: String) { auditLog(first: 10, after: $auditCursor) { nodes { action } } }")
@@ -926,6 +1013,27 @@ pub const WAYS: &[Way] = &[
     way("Mutation.pluginConfigure", "PluginConfigurePayload", "/pluginConfigure", OF_RUNNERS,
         "mutation($plugin: ID!) { pluginConfigure(input: { pluginId: $plugin, configuration: {} }) { @ } }")
         .naming(&["PluginConfigureInput.pluginId"]).for_owners(),
+    way("Mutation.pluginSettingsUpdate", "PluginSettingsUpdatePayload", "/pluginSettingsUpdate", OF_RUNNERS,
+        "mutation($watch: ID!) { pluginSettingsUpdate(input: { pluginId: $watch, priority: 7 }) { @ } }")
+        .naming(&["PluginSettingsUpdateInput.pluginId"]).for_owners(),
+    way("Mutation.pluginSettingsUpdate", "PluginSettingsUpdatePayload", "/pluginSettingsUpdate", OF_OPERATORS,
+        "mutation($watch: ID!) { pluginSettingsUpdate(input: { pluginId: $watch, scope: HUB, priority: 8 }) { @ } }")
+        .for_operators(),
+    way("Mutation.pluginSettingsUpdate", "PluginSettingsUpdatePayload", "/pluginSettingsUpdate", OF_RUNNERS_ALONE,
+        "mutation($watch: ID!, $conversation: ID!) { pluginSettingsUpdate(input: { pluginId: $watch, conversationIds: [$conversation] }) { @ } }")
+        .naming(&["PluginSettingsUpdateInput.conversationIds"]).for_owners(),
+    way("Mutation.pluginSecretSet", "PluginSecretSetPayload", "/pluginSecretSet", OF_RUNNERS,
+        r#"mutation($watch: ID!) { pluginSecretSet(input: { pluginId: $watch, name: "key", value: "another one" }) { @ } }"#)
+        .naming(&["PluginSecretSetInput.pluginId"]).for_owners(),
+    way("Mutation.pluginSecretRemove", "PluginSecretRemovePayload", "/pluginSecretRemove", OF_RUNNERS,
+        r#"mutation($watch: ID!) { pluginSecretRemove(input: { pluginId: $watch, name: "key" }) { @ } }"#)
+        .naming(&["PluginSecretRemoveInput.pluginId"]).for_owners(),
+    way("Mutation.deadLetterRetry", "DeadLetterRetryPayload", "/deadLetterRetry", NEW_TO_RUNNERS_ALONE,
+        "mutation($retried: ID!) { deadLetterRetry(input: { deadLetterId: $retried }) { @ } }")
+        .naming(&["DeadLetterRetryInput.deadLetterId"]).for_owners(),
+    way("Mutation.deadLetterDiscard", "DeadLetterDiscardPayload", "/deadLetterDiscard", NEW_TO_RUNNERS_ALONE,
+        "mutation($discarded: ID!) { deadLetterDiscard(input: { deadLetterId: $discarded }) { @ } }")
+        .naming(&["DeadLetterDiscardInput.deadLetterId"]).for_owners(),
     way("Mutation.pluginDisable", "PluginDisablePayload", "/pluginDisable", OF_RUNNERS_ALONE,
         "mutation($plugin: ID!, $conversation: ID!) { pluginDisable(input: { pluginId: $plugin, conversationId: $conversation }) { @ } }")
         .naming(&["PluginDisableInput.conversationId"]).for_owners(),
@@ -978,6 +1086,31 @@ pub const WAYS: &[Way] = &[
         .naming(&["WorkspaceUpdateInput.workspaceId"]).for_owners(),
     way("Mutation.workspacePolicyUpdate", "WorkspacePolicyUpdatePayload", "/workspacePolicyUpdate", OF_RUNNERS,
         "mutation { workspacePolicyUpdate(input: { bodyMaxCharacters: 9998 }) { @ } }").for_owners(),
+    way("Mutation.pluginUploadCreate", "PluginUploadCreatePayload", "/pluginUploadCreate", OF_OPERATORS,
+        "mutation { pluginUploadCreate { @ } }").for_operators(),
+    way("Mutation.pluginUploadCreate", "PluginUpload", "/pluginUploadCreate/upload", OF_OPERATORS,
+        "mutation { pluginUploadCreate { upload { @ } errors { code } } }").for_operators(),
+    way("Mutation.pluginUpgradeApprove", "PluginUpgradeApprovePayload", "/pluginUpgradeApprove", OF_OPERATORS,
+        "mutation($watch: ID!) { pluginUpgradeApprove(input: { pluginId: $watch }) { @ } }")
+        .naming(&["PluginUpgradeApproveInput.pluginId"]).for_operators(),
+    // It wants still more, and waits.
+    way("Mutation.pluginInstall", "PluginInstallPayload", "/pluginInstall", OF_OPERATORS,
+        "mutation($upload: ID!) { pluginInstall(input: { uploadId: $upload }) { @ } }")
+        .naming(&["PluginInstallInput.uploadId"]).for_operators(),
+    way("Mutation.pluginUpgradeReject", "PluginUpgradeRejectPayload", "/pluginUpgradeReject", OF_OPERATORS,
+        "mutation($watch: ID!) { pluginUpgradeReject(input: { pluginId: $watch }) { @ } }")
+        .naming(&["PluginUpgradeRejectInput.pluginId"]).for_operators(),
+    way("Mutation.pluginRollBack", "PluginRollBackPayload", "/pluginRollBack", OF_OPERATORS,
+        "mutation($watch: ID!) { pluginRollBack(input: { pluginId: $watch }) { @ } }")
+        .naming(&["PluginRollBackInput.pluginId"]).for_operators(),
+    way("Mutation.pluginEnable", "PluginEnablePayload", "/pluginEnable", OF_OPERATORS,
+        "mutation($watch: ID!) { pluginEnable(input: { pluginId: $watch, scope: HUB }) { @ } }").for_operators(),
+    way("Mutation.pluginDisable", "PluginDisablePayload", "/pluginDisable", OF_OPERATORS,
+        "mutation($watch: ID!) { pluginDisable(input: { pluginId: $watch, scope: HUB }) { @ } }").for_operators(),
+    // The last of the ways to it.
+    way("Mutation.pluginRemove", "PluginRemovePayload", "/pluginRemove", OF_OPERATORS,
+        "mutation($watch: ID!) { pluginRemove(input: { pluginId: $watch, withData: true }) { @ } }")
+        .naming(&["PluginRemoveInput.pluginId"]).for_operators(),
     way("Mutation.jobRetry", "JobRetryPayload", "/jobRetry", OF_OPERATORS,
         "mutation($job: ID!) { jobRetry(input: { jobId: $job, ofHub: true }) { @ } }")
         .naming(&["JobRetryInput.jobId"]).for_operators(),
@@ -994,21 +1127,36 @@ pub const WAYS: &[Way] = &[
         .naming(&["WorkspaceDeleteInput.workspaceId"]).for_operators(),
 ];
 
-/// A subscription, the interface of what it tells, and the inputs through which it names what is not the asker's.
+/// A subscription, the interface or the type of what it tells, its input, and where that names what is not the asker's.
 #[derive(Debug, Clone, Copy)]
 pub struct Live {
     pub by: &'static str,
     pub tells: &'static str,
+    pub input: &'static str,
     pub names: &'static [&'static str],
 }
 
-pub const EVENTS: Live =
-    Live { by: "Subscription.events", tells: "Event", names: &["EventsInput.after", "EventsInput.conversationIds"] };
-pub const SIGNALS: Live =
-    Live { by: "Subscription.signals", tells: "Signal", names: &["SignalsInput.conversationIds"] };
+pub const EVENTS: Live = Live {
+    by: "Subscription.events",
+    tells: "Event",
+    input: "EventsInput",
+    names: &["EventsInput.after", "EventsInput.conversationIds"],
+};
+pub const SIGNALS: Live = Live {
+    by: "Subscription.signals",
+    tells: "Signal",
+    input: "SignalsInput",
+    names: &["SignalsInput.conversationIds"],
+};
+pub const LOGS: Live = Live {
+    by: "Subscription.pluginLogs",
+    tells: "PluginLogLine",
+    input: "PluginLogsInput!",
+    names: &["PluginLogsInput.pluginId"],
+};
 
 /// The subscriptions are driven by stories of their own, which follow all of it at once.
-pub const LIVE: &[Live] = &[EVENTS, SIGNALS];
+pub const LIVE: &[Live] = &[EVENTS, SIGNALS, LOGS];
 
 /// All the fields of a type.
 pub fn fields_of(name: &str) -> &'static [&'static str] {

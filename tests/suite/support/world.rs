@@ -50,6 +50,14 @@ impl Setup {
         self
     }
 
+    /// With nodes that keep large things in one place, as those of one hub do.
+    pub fn one_store(self) -> Self {
+        self.config(|config| {
+            let shared = config.data.parent().expect("a folder above").join("blobs");
+            config.blobs = Some(format!("fs:{}", shared.display()));
+        })
+    }
+
     pub async fn start(self) -> World {
         let folder = tempfile::tempdir().expect("a folder");
         let database = match self.backend {

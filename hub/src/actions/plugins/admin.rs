@@ -247,6 +247,10 @@ pub async fn update_settings(
     runs(viewer)?;
     if scope == Scope::Hub {
         super::super::workspaces::must_be_operator(viewer)?;
+        // What the hub grants every workspace is told, and conversations are each workspace's own.
+        if let Some(Some(_)) = &changes.conversations {
+            return Err(Rejection::Invalid { field: "conversationIds", expected: "left to the workspaces" }.into());
+        }
     }
     let loaded = known(core, plugin)?;
     if let Some(Some(conversations)) = &changes.conversations {

@@ -202,7 +202,7 @@ pub struct PluginSettingsUpdateInput {
     limits: MaybeUndefined<PluginLimitsInput>,
     /// What it may do, of what it wants. Null for the hub is nothing, and for a workspace all that the hub grants.
     capabilities: MaybeUndefined<Vec<PluginCapability>>,
-    /// Where it may read and post; everywhere, if null. At most 100.
+    /// Where in the workspace it may read and post; everywhere, if null. At most 100. Not for the hub.
     conversation_ids: MaybeUndefined<Vec<ID>>,
 }
 
