@@ -365,7 +365,7 @@ stories! {
         assert_eq!(operator.does(&["secret", "remove", GUEST, "key"]).await, format!("{GUEST} has it no more\n"));
         assert_eq!(operator.does(&["dead-letters", "list", GUEST]).await, "");
         assert_eq!(operator.does(&["disable", GUEST, "--on-hub"]).await, format!("{GUEST} is off for the hub\n"));
-        assert_eq!(operator.does(&["remove", GUEST, "--data", "delete"]).await, format!("{GUEST} is removed\n"));
+        assert_eq!(operator.does(&["remove", GUEST, "--kept", "delete"]).await, format!("{GUEST} is removed\n"));
         assert!(!operator.does(&["list"]).await.contains(GUEST));
 
         std::fs::copy(operator.folder.path().join("one.wasm"), ada.folder.path().join("one.wasm")).expect("a copy");
@@ -374,7 +374,7 @@ stories! {
             (&operator, vec!["install", "none.wasm"], "none.wasm"),
             (&operator, vec!["install", "one.wasm", "--grant", "everything"], "EVERYTHING"),
             (&operator, vec!["roll-back", GUEST], "NOT_FOUND"),
-            (&operator, vec!["remove", GUEST], "--data"),
+            (&operator, vec!["remove", GUEST], "--kept"),
             (&operator, vec!["settings", GUEST, "--priority", "high"], "--priority is a number, or usual"),
             (&ada, vec!["install", "one.wasm"], "NOT_ALLOWED"),
             (&ada, vec!["upgrade", "approve", GUEST], "NOT_ALLOWED"),

@@ -54,13 +54,13 @@ pub(in super::super) struct RemoveArgs {
     plugin: String,
     /// What becomes of all that it kept, in every workspace.
     #[arg(long, value_enum)]
-    data: Data,
+    kept: Kept,
     #[command(flatten)]
     hub: HubArgs,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Data {
+enum Kept {
     /// It stays, for when the plugin comes back.
     Keep,
     /// It is deleted, for good.
@@ -201,7 +201,7 @@ fn in_force(plugin: &Value) -> String {
 }
 
 pub(super) async fn remove(arguments: &RemoveArgs) -> Result<(), String> {
-    let input = json!({ "pluginId": arguments.plugin, "withData": arguments.data == Data::Delete });
+    let input = json!({ "pluginId": arguments.plugin, "withData": arguments.kept == Kept::Delete });
     let payload = Client::new(&arguments.hub)?.act("pluginRemove", "removedPluginId", input).await?;
     if arguments.hub.json {
         return say_json(&payload);
