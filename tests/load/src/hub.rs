@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use self::database::Database;
-use crate::{Result, accounts, options::Options, process, wire::http::HttpConnection};
+use crate::{Result, accounts, options::Options, plugins::Plugins, process, wire::http::HttpConnection};
 
 const START_LIMIT: Duration = Duration::from_secs(30);
 const STOP_LIMIT: Duration = Duration::from_secs(20);
@@ -65,13 +65,41 @@ impl Hub {
                 hub.ready_after = began.elapsed();
             }
         }
+        if let Some(count) = options.plugins {
+            Plugins::of(&hub).await?.set_up(count).await?;
+            hub.restart(options).await?;
+        }
         hub.prepare(&options.prepare).await?;
         Ok(hub)
+    }
+
+    /// Ends all nodes and starts them again with what they have: their addresses are other ones then.
+    pub async fn restart(&mut self, options: &Options) -> Result<()> {
+        let mut folders = Vec::new();
+        for mut node in std::mem::take(&mut self.nodes) {
+            if !node.stop().await {
+                return Err("a hub that was to start anew did not stop by itself".into());
+            }
+            folders.push(node.folder);
+        }
+        for folder in folders {
+            let began = Instant::now();
+            let node = Node::open(&self.program, options, self.database.as_deref(), folder).await?;
+            if self.nodes.is_empty() {
+                self.ready_after = began.elapsed();
+            }
+            self.nodes.push(node);
+        }
+        Ok(())
     }
 
     /// The address of the node for the user of this number.
     pub fn address(&self, number: usize) -> SocketAddr {
         self.nodes[number % self.nodes.len()].address
+    }
+
+    pub fn count(&self) -> usize {
+        self.nodes.len()
     }
 
     pub fn pids(&self) -> Vec<u32> {
@@ -92,6 +120,10 @@ impl Hub {
 
     /// Somebody who stands above all workspaces: only the hub itself can vouch for one.
     pub async fn operator(&self) -> Result<HttpConnection> {
+        HttpConnection::open(self.address(0), Some(&self.operator_token().await?)).await
+    }
+
+    pub async fn operator_token(&self) -> Result<String> {
         let node = &self.nodes[0];
         let mut command = Command::new(&self.program);
         command.arg("--data").arg(node.folder.path()).args(["token", "--user", "load-operator", "--role", "operator"]);
@@ -102,7 +134,7 @@ impl Hub {
         if !output.status.success() {
             return Err(format!("no token: {}", String::from_utf8_lossy(&output.stderr)).into());
         }
-        HttpConnection::open(node.address, Some(String::from_utf8(output.stdout)?.trim())).await
+        Ok(String::from_utf8(output.stdout)?.trim().to_owned())
     }
 
     async fn prepare(&self, documents: &[String]) -> Result<()> {
@@ -138,6 +170,11 @@ impl Hub {
 impl Node {
     async fn start(program: &Path, options: &Options, database: Option<&str>) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("jackfield-load-").tempdir_in(options.parent_folder())?;
+        Node::open(program, options, database, folder).await
+    }
+
+    /// Starts it on what is in the folder.
+    async fn open(program: &Path, options: &Options, database: Option<&str>, folder: TempDir) -> Result<Self> {
         let mut command = Command::new(program);
         command.arg("--data").arg(folder.path());
         command.args(["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"]);
@@ -154,7 +191,7 @@ impl Node {
             let (name, value) = variable.split_once('=').ok_or("--env takes NAME=VALUE")?;
             command.env(name, value);
         }
-        let log = std::fs::File::create(log_path(&folder))?;
+        let log = std::fs::File::options().create(true).append(true).open(log_path(&folder))?;
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).kill_on_drop(true);
         let mut child = command.spawn().map_err(|error| format!("{}: {error}", program.display()))?;
         let pid = child.id().ok_or("the hub ended at once")?;

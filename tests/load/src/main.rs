@@ -4,12 +4,17 @@
 //! of no use. What the figures mean, and what they are compared with, stands in `README.md`.
 
 mod accounts;
+#[path = "../../../hub/plugin-host/tests/host/guests.rs"]
+#[expect(dead_code, reason = "the tests of the plugin host use more of it")]
+mod guests;
 mod hub;
 mod latencies;
 mod listener;
 mod listeners;
 mod measure;
 mod options;
+mod packages;
+mod plugins;
 mod process;
 mod report;
 mod rooms;
@@ -79,8 +84,8 @@ async fn within_limits(options: &Options, work: impl Future<Output = Result<Repo
 }
 
 async fn measured(options: &Options, database: &Database) -> Result<Report> {
-    let hub = Hub::start(options, database).await?;
-    let done = scenario::run(&hub, options).await;
+    let mut hub = Hub::start(options, database).await?;
+    let done = scenario::run(&mut hub, options).await;
     let stopped = hub.stop().await;
     let mut report = done.map_err(|error| {
         let lines = stopped.error_lines.iter().chain(&stopped.warning_lines).take(5);

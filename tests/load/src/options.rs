@@ -29,6 +29,10 @@ pub struct Options {
     /// A GraphQL document that an operator executes before anything is measured, such as one that enables plugins.
     #[arg(long, global = true, value_name = "DOCUMENT")]
     pub prepare: Vec<String>,
+    /// So many plugins are installed and on, the two that come with the hub before others, and the hub is started anew with
+    /// them [default: what a new hub has on].
+    #[arg(long, global = true, value_name = "COUNT")]
+    pub plugins: Option<usize>,
     /// Where the data folders are made: choose the disk to measure [default: the system's temporary folder].
     #[arg(long, global = true, value_name = "DIR")]
     pub folder: Option<PathBuf>,
@@ -71,6 +75,9 @@ pub enum Scenario {
     Sockets(SocketsOptions),
     /// Sockets that are dropped, miss something, and come back all at once.
     Reconnect(ReconnectOptions),
+    /// Messages with ever more plugins on, beside plugins that loop and crash, how soon a switch is felt, and a start with
+    /// many plugins.
+    Plugins(PluginsOptions),
     /// What this machine can do without a hub: an HTTP echo, and bare SQLite.
     Raw(RawOptions),
     /// The echo that `raw` measures, in a process of its own.
@@ -167,6 +174,27 @@ pub struct ReconnectOptions {
     /// How many messages are sent while nobody listens.
     #[arg(long, default_value_t = 100, value_name = "COUNT")]
     pub missed: u64,
+}
+
+#[derive(Debug, Args)]
+pub struct PluginsOptions {
+    #[arg(long, default_value_t = 16, value_name = "COUNT")]
+    pub senders: usize,
+    /// How many plugins are on, measured in turn; the first number is what the others are compared with.
+    #[arg(long, value_delimiter = ',', default_value = "0,2,5,10", value_name = "COUNT")]
+    pub on: Vec<usize>,
+    /// How often all of it is measured, for `--seconds` each time. A ratio is the median of those of each round.
+    #[arg(long, default_value_t = 3, value_name = "COUNT")]
+    pub rounds: usize,
+    /// How often a plugin is switched on and off again.
+    #[arg(long, default_value_t = 20, value_name = "COUNT")]
+    pub toggles: usize,
+    /// How many plugins there are when the hub is started anew.
+    #[arg(long, default_value_t = 20, value_name = "COUNT")]
+    pub installed: usize,
+    /// Those that are installed for the start are copies of this package, under other names [default: of a small guest].
+    #[arg(long, value_name = "PATH")]
+    pub copies_of: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

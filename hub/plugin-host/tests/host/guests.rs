@@ -13,6 +13,9 @@ use wit_parser::{Resolve, UnresolvedPackageGroup};
 
 const VERSION: &str = "0.1.0";
 
+/// Where a component has its manifest. Written out, so that programs that know nothing else of the hub can make guests.
+const SECTION: &str = "jackfield:manifest";
+
 const CONTRACT: &[(&str, &str)] = &[
     ("capabilities.wit", include_str!("../../../../plugin-sdk/wit/capabilities.wit")),
     ("hooks.wit", include_str!("../../../../plugin-sdk/wit/hooks.wit")),
@@ -155,7 +158,7 @@ impl Guest {
     pub fn build(&self) -> Vec<u8> {
         let mut component = self.component();
         if let Some(manifest) = &self.manifest {
-            add_section(&mut component, jackfield_plugin_host::manifest::SECTION, manifest.to_string().as_bytes());
+            add_section(&mut component, SECTION, manifest.to_string().as_bytes());
         }
         component
     }

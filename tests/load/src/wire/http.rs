@@ -4,7 +4,11 @@ use std::{io::Write, net::SocketAddr};
 
 use memchr::memmem;
 use serde_json::{Value, json};
-use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
 
 use super::{ANSWER_LIMIT, number_at, read_more, shown};
 use crate::Result;
@@ -71,6 +75,25 @@ impl HttpConnection {
             }
         }
         Ok(parsed)
+    }
+}
+
+/// Puts a file where the hub said that it may be put.
+pub async fn put(address: SocketAddr, path: &str, body: &[u8]) -> Result<()> {
+    let mut stream = super::connect(address).await?;
+    let length = body.len();
+    let head =
+        format!("PUT {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
+    let mut answer = Vec::new();
+    let taken = async {
+        stream.write_all(head.as_bytes()).await?;
+        stream.write_all(body).await?;
+        stream.read_to_end(&mut answer).await
+    };
+    timeout(ANSWER_LIMIT, taken).await.map_err(|_| "an upload took too long")??;
+    match number_at(&answer, "HTTP/1.1 ".len()) {
+        Some(204) => Ok(()),
+        _ => Err(format!("an upload was refused: {}", shown(&answer)).into()),
     }
 }
 
