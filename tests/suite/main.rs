@@ -17,6 +17,7 @@ mod identity;
 mod isolation;
 mod issuers;
 mod jobs;
+mod kills;
 mod listing;
 mod lives;
 mod membership;
@@ -67,6 +68,7 @@ fn main() -> ExitCode {
         isolation::stories(),
         issuers::stories(),
         jobs::stories(),
+        kills::stories(),
         lives::stories(),
         membership::stories(),
         listing::stories(),
