@@ -13,6 +13,7 @@ mod documents;
 mod events;
 mod faults;
 mod floods;
+mod hostile;
 mod identity;
 mod isolation;
 mod issuers;
@@ -43,6 +44,7 @@ mod signals;
 mod sockets;
 mod starting;
 mod storage;
+mod storm;
 mod topology;
 mod traces;
 mod transport;
@@ -64,6 +66,7 @@ fn main() -> ExitCode {
         events::stories(),
         faults::stories(),
         floods::stories(),
+        hostile::stories(),
         identity::stories(),
         isolation::stories(),
         issuers::stories(),
@@ -94,6 +97,7 @@ fn main() -> ExitCode {
         sockets::stories(),
         starting::stories(),
         storage::stories(),
+        storm::stories(),
         topology::stories(),
         traces::stories(),
         transport::stories(),
