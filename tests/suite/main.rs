@@ -13,10 +13,12 @@ mod documents;
 mod events;
 mod faults;
 mod floods;
+mod hostile;
 mod identity;
 mod isolation;
 mod issuers;
 mod jobs;
+mod kills;
 mod listing;
 mod lives;
 mod membership;
@@ -42,6 +44,7 @@ mod signals;
 mod sockets;
 mod starting;
 mod storage;
+mod storm;
 mod topology;
 mod traces;
 mod transport;
@@ -63,10 +66,12 @@ fn main() -> ExitCode {
         events::stories(),
         faults::stories(),
         floods::stories(),
+        hostile::stories(),
         identity::stories(),
         isolation::stories(),
         issuers::stories(),
         jobs::stories(),
+        kills::stories(),
         lives::stories(),
         membership::stories(),
         listing::stories(),
@@ -92,6 +97,7 @@ fn main() -> ExitCode {
         sockets::stories(),
         starting::stories(),
         storage::stories(),
+        storm::stories(),
         topology::stories(),
         traces::stories(),
         transport::stories(),

@@ -10,7 +10,7 @@ use crate::{
         Backend, Person, Setup, World,
         account::does,
         guest::{GUEST, answer, configure, guest, run, switch},
-        packages::{ALL, change, install, place, seen, try_change, try_install, upload},
+        packages::{ALL, becomes, change, install, place, seen, try_change, try_install, upload},
         person::{refusal, text},
         wat::Guest,
         within,
@@ -30,23 +30,6 @@ fn version(version: &str, data_version: u32) -> Vec<u8> {
         manifest["version"] = json!(version);
         manifest["data-version"] = json!(data_version);
     })
-}
-
-/// Waits until the guest is seen so.
-async fn becomes(person: &Person, fields: &str, expected: Value) {
-    within("the plugin", async {
-        loop {
-            let mut found = seen(person, fields).await;
-            if let Some(found) = found.as_object_mut() {
-                found.remove("id");
-            }
-            if found == expected {
-                return;
-            }
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
 }
 
 /// What stands in the record about plugins, the oldest first.

@@ -7,7 +7,7 @@
 
 mod driver;
 mod model;
-mod random;
+pub mod random;
 
 use self::{driver::Driver, random::Random};
 use crate::{stories, support::Backend};
@@ -42,7 +42,7 @@ async fn tell(backend: Backend, seed: u64) -> usize {
 }
 
 /// Says with which seed it failed.
-struct OnFailure(u64);
+pub struct OnFailure(pub u64);
 
 impl Drop for OnFailure {
     fn drop(&mut self) {

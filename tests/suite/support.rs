@@ -4,6 +4,7 @@ pub mod account;
 pub mod backends;
 pub mod collector;
 pub mod guest;
+pub mod nodes;
 pub mod packages;
 pub mod person;
 pub mod process;

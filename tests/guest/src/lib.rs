@@ -128,14 +128,18 @@ impl CommandHooks for Guest {
 
 #[plugin]
 impl EventHooks for Guest {
-    /// Who says `!notice` in a conversation has everybody there told of it. What begins with `!break` is too much for it until
-    /// it was mended, and everything that it hears it counts.
+    /// Who says `!notice` in a conversation has everybody there told of it, and who says `!answer` has an answer, and a word at what
+    /// they said. What begins with `!break` is too much for it until it was mended, and everything that it hears it counts.
     fn on_event(&self, event: Event) -> Result<()> {
         let Some(message) = event.message else { return Ok(()) };
         if message.text().starts_with("!break") && kv::get::<i64>("mended")?.is_none() {
             return Err(Failure::new("it is broken"));
         }
         kv::increment("heard", 1, None)?;
+        if message.text().starts_with("!answer") {
+            messages::say(&message.conversation, format!("heard {}", message.text()))?;
+            annotations::set(&message.id, &message.sequence)?;
+        }
         if !message.text().starts_with("!notice") {
             return Ok(());
         }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Person, account::does, guest::GUEST, person::text};
+use super::{Person, account::does, guest::GUEST, person::text, within};
 
 /// Everything that the guest asks for.
 pub const ALL: [&str; 9] = [
@@ -66,4 +66,21 @@ pub async fn seen(person: &Person, fields: &str) -> Value {
     let found = person.ask(&format!("{{ plugins {{ id {fields} }} }}"), json!({})).await;
     let plugins = found["plugins"].as_array().expect("plugins").clone();
     plugins.into_iter().find(|plugin| plugin["id"] == json!(GUEST)).unwrap_or(Value::Null)
+}
+
+/// Waits until the guest is seen so.
+pub async fn becomes(person: &Person, fields: &str, expected: Value) {
+    within("the plugin", async {
+        loop {
+            let mut found = seen(person, fields).await;
+            if let Some(found) = found.as_object_mut() {
+                found.remove("id");
+            }
+            if found == expected {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
 }

@@ -56,7 +56,7 @@ async fn made_ready(core: &Arc<Core>, workspace: WorkspaceId, loaded: &Arc<Loade
         return Err(Rejection::PluginFailed { plugin, why: why.clone() }.into());
     }
     if settling::is_unprepared(loaded, &row) {
-        settling::start(core, workspace, loaded).await?;
+        settling::start(core, workspace, &loaded.installed.plugin).await?;
         // Who prepares itself for the first time is told with that.
         if row.data_version.is_none() {
             return Ok(());
@@ -74,7 +74,7 @@ pub async fn switch(
     missed: Missed,
 ) -> Result<()> {
     runs(viewer)?;
-    let loaded = known(core, plugin)?;
+    let loaded = known(core, plugin).await?;
     let workspace = viewer.workspace();
     let was = super::here(core, workspace).await?.find(plugin).cloned();
     let was_on = was.as_ref().is_some_and(|local| local.is_on && local.ready.is_some() && local.row.refused.is_none());
@@ -118,7 +118,7 @@ pub async fn switch_in_conversation(
     is_on: Option<bool>,
 ) -> Result<()> {
     runs(viewer)?;
-    let loaded = known(core, plugin)?;
+    let loaded = known(core, plugin).await?;
     let workspace = viewer.workspace();
     are_here(core, workspace, &BTreeSet::from([conversation]), "conversationId").await?;
     if is_on == Some(true) && !super::here(core, workspace).await?.find(plugin).is_some_and(|local| local.listens()) {
@@ -155,7 +155,7 @@ pub async fn configure(
     configuration: Map<String, Value>,
 ) -> Result<()> {
     runs(viewer)?;
-    let loaded = known(core, plugin)?;
+    let loaded = known(core, plugin).await?;
     let workspace = viewer.workspace();
     let fault = |problem: Problem| Rejection::BadConfiguration { path: problem.path, why: problem.message };
     let configurations = Configurations::of(loaded.manifest.configuration.as_ref()).map_err(Error::internal)?;
@@ -163,7 +163,7 @@ pub async fn configure(
     let configuration = configurations.complete(&configuration).map_err(first)?.to_string();
     let mut row = placed(core, workspace, &loaded).await?;
     if settling::is_unprepared(&loaded, &row) {
-        settling::start(core, workspace, &loaded).await?;
+        settling::start(core, workspace, &loaded.installed.plugin).await?;
         row = placed(core, workspace, &loaded).await?;
     }
     let asks = |hook| loaded.module.is_ok() && loaded.manifest.wish(hook).is_some();
@@ -252,7 +252,7 @@ pub async fn update_settings(
             return Err(Rejection::Invalid { field: "conversationIds", expected: "left to the workspaces" }.into());
         }
     }
-    let loaded = known(core, plugin)?;
+    let loaded = known(core, plugin).await?;
     if let Some(Some(conversations)) = &changes.conversations {
         are_here(core, viewer.workspace(), conversations, "conversationIds").await?;
     }
@@ -348,7 +348,7 @@ pub async fn entrust(
     value: Option<String>,
 ) -> Result<()> {
     runs(viewer)?;
-    let loaded = known(core, plugin)?;
+    let loaded = known(core, plugin).await?;
     if !loaded.manifest.secrets.iter().any(|secret| secret.name == name) {
         return Err(Rejection::NotFound { what: "secret of the plugin", field: "name" }.into());
     }
@@ -419,7 +419,9 @@ pub async fn switch_off(core: &Arc<Core>, workspace: WorkspaceId, plugin: &Plugi
     }
 }
 
-fn known(core: &Core, plugin: &PluginId) -> Result<Arc<Loaded>> {
+/// A plugin as it is now: what another node did a moment ago is seen here, too.
+pub async fn known(core: &Core, plugin: &PluginId) -> Result<Arc<Loaded>> {
+    refresh(core).await?;
     core.plugins.find(plugin).ok_or_else(|| Rejection::NotFound { what: "plugin", field: "pluginId" }.into())
 }
 

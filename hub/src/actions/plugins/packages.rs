@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     super::{Core, Viewer, workspaces::must_be_operator},
+    admin::known,
     blob_name, hash_of, refresh,
     uploads::{self, Source},
 };
@@ -67,6 +68,8 @@ async fn put(
         bytes: package.component().len() as u64,
         created_at: core.clock.now(),
     };
+    // Another node may have put one in force a moment ago.
+    refresh(core).await?;
     let known = core.plugins.find(&manifest.id);
     let offer = Offer {
         package: row.clone(),
@@ -156,7 +159,7 @@ pub async fn reject(core: &Core, viewer: &Viewer, plugin: &PluginId) -> Result<(
 pub async fn roll_back(core: &Core, viewer: &Viewer, plugin: &PluginId) -> Result<()> {
     must_be_operator(viewer)?;
     let none = || Error::from(Rejection::NotFound { what: "earlier version", field: "pluginId" });
-    let known = core.plugins.find(plugin).ok_or(Rejection::NotFound { what: "plugin", field: "pluginId" })?;
+    let known = known(core, plugin).await?;
     let previous = known.installed.previous.clone().ok_or_else(none)?;
     let earlier = core.store.plugin_packages(std::slice::from_ref(&previous)).await?.remove(&previous);
     let earlier = earlier.ok_or_else(none)?;
@@ -185,7 +188,7 @@ pub async fn switch(core: &Core, viewer: &Viewer, plugin: &PluginId, is_on: bool
 /// The package that waits, if one does.
 pub async fn waiting(core: &Core, viewer: &Viewer, plugin: &PluginId) -> Result<Option<Row>> {
     must_be_operator(viewer)?;
-    let known = core.plugins.find(plugin).ok_or(Rejection::NotFound { what: "plugin", field: "pluginId" })?;
+    let known = known(core, plugin).await?;
     let Some(pending) = known.installed.pending.clone() else { return Ok(None) };
     Ok(core.store.plugin_packages(std::slice::from_ref(&pending)).await?.remove(&pending))
 }

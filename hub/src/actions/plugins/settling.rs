@@ -31,6 +31,8 @@ const SLICES: usize = 10_000;
 const LEASE: Duration = Duration::from_secs(60);
 /// So long an admin is let wait for it.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How soon it is tried again where somebody else is at it.
+const AGAIN: Duration = Duration::from_millis(50);
 
 /// Must the plugin prepare its data before anything else is asked of it?
 pub fn is_unprepared(loaded: &Loaded, row: &InWorkspace) -> bool {
@@ -96,17 +98,24 @@ pub async fn place(
 }
 
 /// Prepares it, and where it comes for the first time tells it that it is on; for an admin who waits, and for others on their
-/// behalf. Where it takes longer than anybody waits, it goes on by itself.
-pub async fn start(core: &Arc<Core>, workspace: WorkspaceId, loaded: &Arc<Loaded>) -> Result<()> {
-    let (core, loaded) = (core.clone(), loaded.clone());
-    let work = tokio::spawn(async move { prepare(&core, workspace, &loaded).await });
-    match tokio::time::timeout(PATIENCE, work).await {
-        // What takes longer goes on, and it is on as soon as it is prepared.
-        Ok(Ok(Ok(true))) | Err(_) => Ok(()),
-        Ok(Ok(Ok(false))) => Err(Rejection::Conflict.into()),
-        Ok(Ok(Err(error))) => Err(error),
-        Ok(Err(error)) => Err(Error::internal(error)),
-    }
+/// behalf. Where somebody else is at it, or at telling it what has happened, that is waited for. Where it takes longer than
+/// anybody waits, it goes on by itself.
+pub async fn start(core: &Arc<Core>, workspace: WorkspaceId, plugin: &PluginId) -> Result<()> {
+    let work = async {
+        loop {
+            // Another version may be in force by now.
+            let loaded = core.plugins.find(plugin).ok_or(Rejection::NotFound { what: "plugin", field: "pluginId" })?;
+            let core = core.clone();
+            // It is not given up where nobody waits for it any more.
+            let prepared = tokio::spawn(async move { prepare(&core, workspace, &loaded).await });
+            if prepared.await.map_err(Error::internal)?? {
+                return Ok(());
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
+    };
+    // It is on as soon as it is prepared.
+    tokio::time::timeout(PATIENCE, work).await.unwrap_or(Ok(()))
 }
 
 /// Prepares it from where it has come to; answers whether that is done, and not where another node is at it.
