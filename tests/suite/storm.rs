@@ -57,7 +57,7 @@ async fn switches(owners: Vec<Person>, count: usize, talk: Arc<Semaphore>) {
 async fn exceptions(owners: Vec<Person>, rooms: Vec<String>, count: usize, talk: Arc<Semaphore>) {
     for number in 0..count {
         let owner = &owners[number % owners.len()];
-        switch(owner, OTHER, Some(&rooms[number % rooms.len()]), (number / rooms.len()) % 2 == 0).await;
+        switch(owner, OTHER, Some(&rooms[number % rooms.len()]), (number / rooms.len()).is_multiple_of(2)).await;
         talk.add_permits(WORDS);
     }
 }
@@ -232,7 +232,7 @@ stories! {
         becomes(&cast.operators[0], "isOn isReady problem lag", well).await;
         assert_eq!(counted(&cast.ann, GUEST, "heard").await, total);
         assert!(counted(&cast.ann, OTHER, "heard").await <= total, "what it was off for it may not have heard of");
-        assert_eq!(counted(&cast.ann, GUEST, "enabled").await, 1 + (20 + SWITCHES as u64) / 2, "each time that it was switched on");
+        assert_eq!(counted(&cast.ann, GUEST, "enabled").await, 1 + u64::midpoint(20, SWITCHES as u64), "each time that it was switched on");
         assert!(counted(&cast.ann, GUEST, "upgraded").await >= 2 * (PACKAGES / OF_DATA) as u64);
         within("who is mentioned", async {
             let query = "query($c: ID!) { conversation(id: $c) { unreadMentionCount } }";

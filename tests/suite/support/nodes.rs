@@ -14,7 +14,7 @@ pub struct Nodes {
     flags: Vec<String>,
     environment: Vec<(&'static str, String)>,
     /// None where it was killed.
-    nodes: Vec<Option<Process>>,
+    running: Vec<Option<Process>>,
 }
 
 impl Nodes {
@@ -36,20 +36,20 @@ impl Nodes {
             ("JACKFIELD_LOG__LEVEL", "error".to_owned()),
         ];
         let flags = vec!["--database".to_owned(), database];
-        let mut nodes = Nodes { folder, flags, environment, nodes: Vec::new() };
+        let mut nodes = Nodes { folder, flags, environment, running: Vec::new() };
         for number in 0..count {
-            nodes.nodes.push(None);
+            nodes.running.push(None);
             nodes.rise(number).await;
         }
         nodes
     }
 
     pub fn count(&self) -> usize {
-        self.nodes.len()
+        self.running.len()
     }
 
     pub fn node(&self, number: usize) -> &Process {
-        self.nodes[number % self.nodes.len()].as_ref().expect("the node runs")
+        self.running[number % self.running.len()].as_ref().expect("the node runs")
     }
 
     /// Where a node is reached.
@@ -59,14 +59,14 @@ impl Nodes {
 
     /// No warning, no last words.
     pub async fn kill(&mut self, number: usize) {
-        self.nodes[number].take().expect("the node runs").kill().await;
+        self.running[number].take().expect("the node runs").kill().await;
     }
 
     /// Starts a node on what it left.
     pub async fn rise(&mut self, number: usize) {
         let flags: Vec<&str> = self.flags.iter().map(String::as_str).collect();
         let data = self.folder.path().join(format!("node-{number}"));
-        self.nodes[number] = Some(Process::start(&data, &flags, &self.environment).await);
+        self.running[number] = Some(Process::start(&data, &flags, &self.environment).await);
     }
 
     /// Somebody with a token of the hub's own, in a role if one is given.

@@ -169,13 +169,12 @@ impl<D: LocalDecision> Change for ChangeInWorkspace<D> {
 
     async fn apply(&self, work: &mut Work) -> Result<InWorkspace> {
         let found = Entity::find_by_id((self.workspace.0, self.plugin.to_string())).one(&work.transaction).await?;
-        let before = match found {
-            Some(row) => InWorkspace::try_from(row)?,
-            None => {
-                // Who looked before does not know that there is such a row, also where it says nothing yet.
-                turn(work).await?;
-                begun(work, self.workspace, &self.plugin).await?
-            }
+        let before = if let Some(row) = found {
+            InWorkspace::try_from(row)?
+        } else {
+            // Who looked before does not know that there is such a row, also where it says nothing yet.
+            turn(work).await?;
+            begun(work, self.workspace, &self.plugin).await?
         };
         let mut after = before.clone();
         self.decision.decide(&mut after)?;
