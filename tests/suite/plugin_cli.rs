@@ -372,7 +372,7 @@ stories! {
         for (who, arguments, words) in [
             (&operator, vec!["install", "bad.wasm"], "this is no WebAssembly"),
             (&operator, vec!["install", "none.wasm"], "none.wasm"),
-            (&operator, vec!["install", "one.wasm", "--grant", "everything"], "EVERYTHING"),
+            (&operator, vec!["install", "one.wasm", "--grant", "everything"], "must be PluginCapability"),
             (&operator, vec!["roll-back", GUEST], "NOT_FOUND"),
             (&operator, vec!["remove", GUEST], "--kept"),
             (&operator, vec!["settings", GUEST, "--priority", "high"], "--priority is a number, or usual"),
