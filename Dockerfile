@@ -8,7 +8,8 @@ FROM debian:bookworm-slim
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --home-dir /data --create-home jackfield
+    && useradd --system --uid 10001 --home-dir /data --create-home jackfield \
+    && install --directory --owner jackfield --group jackfield --mode 0700 /data/blobs
 COPY --from=build /src/target/release/jackfield /usr/local/bin/jackfield
 USER 10001:10001
 VOLUME /data
