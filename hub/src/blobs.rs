@@ -20,6 +20,8 @@ use crate::{Error, Result};
 const STEP: Duration = Duration::from_secs(10);
 /// How often a step that failed is tried again.
 const TRIES: usize = 3;
+/// How long to wait before that; twice as long before each one more.
+const PAUSE: Duration = Duration::from_millis(100);
 /// What comes in is written in pieces of so many bytes; buckets take no smaller ones.
 const PIECE: usize = 8 << 20;
 
@@ -71,11 +73,15 @@ impl Blobs {
                 let folder = path.to_str().ok_or_else(|| Error::internal("the folder's name is not Unicode"))?;
                 Operator::new(Fs::default().root(folder)).map_err(fault)?
             }
-            Shelf::Bucket(url) => Operator::new(bucket(url)).map_err(fault)?,
+            Shelf::Bucket(url) => {
+                // OpenDAL does this by itself only where it brings its own cryptography along. Twice is as good as once.
+                opendal_http_transport_reqwest::install_default();
+                Operator::new(bucket(url)).map_err(fault)?
+            }
         };
         let operator = operator
             .layer(TimeoutLayer::new().with_timeout(STEP).with_io_timeout(STEP))
-            .layer(RetryLayer::new().with_max_times(TRIES).with_jitter());
+            .layer(RetryLayer::new().with_max_times(TRIES).with_min_delay(PAUSE).with_jitter());
         Ok(Blobs(operator))
     }
 
@@ -142,7 +148,8 @@ fn percent_decoded(text: &str) -> String {
 }
 
 fn fault(error: opendal::Error) -> Error {
-    if error.is_temporary() { Error::unavailable(error) } else { Error::internal(error) }
+    // What was tried again in vain counts as lasting, and may well be over when somebody asks the next time.
+    if error.is_temporary() || error.is_persistent() { Error::unavailable(error) } else { Error::internal(error) }
 }
 
 #[cfg(test)]

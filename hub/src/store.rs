@@ -73,7 +73,7 @@ pub use messages::{
 pub use people::{UpdateProfile, UpdateRole, UpdateStatus};
 pub use plugins::{
     ChangePlugin,
-    commit::{CommitIssued, Effects, EndTurn, MakeBot, WriteLogs},
+    commit::{CommitIssued, Effects, MakeBot, Next, TurnStep, WriteLogs},
     data::{DataChange, SweepPluginData},
     held::{DecideHeld, KeepOutcome},
     letters::{DecideLetter, Deed, Fate},

@@ -21,7 +21,7 @@ use crate::{
     stories,
     support::{
         Person,
-        guest::{GUEST, answer, guest, switch},
+        guest::{GUEST, answer, configure, guest, switch},
         nodes::Nodes,
         packages::{ALL, becomes, install},
         within,
@@ -34,6 +34,11 @@ const KILLS: usize = 50;
 const UPGRADES: usize = 10;
 /// The end of what a node that died had taken upon itself.
 const A_MINUTE_LATER: &str = "UPDATE plugin_workspaces SET lease_until = 0 WHERE lease_until IS NOT NULL";
+/// In so many slices a plugin works; its node is killed after every few of them.
+const SLICES: usize = 200;
+const AN_HOUR_LATER: &str = "UPDATE jobs SET due_at = 0 WHERE due_at IS NOT NULL AND kind = 'plugin_due'";
+/// The end of what a node that died was at.
+const IT_IS_MISSED: &str = "UPDATE jobs SET due_at = 0 WHERE due_at IS NOT NULL AND kind = 'plugin_run'";
 
 fn version(number: usize) -> Vec<u8> {
     guest(|manifest| {
@@ -150,5 +155,49 @@ stories! {
         eprintln!("{KILLS} kills, {} messages and {} answers, seed {seed}", sent.len(), asked.len());
         assert_eq!(data, 1 + KILLS / UPGRADES);
         assert!(sent.len() > KILLS, "there was something to lose");
+    }
+
+    /// F: L-07, P-02
+    async fn a_run_in_slices_goes_on_where_it_was_however_often_its_node_is_killed(backend) {
+        let seed = std::env::var("JACKFIELD_TEST_SEED").map_or(1, |seed| seed.parse().expect("JACKFIELD_TEST_SEED is a number"));
+        let _told = OnFailure(seed);
+        let mut random = Random::new(seed);
+        let mut nodes = Nodes::start(backend, 2).await;
+        let operator = nodes.somebody("root", Some("operator")).await;
+        install(&operator, version(1), &ALL).await;
+        let room = operator.group("Works", &[]).await;
+        configure(&operator, json!({ "room": room, "slices": SLICES })).await;
+        switch(&operator, GUEST, None, true).await;
+        becomes(&operator, "isReady problem", json!({ "isReady": true, "problem": null })).await;
+        // A node that comes back looks at once at what is due.
+        nodes.kill(0).await;
+        nodes.db_execute(AN_HOUR_LATER).await;
+        nodes.rise(0).await;
+        let (mut kills, mut done) = (0, 0);
+        loop {
+            let enough = SLICES.min(done + 1 + random.below(20));
+            let operator = nodes.at(&operator, 0);
+            within("some slices", async {
+                while done < enough {
+                    if done == 0 {
+                        // What follows from a schedule that is due is due when that was to be, which is not yet.
+                        nodes.db_execute(IT_IS_MISSED).await;
+                    }
+                    done = answer(&operator, "read", json!({ "key": "slices" })).await.parse().unwrap_or_default();
+                }
+            }).await;
+            if done == SLICES {
+                break;
+            }
+            let victim = random.below(nodes.count());
+            nodes.kill(victim).await;
+            nodes.db_execute(IT_IS_MISSED).await;
+            nodes.rise(victim).await;
+            kills += 1;
+        }
+        let said = nodes.at(&operator, 0).history(&room).await;
+        assert_eq!(said, (1..=SLICES).map(|slice| format!("hourly {slice}")).collect::<Vec<_>>());
+        eprintln!("{kills} kills while it worked, seed {seed}");
+        assert!(kills > 4, "it was done before anybody could disturb it: {kills}");
     }
 }

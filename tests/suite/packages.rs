@@ -9,6 +9,7 @@ use crate::{
     support::{
         Backend, Person, Setup, World,
         account::does,
+        bucket::Bucket,
         guest::{GUEST, answer, configure, guest, run, switch},
         packages::{ALL, becomes, change, install, place, seen, try_change, try_install, upload},
         person::{refusal, text},
@@ -30,6 +31,17 @@ fn version(version: &str, data_version: u32) -> Vec<u8> {
         manifest["version"] = json!(version);
         manifest["data-version"] = json!(data_version);
     })
+}
+
+/// The same, in more than one piece: buckets take large things so.
+fn large(mut package: Vec<u8>) -> Vec<u8> {
+    // A section that nobody reads: its kind, its length in five bytes, and a name of one letter.
+    let length = 9_u32 << 20;
+    package.push(0);
+    package.extend((0..5).map(|place| (length >> (7 * place)) as u8 & 0x7f | if place < 4 { 0x80 } else { 0 }));
+    package.extend([1, b'x']);
+    package.resize(package.len() + length as usize - 2, 0);
+    package
 }
 
 /// What stands in the record about plugins, the oldest first.
@@ -68,6 +80,48 @@ stories! {
         std::fs::write(&file, version("1.0.0", 1)).expect("a file");
         let again = does(&operator, "pluginInstall", json!({ "path": file.to_str() }), "plugin { version isOn }").await;
         assert_eq!(again, json!({ "plugin": { "version": "1.0.0", "isOn": true }, "errors": [] }));
+    }
+
+    /// F: P-06
+    async fn packages_lie_in_a_bucket_that_all_nodes_fetch_them_from(backend) {
+        let bucket = Bucket::start().await;
+        let mut world = Setup::new(backend).nodes(2).config(bucket.wanted()).start().await;
+        let (operator, ann) = (world.operator().await, world.person("ann").await);
+        let own = bucket.names("plugins");
+        install(&operator, large(version("1.0.0", 1)), &ALL).await;
+        let added: Vec<String> = bucket.names("plugins").into_iter().filter(|name| !own.contains(name)).collect();
+        assert_eq!(added.len(), 1, "{added:?}");
+        assert_eq!(bucket.names("uploads"), Vec::<String>::new(), "what was installed does not lie there twice");
+        switch(&operator, GUEST, None, true).await;
+        let last = world.node_count() - 1;
+        becomes(&operator.at(&world, last), "isReady", json!({ "isReady": true })).await;
+        assert_eq!(answer(&ann.at(&world, last), "count", json!({})).await, "1");
+
+        // Without the bucket nothing comes in, and what runs goes on.
+        bucket.wire.cut();
+        let upload = place(&operator).await["upload"].take();
+        let url = format!("{}{}", operator.url, text(&upload["path"]));
+        let put = operator.http.put(url).body(version("1.1.0", 1)).send().await.expect("an answer");
+        assert_eq!(put.status(), 503);
+        let install_it = "mutation ($i: PluginInstallInput!) { pluginInstall(input: $i) { errors { code } } }";
+        let from_there = json!({ "i": { "uploadId": upload["id"] } });
+        assert_eq!(operator.fault(install_it, from_there).await, "UNAVAILABLE");
+        assert_eq!(answer(&ann.at(&world, last), "count", json!({})).await, "2");
+
+        // A node that starts meanwhile says what it lacks, and fetches it as soon as it can.
+        world.restart(last).await;
+        let there = operator.at(&world, last);
+        let lacks = seen(&there, "problem isReady").await;
+        assert!(text(&lacks["problem"]).contains("cannot be fetched"), "{lacks}");
+        switch(&there, GUEST, None, false).await;
+        bucket.wire.mend();
+        becomes(&there, "isReady problem", json!({ "isReady": true, "problem": null })).await;
+        switch(&there, GUEST, None, true).await;
+        assert_eq!(answer(&ann.at(&world, last), "count", json!({})).await, "3");
+        install(&operator, version("1.1.0", 1), &ALL).await;
+        becomes(&there, "version isReady", json!({ "version": "1.1.0", "isReady": true })).await;
+        change(&operator, "pluginRemove", json!({ "withData": true })).await;
+        becomes(&there, "version", Value::Null).await;
     }
 
     /// F: P-06

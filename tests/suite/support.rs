@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod backends;
+pub mod bucket;
 pub mod collector;
 pub mod guest;
 pub mod nodes;

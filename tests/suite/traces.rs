@@ -163,7 +163,7 @@ stories! {
         let operation = only(&spans, &other, "graphql");
         let (of_message, of_plugin) = (whole(&spans, told), whole(&spans, deliver));
         assert!(of_message.is_part_of(operation) && of_plugin.is_part_of(told), "{spans:#?}");
-        assert_eq!((of_message.name(), of_plugin.word("jackfield.change")), ("commit", "EndTurn".to_owned()));
+        assert_eq!((of_message.name(), of_plugin.word("jackfield.change")), ("commit", "TurnStep".to_owned()));
     }
 
     /// F: L-04

@@ -44,6 +44,20 @@ async fn is_heard(person: &Person, count: &str) {
     .await;
 }
 
+/// Five thousand times what happened last, if it was a message.
+const AGAIN_AND_AGAIN: &str =
+    "INSERT INTO events (workspace_id, position, at, actor_id, conversation_id, user_id, fact, depth)
+    WITH RECURSIVE numbers (number) AS (SELECT 1 UNION ALL SELECT number + 1 FROM numbers WHERE number < 5000)
+    SELECT e.workspace_id, e.position + number, e.at, e.actor_id, e.conversation_id, e.user_id, e.fact, e.depth
+    FROM events e JOIN logs l ON l.workspace_id = e.workspace_id AND l.head = e.position CROSS JOIN numbers
+    WHERE e.fact LIKE '%MessageSent%'";
+const SO_FAR: &str =
+    "UPDATE logs SET head = (SELECT MAX(position) FROM events e WHERE e.workspace_id = logs.workspace_id)
+    WHERE EXISTS (SELECT 1 FROM events e WHERE e.workspace_id = logs.workspace_id)";
+/// Where the guest has not heard of everything.
+const BEHIND: &str = "plugin_workspaces p JOIN logs l ON l.workspace_id = p.workspace_id
+    WHERE p.plugin_id = 'test.guest' AND p.position < l.head";
+
 stories! {
     /// F: P-03
     async fn the_order_of_plugins_is_for_admins_to_say(backend) {
@@ -224,6 +238,30 @@ stories! {
         assert_eq!(answer(&ann, "read", json!({ "key": "enabled" })).await, "3");
         assert_eq!(answer(&ann, "read", json!({ "key": "disabled" })).await, "2");
         configure(&owner, json!({})).await;
+    }
+
+    /// F: P-06, L-04
+    async fn a_hub_that_goes_away_does_not_tell_everything_first(backend) {
+        let mut world = Setup::new(backend).plugin(guest(|_| {})).start().await;
+        let owner = owner(&world).await;
+        switch(&owner, GUEST, None, true).await;
+        let ann = world.person("ann").await;
+        let tea = ann.group("Tea", &[]).await;
+        ann.say(&tea, "again and again").await;
+        is_heard(&ann, "1").await;
+        world.stop(0).await;
+        world.db_execute(&format!("{AGAIN_AND_AGAIN}; {SO_FAR}")).await;
+        world.start(0).await;
+        let ann = ann.at(&world, 0);
+        within("a part of it", async {
+            while answer(&ann, "read", json!({ "key": "heard" })).await == "1" {
+                tokio::task::yield_now().await;
+            }
+        }).await;
+        world.stop(0).await;
+        assert_eq!(world.db_count(BEHIND).await, 1, "it was told everything before the hub went away");
+        world.start(0).await;
+        is_heard(&ann.at(&world, 0), "5001").await;
     }
 
     /// F: P-11

@@ -364,6 +364,39 @@ impl Fact {
         }
     }
 
+    /// Whether somebody may not write any more where they might before.
+    pub fn may_silence(&self) -> bool {
+        match self {
+            Fact::WorkspaceUpdated
+            | Fact::WorkspaceClosed
+            | Fact::UserUpdated { .. }
+            | Fact::UserDeactivated { .. }
+            | Fact::ConversationUpdated { .. }
+            | Fact::ConversationMembersRemoved { .. }
+            | Fact::ConversationMemberUpdated { .. }
+            | Fact::ConversationLeft { .. }
+            | Fact::BlocksUpdated { .. } => true,
+            Fact::WorkspaceCreated
+            | Fact::UserJoined { .. }
+            | Fact::PreferencesUpdated { .. }
+            | Fact::SessionStarted { .. }
+            | Fact::SessionEnded { .. }
+            | Fact::BotTokenRevoked { .. }
+            | Fact::ConversationCreated { .. }
+            | Fact::ConversationMembersAdded { .. }
+            | Fact::ConversationSettingsUpdated { .. }
+            | Fact::MessageSent { .. }
+            | Fact::MessageEdited { .. }
+            | Fact::MessageDeleted { .. }
+            | Fact::MentionsUpdated { .. }
+            | Fact::MessageHeld { .. }
+            | Fact::HeldMessageDecided { .. }
+            | Fact::PluginEvent { .. }
+            | Fact::MessageHidden { .. }
+            | Fact::ReceiptsAdvanced { .. } => false,
+        }
+    }
+
     /// The message that is not what it was before this.
     pub fn changed_message(&self) -> Option<MessageId> {
         match self {

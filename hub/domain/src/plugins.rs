@@ -7,7 +7,7 @@ mod effects;
 mod installed;
 mod limits;
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -24,10 +24,11 @@ pub use limits::{CHAIN_WALL, LimitChanges, Limits, OutOfLimits};
 
 use crate::roles::words;
 
-/// The name of a plugin: small words with dots between them, such as `example.greeter`.
+/// The name of a plugin: small words with dots between them, such as `example.greeter`. It stands in everything that a plugin
+/// has to do with, and so is shared, not copied.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
-pub struct PluginId(String);
+pub struct PluginId(Arc<str>);
 
 /// The text is no name of a plugin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -53,7 +54,7 @@ impl FromStr for PluginId {
                 && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
         };
         let is_id = text.len() <= 100 && text.contains('.') && text.split('.').all(is_word);
-        is_id.then(|| PluginId(text.to_owned())).ok_or(NotAPluginId)
+        is_id.then(|| PluginId(text.into())).ok_or(NotAPluginId)
     }
 }
 
@@ -67,7 +68,7 @@ impl TryFrom<String> for PluginId {
 
 impl From<PluginId> for String {
     fn from(id: PluginId) -> String {
-        id.0
+        id.as_str().to_owned()
     }
 }
 

@@ -72,7 +72,8 @@ pub struct PluginHost {
     engine_name: String,
     pub(crate) chain_wall: Duration,
     reuse: Reuse,
-    warm: Mutex<Vec<Live>>,
+    /// Boxed, since they are moved in and out with every call.
+    warm: Mutex<Vec<Box<Live>>>,
     slots: Semaphore,
     aside: Aside,
 }
@@ -295,7 +296,7 @@ impl PluginHost {
 
     fn finish<A: Ask>(
         &self,
-        mut live: Live,
+        mut live: Box<Live>,
         meter: &Meter,
         answered: wasmtime::Result<A::Answer>,
     ) -> Outcome<A::Answer> {
@@ -323,10 +324,10 @@ impl PluginHost {
     }
 
     /// An instance that nobody else uses. One that was used before is out of reach until its call has gone well.
-    fn instance(&self, module: &Arc<Module>, run: Run) -> Live {
+    fn instance(&self, module: &Arc<Module>, run: Run) -> Box<Live> {
         if self.reuse == Reuse::Warm {
             let mut warm = self.warm.lock().unwrap_or_else(PoisonError::into_inner);
-            let is_ours = |live: &Live| {
+            let is_ours = |live: &Box<Live>| {
                 Arc::ptr_eq(&live.module, module) && live.store.data().caller.workspace == run.caller.workspace
             };
             if let Some(at) = warm.iter().rposition(is_ours) {
@@ -337,10 +338,10 @@ impl PluginHost {
                 return live;
             }
         }
-        Live::new(&self.machine, Arc::clone(module), run)
+        Box::new(Live::new(&self.machine, Arc::clone(module), run))
     }
 
-    fn keep(&self, live: Live) {
+    fn keep(&self, live: Box<Live>) {
         let mut warm = self.warm.lock().unwrap_or_else(PoisonError::into_inner);
         warm.push(live);
         if warm.len() > WARM {

@@ -149,7 +149,7 @@ impl Feed {
     }
 
     /// What is kept after `position`, or none if the table has to be asked.
-    fn kept_after(&self, position: Position) -> Option<Vec<Arc<Entry>>> {
+    pub(super) fn kept_after(&self, position: Position) -> Option<Vec<Arc<Entry>>> {
         let kept = self.kept.read().expect("nothing panics while it holds this lock");
         let first = kept.front()?.event.position;
         let skip = usize::try_from(position.next().0 - first.0).ok()?;

@@ -4,17 +4,19 @@
 //! outlives what it was read from by more than the log's way to this node, which is at most a second.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard},
 };
 
-use jackfield_domain::{Event, Fact, Policy, Rejection, WorkspaceId, workspaces::Workspace};
+use jackfield_domain::{ConversationId, Event, Fact, Policy, Rejection, UserId, WorkspaceId, workspaces::Workspace};
 
 use super::{Core, doors::Doors, feed};
 use crate::Result;
 
 /// More workspaces than this are not remembered at once.
 const WORKSPACES: usize = 10_000;
+/// Of so many it is remembered at once that they may write somewhere: about two megabytes.
+const WRITERS: usize = 20_000;
 
 #[derive(Default)]
 pub struct Memory {
@@ -25,6 +27,8 @@ pub struct Memory {
 #[derive(Default)]
 struct Kept {
     workspaces: HashMap<WorkspaceId, Arc<Known>>,
+    /// Who may write where.
+    writers: HashSet<(ConversationId, UserId)>,
     /// How often something was forgotten: what was read before that is not kept afterwards.
     forgotten: u64,
 }
@@ -42,6 +46,9 @@ impl Memory {
         if matches!(event.fact, Fact::WorkspaceUpdated | Fact::WorkspaceClosed) {
             self.forget(event.workspace);
         }
+        if event.fact.may_silence() {
+            self.lock().forget_writers();
+        }
         self.doors.learn(event);
     }
 
@@ -54,12 +61,20 @@ impl Memory {
     /// The log of this workspace is followed no more, or something about it has changed.
     pub fn forget(&self, workspace: WorkspaceId) {
         let mut kept = self.lock();
-        kept.forgotten += 1;
+        kept.forget_writers();
         kept.workspaces.remove(&workspace);
     }
 
     fn lock(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().expect("nothing panics while it holds this lock")
+    }
+}
+
+impl Kept {
+    /// Of all of them at once: it is rare, and soon known again.
+    fn forget_writers(&mut self) {
+        self.forgotten += 1;
+        self.writers.clear();
     }
 }
 
@@ -83,4 +98,27 @@ pub async fn workspace(core: &Arc<Core>, id: WorkspaceId) -> Result<Arc<Known>> 
         kept.workspaces.insert(id, known.clone());
     }
     Ok(known)
+}
+
+/// Whether somebody takes part in a conversation that takes messages. It is decided again when they send one.
+pub async fn may_write(
+    core: &Arc<Core>,
+    workspace: WorkspaceId,
+    user: UserId,
+    conversation: ConversationId,
+) -> Result<bool> {
+    if core.memory.lock().writers.contains(&(conversation, user)) {
+        return Ok(true);
+    }
+    feed::open(core, workspace).await?;
+    let forgotten = core.memory.lock().forgotten;
+    let may_write = core.store.may_write(user, conversation).await?;
+    let mut kept = core.memory.lock();
+    if may_write && kept.forgotten == forgotten {
+        if kept.writers.len() >= WRITERS {
+            kept.writers.clear();
+        }
+        kept.writers.insert((conversation, user));
+    }
+    Ok(may_write)
 }

@@ -10,6 +10,7 @@ pub mod commands;
 pub mod effects;
 mod here;
 pub mod letters;
+mod loading;
 pub mod packages;
 pub mod reading;
 mod runner;
@@ -28,20 +29,24 @@ use std::{
 use jackfield_domain::{
     Timestamp, WorkspaceId,
     messages::{Details, Message},
-    plugins::{Hook, HubState, Installed, Limits, Package as PackageRow, PluginId},
+    plugins::{Hook, HubState, Limits, PluginId},
 };
-use jackfield_plugin_host::{Bridge, Manifest, Module, Package, PluginHost, WholeMessage};
+use jackfield_plugin_host::{Bridge, Package, PluginHost, WholeMessage};
 use tokio::sync::Notify;
 
 use super::Core;
 use crate::{Error, Result, blobs::Blobs};
 
 pub use here::Here;
+pub use loading::Loaded;
+use loading::{FETCH, Problem, Shop};
 pub use runner::run as run_after_hooks;
 use vitals::Vitals;
 
 /// How soon a node sees what another one changed.
 const LOOK: Duration = Duration::from_millis(400);
+/// How soon it is tried again to reach packages that could not be reached.
+const AGAIN: Duration = Duration::from_secs(2);
 /// More workspaces than this are not remembered at once.
 const WORKSPACES: usize = 10_000;
 
@@ -73,18 +78,6 @@ struct Known {
     generation: Option<i64>,
     installed: Arc<Vec<Arc<Loaded>>>,
     workspaces: HashMap<WorkspaceId, Arc<Here>>,
-}
-
-/// A plugin of this hub, ready to run or not.
-pub struct Loaded {
-    pub installed: Installed,
-    pub package: PackageRow,
-    pub manifest: Arc<Manifest>,
-    /// Or why it cannot run, in words for the operator.
-    pub module: Result<Arc<Module>, String>,
-    /// The version before it, where that one has data of another version: it goes on where this one cannot bring its data up
-    /// to date.
-    pub earlier: Option<Arc<Loaded>>,
 }
 
 impl Plugins {
@@ -158,10 +151,14 @@ pub fn blob_name(hash: &str) -> String {
 
 /// Brings what this node knows up to date, if it is not.
 pub async fn refresh(core: &Core) -> Result<()> {
+    look(core, false).await
+}
+
+async fn look(core: &Core, fetch_again: bool) -> Result<()> {
     let plugins = &core.plugins;
     let _one = plugins.looking.lock().await;
     let generation = core.store.plugin_generation().await?;
-    if plugins.known.read().unwrap_or_else(PoisonError::into_inner).generation == Some(generation) {
+    if !fetch_again && plugins.known.read().unwrap_or_else(PoisonError::into_inner).generation == Some(generation) {
         return Ok(());
     }
     let before = plugins.installed();
@@ -171,6 +168,7 @@ pub async fn refresh(core: &Core) -> Result<()> {
         installed.iter().flat_map(|plugin| [Some(plugin.package.clone()), plugin.previous.clone()]).flatten().collect();
     let packages = core.store.plugin_packages(&hashes).await?;
     let mut loaded = Vec::with_capacity(installed.len());
+    let mut shop = Shop { before: &before, fetch_again, is_out_of_reach: false };
     for installed in installed {
         let Some(package) = packages.get(&installed.package).cloned() else {
             tracing::error!(plugin = %installed.plugin, "a plugin's package is not in the store");
@@ -178,10 +176,10 @@ pub async fn refresh(core: &Core) -> Result<()> {
         };
         let previous = installed.previous.as_ref().and_then(|previous| packages.get(previous));
         let earlier = match previous.filter(|previous| previous.data_version != package.data_version) {
-            Some(previous) => Some(loaded_of(core, &before, &installed, previous.clone(), None).await?),
+            Some(previous) => Some(shop.loaded(core, &installed, previous.clone(), None).await?),
             None => None,
         };
-        loaded.push(loaded_of(core, &before, &installed, package, earlier).await?);
+        loaded.push(shop.loaded(core, &installed, package, earlier).await?);
     }
     if !are_the_same(&before, &loaded) {
         // Before anything is known of them: if this fails, all of it is tried again.
@@ -200,30 +198,6 @@ pub async fn refresh(core: &Core) -> Result<()> {
     Ok(())
 }
 
-/// What runs already goes on running, whatever else changed.
-async fn loaded_of(
-    core: &Core,
-    before: &[Arc<Loaded>],
-    installed: &Installed,
-    package: PackageRow,
-    earlier: Option<Arc<Loaded>>,
-) -> Result<Arc<Loaded>> {
-    let (manifest, module) = match known_before(before, &package.hash) {
-        Some(known) => (known.manifest.clone(), known.module.clone()),
-        None => load(core, &package).await?,
-    };
-    Ok(Arc::new(Loaded { installed: installed.clone(), package, manifest, module, earlier }))
-}
-
-fn known_before<'l>(before: &'l [Arc<Loaded>], hash: &str) -> Option<&'l Arc<Loaded>> {
-    let mut known = before.iter().flat_map(|known| std::iter::once(known).chain(&known.earlier));
-    known.find(|known| known.package.hash == hash && known.module.is_ok())
-}
-
-fn manifest_of(row: &PackageRow) -> Result<Arc<Manifest>> {
-    Manifest::parse(row.manifest.as_bytes()).map(Arc::new).map_err(|error| Error::internal(error.to_string()))
-}
-
 /// Are these the same packages, in the same state?
 fn are_the_same(before: &[Arc<Loaded>], after: &[Arc<Loaded>]) -> bool {
     let seen = |loaded: &Arc<Loaded>| {
@@ -232,34 +206,30 @@ fn are_the_same(before: &[Arc<Loaded>], after: &[Arc<Loaded>]) -> bool {
     before.iter().map(seen).eq(after.iter().map(seen))
 }
 
-async fn load(core: &Core, row: &PackageRow) -> Result<(Arc<Manifest>, Result<Arc<Module>, String>)> {
-    let manifest = manifest_of(row)?;
-    let package = match core.plugins.bundled.get(&row.hash) {
-        Some(package) => Ok(package.clone()),
-        None => match core.plugins.blobs.get(&blob_name(&row.hash)).await {
-            Ok(Some(bytes)) => Package::read(bytes.to_vec()).map(Arc::new).map_err(|error| error.to_string()),
-            Ok(None) => Err("its package is not where packages are kept; install it again".to_owned()),
-            Err(error) => Err(format!("its package cannot be fetched: {error}")),
-        },
-    };
-    let module = match package {
-        Ok(package) if hash_of(&package) == row.hash => {
-            core.plugins.host.load(&package).await.map_err(|error| error.to_string())
-        }
-        Ok(_) => Err("its package is not what was installed; install it again".to_owned()),
-        Err(error) => Err(error),
-    };
-    if let Err(error) = &module {
-        tracing::error!(plugin = %row.plugin, error, "a plugin cannot run");
-    }
-    Ok((manifest, module))
-}
-
 /// Looks for what other nodes changed until the hub goes away.
 pub async fn run(core: Arc<Core>) {
+    tokio::join!(look_at_changes(&core), fetch_what_was_out_of_reach(&core));
+}
+
+async fn look_at_changes(core: &Core) {
     loop {
         tokio::time::sleep(LOOK).await;
-        if let Err(error) = refresh(&core).await {
+        if let Err(error) = refresh(core).await {
+            tracing::debug!(%error, "the plugins cannot be looked at");
+        }
+    }
+}
+
+async fn fetch_what_was_out_of_reach(core: &Core) {
+    loop {
+        tokio::time::sleep(AGAIN).await;
+        if !core.plugins.installed().iter().any(|loaded| loaded.is_out_of_reach()) {
+            continue;
+        }
+        let probe = tokio::time::timeout(FETCH, core.plugins.blobs.probe()).await;
+        if probe.is_ok_and(|reached| reached.is_ok())
+            && let Err(error) = look(core, true).await
+        {
             tracing::debug!(%error, "the plugins cannot be looked at");
         }
     }

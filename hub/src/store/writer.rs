@@ -13,7 +13,7 @@ mod sends;
 mod together;
 
 pub use rows::rooms;
-pub use sends::{kept, keys, send_within, used_keys};
+pub use sends::{keys, send_within, used, used_keys};
 
 use std::{collections::HashMap, time::Duration};
 

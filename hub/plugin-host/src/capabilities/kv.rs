@@ -191,7 +191,7 @@ impl Run {
         }
         let used = match self.storage_used {
             Some(used) => used,
-            None => self.bridge.kv_used(&self.caller).await?,
+            None => *self.storage_used.insert(self.bridge.kv_used(&self.caller).await?),
         };
         let after = used + (key.len() + value_bytes) as u64;
         if after > self.limits.storage_bytes {

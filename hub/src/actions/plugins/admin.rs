@@ -51,9 +51,9 @@ async fn placed(core: &Arc<Core>, workspace: WorkspaceId, loaded: &Arc<Loaded>) 
 /// Sees to it that it can be asked: it prepares itself if it must, and is told that it is on.
 async fn made_ready(core: &Arc<Core>, workspace: WorkspaceId, loaded: &Arc<Loaded>) -> Result<()> {
     let row = placed(core, workspace, loaded).await?;
-    if let Err(why) = &loaded.module {
+    if let Err(problem) = &loaded.module {
         let plugin = loaded.installed.plugin.clone();
-        return Err(Rejection::PluginFailed { plugin, why: why.clone() }.into());
+        return Err(Rejection::PluginFailed { plugin, why: problem.what.clone() }.into());
     }
     if settling::is_unprepared(loaded, &row) {
         settling::start(core, workspace, &loaded.installed.plugin).await?;
@@ -475,7 +475,7 @@ pub async fn list(core: &Arc<Core>, viewer: &Viewer) -> Result<Vec<Seen>> {
         let pending = loaded.installed.pending.as_ref().and_then(|pending| waiting.get(pending));
         let pending = match pending {
             Some(package) => {
-                Some((package.version.clone(), super::manifest_of(package)?.wanted().into_iter().collect()))
+                Some((package.version.clone(), super::loading::manifest_of(package)?.wanted().into_iter().collect()))
             }
             None => None,
         };
@@ -490,7 +490,12 @@ pub async fn list(core: &Arc<Core>, viewer: &Viewer) -> Result<Vec<Seen>> {
             overrides: row.map(|row| row.overrides.clone()).unwrap_or_default(),
             storage_bytes: row.map(|row| row.storage_bytes).unwrap_or_default(),
             checkup: core.plugins.vitals(workspace, plugin).checkup(),
-            problem: loaded.module.as_ref().err().cloned().or_else(|| row.and_then(|row| row.off_reason.clone())),
+            problem: loaded
+                .module
+                .as_ref()
+                .err()
+                .map(|problem| problem.what.clone())
+                .or_else(|| row.and_then(|row| row.off_reason.clone())),
             lag: row.filter(|row| row.listens).map(|row| (head.0 - row.position.0).max(0)).unwrap_or_default(),
             secrets: secrets.iter().filter(|(of, _)| of == plugin).map(|(_, name)| name.clone()).collect(),
             pending,

@@ -1,7 +1,7 @@
 //! Asking a plugin what nobody stands in line behind: commands and schedules. Whether it may be asked is for its breaker to
 //! say, and each failure is counted and told to the admins.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use jackfield_domain::plugins::{Admission, Blow, Issued, LogLevel, LogLine};
 use jackfield_plugin_host::{Failure, Occasion, hooks::Ask, note_failure};
@@ -29,11 +29,10 @@ where
 {
     let plugin = match (&local.ready, &local.loaded.module) {
         (Some(plugin), _) => plugin,
-        (None, Err(why)) => return Asked::Unable(why.clone()),
+        (None, Err(problem)) => return Asked::Unable(problem.what.clone()),
         (None, Ok(_)) => return Asked::Unable("it is not ready".to_owned()),
     };
-    let breaker = || local.vitals.breaker.lock().unwrap_or_else(PoisonError::into_inner);
-    if breaker().admit(occasion.now) == Admission::No {
+    if local.vitals.breaker().admit(occasion.now) == Admission::No {
         return Asked::Resting;
     }
     let (workspace, now) = (occasion.workspace, occasion.now);
@@ -41,7 +40,7 @@ where
     local.vitals.note(&outcome);
     let failed = match &outcome.answer {
         Ok(_) => {
-            breaker().succeeded();
+            local.vitals.breaker().succeeded();
             "none"
         }
         Err(failure) => {
@@ -58,7 +57,7 @@ where
     match outcome.answer {
         Ok(answer) => Asked::Answered { answer, issued: outcome.issued },
         Err(failure) => {
-            let blow = note_failure(&mut breaker(), &failure, now);
+            let blow = note_failure(&mut local.vitals.breaker(), &failure, now);
             if blow == Blow::SwitchOff {
                 super::admin::switch_off(core, workspace, local.id(), &failure.what).await;
             }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jackfield_domain::{
-    HeldMessageId, MessageId, Policy, Rejection, Timestamp,
+    HeldMessageId, MessageId, Policy, Rejection, Timestamp, UserId,
     messages::{CheckedMessage, MessageDraft},
     plugins::{Blow, HeldMessage, HeldState, Hook, Kept, PluginId, Refusal, Verdict, VerdictKind},
 };
@@ -12,7 +12,7 @@ use jackfield_plugin_host::{Asked, Chain, Decision, Deed, Step, hooks::Before, h
 use super::{super::Core, effects, occasion, traced};
 use crate::{
     Error, Result,
-    actions::Viewer,
+    actions::{Viewer, memory},
     store::{CommitIssued, DataChange, Effects, FromPlugins, KeepOutcome, Outgoing, Sent},
     traces::{self, Span},
 };
@@ -48,13 +48,9 @@ pub async fn send(
         plugins,
     };
     let id = MessageId(core.clock.new_id());
-    // Who may not write there, or has sent this before, is nobody whom a plugin need be asked about.
     let key = asked_for.client_message_id().map(str::to_owned);
-    let is_known = match &key {
-        Some(key) => core.store.is_key_used(viewer.id(), key).await?,
-        None => false,
-    };
-    let may_write = !is_known && core.store.may_write(viewer.id(), asked_for.conversation()).await?;
+    // Who may not write there is nobody whom a plugin need be asked about.
+    let may_write = memory::may_write(core, viewer.workspace(), viewer.id(), draft.conversation).await?;
     drop(rules);
     if !may_write {
         let sent = core.store.send(outgoing(id, asked_for, None)).await;
@@ -64,7 +60,7 @@ pub async fn send(
         let now = core.clock.now();
         let question = BeforeCreate::new(draft.clone(), viewer.user());
         let asked = ask(core, viewer, chain, now, question).await;
-        let plugins = left(viewer, &asked, Hook::BeforeCreate);
+        let plugins = left(viewer, chain, &asked, Hook::BeforeCreate);
         let kept = |outcome, held| KeepOutcome {
             workspace: viewer.workspace(),
             sender: viewer.id(),
@@ -76,6 +72,10 @@ pub async fn send(
             held,
             plugins: plugins.clone().unwrap_or_default(),
         };
+        // It is no plugin's to say no where this was sent before, or may not be sent in any case: the store knows.
+        if asked.decision != Decision::Allow && is_settled(core, viewer.id(), &asked_for).await? {
+            return core.store.send(outgoing(id, asked_for.clone(), None)).await;
+        }
         match asked.decision {
             Decision::Allow => {
                 let message = CheckedMessage::check(asked.question.into_draft(), policy)?;
@@ -123,7 +123,7 @@ pub async fn asked<Q: Before>(
 ) -> Result<(Q, FromPlugins)> {
     let now = core.clock.now();
     let asked = ask(core, viewer, chain, now, question).await;
-    let data = left(viewer, &asked, Q::HOOK).unwrap_or_default();
+    let data = left(viewer, chain, &asked, Q::HOOK).unwrap_or_default();
     let (by, refusal) = match asked.decision {
         Decision::Allow => return Ok((asked.question, data)),
         Decision::Reject { by, refusal } => (by, refusal),
@@ -162,6 +162,16 @@ pub async fn retried<T, F: Future<Output = Result<T>>>(mut attempt: impl FnMut()
     Err(Rejection::Conflict.into())
 }
 
+/// Whether the outcome is not for plugins to decide: it was sent before, or its sender may not write there any more.
+async fn is_settled(core: &Core, sender: UserId, message: &CheckedMessage) -> Result<bool> {
+    if let Some(key) = message.client_message_id()
+        && core.store.is_key_used(sender, key).await?
+    {
+        return Ok(true);
+    }
+    Ok(!core.store.may_write(sender, message.conversation()).await?)
+}
+
 async fn outcome(core: &Core, done: Result<Sent>) -> Result<Sending> {
     match done {
         Ok(sent) => Ok(Sending::Sent(sent)),
@@ -181,15 +191,14 @@ pub fn unavailable(plugin: PluginId) -> Rejection {
 }
 
 /// What the plugins left to be committed; none where they left nothing.
-fn left<Q: Before>(viewer: &Viewer, asked: &Asked<Q>, hook: Hook) -> Option<FromPlugins> {
+fn left<Q: Before>(viewer: &Viewer, chain: &Chain, asked: &Asked<Q>, hook: Hook) -> Option<FromPlugins> {
     let mut plugins = FromPlugins::default();
     for step in &asked.steps {
         if !step.issued.operations.is_empty() {
-            plugins.data.push(DataChange {
-                workspace: viewer.workspace(),
-                plugin: step.plugin.clone(),
-                operations: step.issued.operations.clone(),
-            });
+            let link = chain.links().iter().find(|link| link.plugin == step.plugin);
+            let most = link.and_then(|link| Some(link.ready.as_ref()?.limits.storage_bytes)).unwrap_or_default();
+            let (plugin, operations) = (step.plugin.clone(), step.issued.operations.clone());
+            plugins.data.push(DataChange { workspace: viewer.workspace(), plugin, operations, most });
         }
         let verdict = |kind, code, reason| Verdict { plugin: step.plugin.clone(), hook, kind, code, reason };
         match (&step.deed, &asked.decision) {

@@ -69,8 +69,8 @@ pub async fn prepared(
 ) -> Result<(FromPlugins, Effects)> {
     let mut plugins = FromPlugins::default();
     if !issued.operations.is_empty() {
-        let plugin = local.id().clone();
-        plugins.data.push(DataChange { workspace, plugin, operations: issued.operations });
+        let (plugin, most) = (local.id().clone(), local.limits(core.plugins.limits).storage_bytes);
+        plugins.data.push(DataChange { workspace, plugin, operations: issued.operations, most });
     }
     let mut effects = Effects::default();
     for effect in issued.effects {

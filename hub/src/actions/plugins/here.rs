@@ -4,7 +4,6 @@ use std::{collections::HashMap, sync::Arc};
 
 use jackfield_domain::{
     ConversationId, WorkspaceId,
-    events::EventKind,
     plugins::{Hook, InWorkspace, Limits, Order, PluginId, is_on},
 };
 use jackfield_plugin_host::{Chain, Grants, Link, Module, Plugin};
@@ -40,14 +39,13 @@ impl Local {
         &self.loaded.installed.plugin
     }
 
-    pub fn is_on_in(&self, conversation: Option<ConversationId>) -> bool {
-        conversation.and_then(|conversation| self.elsewhere.get(&conversation).copied()).unwrap_or(self.is_on)
+    /// What it may take; `usual` is what holds where nobody has said anything.
+    pub fn limits(&self, usual: Limits) -> Limits {
+        limits(usual, &self.loaded, &self.row)
     }
 
-    /// The kinds of events that it wants to be told of.
-    pub fn events(&self) -> Vec<EventKind> {
-        let wish = self.loaded.manifest.wish(Hook::OnEvents);
-        wish.map(|wish| wish.events).unwrap_or_default()
+    pub fn is_on_in(&self, conversation: Option<ConversationId>) -> bool {
+        conversation.and_then(|conversation| self.elsewhere.get(&conversation).copied()).unwrap_or(self.is_on)
     }
 
     /// Whether there is anything in the workspace for it to do.

@@ -128,7 +128,7 @@ pub async fn approve(
     let Some(pending) = waiting(core, viewer, plugin).await? else {
         return Err(Rejection::NotFound { what: "waiting upgrade", field: "pluginId" }.into());
     };
-    let manifest = super::manifest_of(&pending)?;
+    let manifest = super::loading::manifest_of(&pending)?;
     let wanted: BTreeSet<Capability> = manifest.wanted().into_iter().collect();
     let granted: BTreeSet<Capability> =
         granted.unwrap_or_else(|| wanted.clone()).intersection(&wanted).copied().collect();

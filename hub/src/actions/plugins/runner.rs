@@ -4,13 +4,15 @@
 //! one; one that keeps failing is laid aside for the admins, and the others go on.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{HashMap, HashSet, VecDeque},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use jackfield_domain::{
     DeadLetterId, Event, Fact, MessageId, Position, Rejection, WorkspaceId,
+    events::{Entry, EventKind},
+    messages::Message,
     plugins::{Admission, Blow, Capability, DeadLetter, Hook, PluginId},
 };
 use jackfield_plugin_host::{
@@ -21,20 +23,22 @@ use jackfield_plugin_host::{
 use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{super::Core, effects, here::Local, occasion, settling, traced};
+use super::{super::Core, Here, effects, here::Local, occasion, settling, traced};
 use crate::{
     Error, Result,
-    store::{Deed, Effects, EndTurn, Fate, FromPlugins, TakeTurn, Turn},
+    store::{Deed, Effects, Fate, FromPlugins, Next, TakeTurn, Turn, TurnStep},
 };
 
 /// So many turns at once on one node.
 const AT_ONCE: usize = 4;
-/// So many events are looked at in one turn.
+/// So many events are looked at at once.
 const LOOK: u64 = 256;
 /// A plugin is told so many at once.
 const BATCH: usize = 64;
 /// How long a node may be silent before another one takes over.
 const LEASE: Duration = Duration::from_secs(60);
+/// So long one has the word before others have their turn.
+const TURN: Duration = Duration::from_secs(2);
 /// How soon a node sees what others committed, if nobody tells it.
 const POLL: Duration = Duration::from_secs(1);
 /// After a round nobody is told anything for so long: what comes in quick succession is told, and committed, together.
@@ -54,7 +58,7 @@ pub async fn run(core: Arc<Core>, draining: CancellationToken, running: TaskTrac
             () = tokio::time::sleep(POLL) => {}
         }
         prepare_those_who_must(&core, &places, &running);
-        if let Err(error) = round(&core, &places, &running).await {
+        if let Err(error) = round(&core, &places, &draining, &running).await {
             tracing::debug!(%error, "plugins cannot be told what happens");
         }
         tokio::time::sleep(BREATH).await;
@@ -92,8 +96,13 @@ fn prepare_those_who_must(core: &Arc<Core>, places: &Arc<Semaphore>, running: &T
     }
 }
 
-/// One turn for everybody who is behind, until nobody is.
-async fn round(core: &Arc<Core>, places: &Arc<Semaphore>, running: &TaskTracker) -> Result<()> {
+/// One turn for everybody who is behind, until nobody is, or the hub goes away.
+async fn round(
+    core: &Arc<Core>,
+    places: &Arc<Semaphore>,
+    draining: &CancellationToken,
+    running: &TaskTracker,
+) -> Result<()> {
     let listening: Vec<PluginId> = core
         .plugins
         .installed()
@@ -104,7 +113,7 @@ async fn round(core: &Arc<Core>, places: &Arc<Semaphore>, running: &TaskTracker)
     if listening.is_empty() {
         return Ok(());
     }
-    loop {
+    while !draining.is_cancelled() {
         let behind = core.store.plugins_behind(&listening, core.clock.now()).await?;
         if behind.is_empty() {
             return Ok(());
@@ -112,9 +121,9 @@ async fn round(core: &Arc<Core>, places: &Arc<Semaphore>, running: &TaskTracker)
         let mut turns = Vec::new();
         for (workspace, plugin) in behind {
             let place = places.clone().acquire_owned().await.map_err(Error::internal)?;
-            let core = core.clone();
+            let (core, draining) = (core.clone(), draining.clone());
             turns.push(running.spawn(async move {
-                let moved = turn(&core, workspace, &plugin).await;
+                let moved = turn(&core, workspace, &plugin, &draining).await;
                 drop(place);
                 moved.inspect_err(|error| tracing::warn!(%plugin, %error, "a plugin's turn failed"))
             }));
@@ -127,40 +136,80 @@ async fn round(core: &Arc<Core>, places: &Arc<Semaphore>, running: &TaskTracker)
             return Ok(());
         }
     }
+    Ok(())
 }
 
-/// One turn of one plugin; whether it came any further.
-async fn turn(core: &Arc<Core>, workspace: WorkspaceId, plugin: &PluginId) -> Result<bool> {
+/// A plugin that may be told something now.
+struct Listener {
+    here: Arc<Here>,
+    local: Arc<Local>,
+    plugin: Arc<Plugin>,
+}
+
+/// The plugin, if it is to hear of what happens, and its breaker lets it.
+async fn listener(core: &Arc<Core>, workspace: WorkspaceId, plugin: &PluginId) -> Result<Option<Listener>> {
     let here = super::here(core, workspace).await?;
-    let Some(local) = here.find(plugin).filter(|local| local.listens() && local.ready.is_some()) else {
-        return Ok(false);
-    };
-    let now = core.clock.now();
-    let admitted = local.vitals.breaker.lock().unwrap_or_else(std::sync::PoisonError::into_inner).admit(now);
-    if admitted == Admission::No {
-        return Ok(false);
+    let Some(local) = here.find(plugin).filter(|local| local.listens()).cloned() else { return Ok(None) };
+    let Some(plugin) = local.ready.clone() else { return Ok(None) };
+    if local.vitals.breaker().admit(core.clock.now()) == Admission::No {
+        return Ok(None);
     }
-    let lease = core.clock.new_id();
-    let taken = TakeTurn { workspace, plugin: plugin.clone(), lease, now, until: now + LEASE };
-    let Some(turn) = core.store.change(taken).await? else { return Ok(false) };
-    let outcome = tell(core, &here, local, &turn).await;
-    if outcome.is_err() {
-        // Nothing was committed; let others have it.
-        let rest = ending(&turn, core, turn.position, turn.failures);
-        let _ = core.store.change(rest).await;
-    }
-    outcome
+    Ok(Some(Listener { here, local, plugin }))
 }
 
-fn ending(turn: &Turn, core: &Core, position: Position, failures: u32) -> EndTurn {
-    EndTurn {
+/// What came of telling a plugin something.
+enum Told {
+    /// It has come further, and there may be more.
+    Further,
+    /// The turn is over, and whether it has come any further by what was done last.
+    Ended(bool),
+}
+
+/// One turn of one plugin: it is told of one batch after the other until there are no more, or it has had its time; whether it
+/// came any further.
+async fn turn(
+    core: &Arc<Core>,
+    workspace: WorkspaceId,
+    plugin: &PluginId,
+    draining: &CancellationToken,
+) -> Result<bool> {
+    let Some(mut listener) = listener(core, workspace, plugin).await? else { return Ok(false) };
+    let now = core.clock.now();
+    let taken = TakeTurn { workspace, plugin: plugin.clone(), lease: core.clock.new_id(), now, until: now + LEASE };
+    let Some(mut turn) = core.store.change(taken).await? else { return Ok(false) };
+    let (begun, mut ahead, mut came) = (Instant::now(), VecDeque::new(), false);
+    loop {
+        match tell(core, &listener, &mut turn, &mut ahead).await {
+            Ok(Told::Further) => came = true,
+            Ok(Told::Ended(further)) => return Ok(came || further),
+            Err(error) => {
+                // What was told last was not committed; let others have it.
+                let _ = core.store.change(step(core, &turn)).await;
+                return Err(error);
+            }
+        }
+        // The log goes on while it is told of what was there, and is at hand where somebody looks at it.
+        let head = core.feeds.get(workspace).map_or(turn.head, |feed| feed.head().max(turn.head));
+        let is_over = turn.position >= head || begun.elapsed() > TURN || draining.is_cancelled();
+        let goes_on = if is_over { None } else { self::listener(core, workspace, plugin).await? };
+        let Some(goes_on) = goes_on else {
+            core.store.change(step(core, &turn)).await?;
+            return Ok(came);
+        };
+        listener = goes_on;
+    }
+}
+
+/// The end of a turn where it is now.
+fn step(core: &Core, turn: &Turn) -> TurnStep {
+    TurnStep {
         workspace: turn.workspace,
         plugin: turn.plugin.clone(),
         lease: turn.lease,
         at: core.clock.now(),
-        position,
-        failures,
-        rest_until: None,
+        position: turn.position,
+        failures: turn.failures,
+        next: Next::AtOnce,
         bot: None,
         depth: 1,
         data: FromPlugins::default(),
@@ -169,76 +218,108 @@ fn ending(turn: &Turn, core: &Core, position: Position, failures: u32) -> EndTur
     }
 }
 
-async fn tell(core: &Arc<Core>, here: &super::Here, local: &Local, turn: &Turn) -> Result<bool> {
-    let Some(plugin) = &local.ready else { return Ok(false) };
+/// What stands in the log behind a place, from what is at hand where that reaches back so far.
+async fn look(core: &Core, turn: &Turn) -> Result<VecDeque<Arc<Entry>>> {
+    let at_hand = core.feeds.get(turn.workspace).and_then(|feed| feed.kept_after(turn.position));
+    if let Some(entries) = at_hand.filter(|entries| !entries.is_empty()) {
+        return Ok(entries.into());
+    }
     let events = core.store.events_after(turn.workspace, turn.position, LOOK).await?;
-    let Some(last) = events.last().map(|event| event.position) else {
+    Ok(events.into_iter().map(|event| Arc::new(Entry { event, message: None })).collect())
+}
+
+/// Tells a plugin of the next events. `ahead` is what was read of the log and not told yet.
+async fn tell(
+    core: &Arc<Core>,
+    listener: &Listener,
+    turn: &mut Turn,
+    ahead: &mut VecDeque<Arc<Entry>>,
+) -> Result<Told> {
+    let Listener { here, local, plugin } = listener;
+    if ahead.is_empty() {
+        *ahead = look(core, turn).await?;
+    }
+    if ahead.is_empty() {
         // The log has been trimmed beyond the plugin's place: what is gone is gone.
-        core.store.change(ending(turn, core, turn.head, 0)).await?;
-        return Ok(true);
-    };
-    let wanted: Vec<&Event> = events.iter().filter(|event| concerns(local, event)).collect();
+        (turn.position, turn.failures) = (turn.head.max(turn.position), 0);
+        return Ok(Told::Further);
+    }
+    let wanted = plugin.module.wish(Hook::OnEvents).map(|wish| wish.events.as_slice()).unwrap_or_default();
     // After a failure one by one, so that it shows which of them it is.
     let most = if turn.failures > 0 { 1 } else { BATCH };
-    let told = &wanted[..wanted.len().min(most)];
-    let position = if told.len() < wanted.len() { told.last().map_or(last, |event| event.position) } else { last };
-    if told.is_empty() {
-        core.store.change(ending(turn, core, position, 0)).await?;
-        return Ok(true);
+    let (mut told, mut position) = (Vec::new(), turn.position);
+    while told.len() < most
+        && let Some(entry) = ahead.pop_front()
+    {
+        position = entry.event.position;
+        if concerns(local, wanted, &entry.event) {
+            told.push(entry);
+        }
     }
-    let depth = depth_of(told);
+    if told.is_empty() {
+        (turn.position, turn.failures) = (position, 0);
+        return Ok(Told::Further);
+    }
+    let events: Vec<&Event> = told.iter().map(|entry| &entry.event).collect();
     let now = core.clock.now();
-    let mut span = traced::telling(core, turn.workspace, told).await;
-    let outcome = hand_over(core, local, plugin, told, turn.failures + 1).await?;
+    let mut span = traced::telling(core, turn.workspace, &events).await;
+    let outcome = hand_over(core, local, plugin, &told, turn.failures + 1).await?;
     traced::told(&mut span, &turn.plugin, &outcome);
-    let breaker = || local.vitals.breaker.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     match outcome.answer {
         Ok(()) => {
-            breaker().succeeded();
+            local.vitals.breaker().succeeded();
+            if outcome.issued.is_empty() {
+                // Its place is committed with what it issues next, or at the end of its turn.
+                (turn.position, turn.failures) = (position, 0);
+                return Ok(Told::Further);
+            }
             let (data, effects) = effects::prepared(core, here, local, turn.workspace, outcome.issued).await?;
-            let bot = local.row.bot;
-            let done = EndTurn { bot, depth, data, effects, ..ending(turn, core, position, 0) };
+            let (bot, depth) = (local.row.bot, depth_of(&events));
+            let goes_on = Next::GoesOn(now + LEASE);
+            let done = TurnStep { position, failures: 0, next: goes_on, bot, depth, data, effects, ..step(core, turn) };
             match span.within(core.store.change(done)).await {
                 // Somebody else changed what the plugin had looked at: it is told again.
                 Err(Error::Rejected(Rejection::Conflict)) => {
-                    core.store.change(ending(turn, core, turn.position, turn.failures)).await?;
-                    Ok(true)
+                    core.store.change(step(core, turn)).await?;
+                    Ok(Told::Ended(true))
                 }
-                done => {
-                    let refused = done?;
-                    for refused in refused.iter().flatten() {
+                Err(error) => Err(error),
+                // The turn is another node's by now, and so is what comes of these events.
+                Ok(None) => Ok(Told::Ended(false)),
+                Ok(Some(refused)) => {
+                    (turn.position, turn.failures) = (position, 0);
+                    for refused in &refused {
                         effects::left_out(core, turn.workspace, &turn.plugin, &format!("a post: {refused}")).await;
                     }
-                    Ok(refused.is_some())
+                    Ok(Told::Further)
                 }
             }
         }
         Err(failure) => {
             tracing::warn!(plugin = %turn.plugin, kind = failure.kind.as_str(), what = %failure.what, "a plugin failed");
-            let blow = note_failure(&mut breaker(), &failure, now);
+            let blow = note_failure(&mut local.vitals.breaker(), &failure, now);
             if blow == Blow::SwitchOff {
                 super::admin::switch_off(core, turn.workspace, &turn.plugin, &failure.what).await;
             }
             // What the hub is to blame for is tried again for as long as it takes.
             let failures = turn.failures + u32::from(failure.kind.is_the_plugins());
-            let alone = told.len() == 1;
-            let rest_until = Some(now + Duration::from_secs(1 << failures.min(6)));
-            let end = if alone && failures > ATTEMPTS {
+            let end = if events.len() == 1 && failures > ATTEMPTS {
                 let laid_aside = Some(DeadLetter {
                     id: DeadLetterId(core.clock.new_id()),
                     workspace: turn.workspace,
                     plugin: turn.plugin.clone(),
-                    position: told[0].position,
+                    position: events[0].position,
                     problem: failure.what,
                     attempts: 1,
                     created_at: now,
                 });
-                EndTurn { laid_aside, ..ending(turn, core, told[0].position, 0) }
+                TurnStep { laid_aside, position: events[0].position, failures: 0, ..step(core, turn) }
             } else {
-                EndTurn { rest_until, ..ending(turn, core, turn.position, failures) }
+                let next = Next::Rest(now + Duration::from_secs(1 << failures.min(6)));
+                TurnStep { next, failures, ..step(core, turn) }
             };
             core.store.change(end).await?;
-            Ok(false)
+            Ok(Told::Ended(false))
         }
     }
 }
@@ -253,17 +334,17 @@ async fn hand_over(
     core: &Arc<Core>,
     local: &Local,
     plugin: &Plugin,
-    told: &[&Event],
+    told: &[Arc<Entry>],
     attempt: u32,
 ) -> Result<Outcome<()>> {
     let messages = messages(core, plugin, told).await?;
     let told: Vec<ToldEvent<'_>> = told
         .iter()
-        .map(|event| ToldEvent {
-            event,
-            message: message_of(&event.fact).and_then(|id| messages.get(&id)),
+        .map(|entry| ToldEvent {
+            event: &entry.event,
+            message: message_of(&entry.event.fact).and_then(|id| messages.get(&id)),
             payload: None,
-            depth: event.depth,
+            depth: entry.event.depth,
         })
         .collect();
     let question = OnEvents::new(&told, attempt);
@@ -283,22 +364,24 @@ pub async fn tell_again(core: &Arc<Core>, letter: &DeadLetter) -> Result<Fate> {
     let local = local.ok_or_else(|| cannot("it is off; switch it on first"))?;
     let plugin = local.ready.as_ref().ok_or_else(|| cannot("it cannot run, or has not prepared itself yet"))?;
     let events = core.store.events_after(letter.workspace, Position(letter.position.0 - 1), 1).await?;
-    let Some(event) = events.first().filter(|event| event.position == letter.position) else {
+    let Some(event) = events.into_iter().next().filter(|event| event.position == letter.position) else {
         return Err(cannot("the log does not reach back to the event any more; discard it").into());
     };
-    let outcome = hand_over(core, local, plugin, &[event], letter.attempts + 1).await?;
+    let depth = depth_of(&[&event]);
+    let told = [Arc::new(Entry { event, message: None })];
+    let outcome = hand_over(core, local, plugin, &told, letter.attempts + 1).await?;
     match outcome.answer {
         Ok(()) => {
             let (data, effects) = effects::prepared(core, &here, local, letter.workspace, outcome.issued).await?;
-            Ok(Fate::Done(Box::new(Deed { data, effects, bot: local.row.bot, depth: depth_of(&[event]) })))
+            Ok(Fate::Done(Box::new(Deed { data, effects, bot: local.row.bot, depth })))
         }
         Err(failure) => Ok(Fate::Failed(failure.what)),
     }
 }
 
 /// Whether a plugin is to be told of an event.
-fn concerns(local: &Local, event: &Event) -> bool {
-    local.events().contains(&event.fact.kind())
+fn concerns(local: &Local, wanted: &[EventKind], event: &Event) -> bool {
+    wanted.contains(&event.fact.kind())
         && event.depth < DEPTH
         && (event.actor.is_none() || event.actor != local.row.bot)
         && local.is_on_in(event.fact.conversation())
@@ -312,17 +395,23 @@ fn message_of(fact: &Fact) -> Option<MessageId> {
 }
 
 /// The messages that events are about, as they stand now, as far as the plugin may read them.
-async fn messages(core: &Core, plugin: &Plugin, told: &[&Event]) -> Result<HashMap<MessageId, WholeMessage>> {
+async fn messages(core: &Core, plugin: &Plugin, told: &[Arc<Entry>]) -> Result<HashMap<MessageId, WholeMessage>> {
     if !plugin.grants.capabilities.contains(&Capability::MessagesRead) {
         return Ok(HashMap::new());
     }
     let ids: HashSet<MessageId> = told
         .iter()
-        .filter(|event| event.fact.conversation().is_none_or(|conversation| plugin.grants.sees(conversation)))
-        .filter_map(|event| message_of(&event.fact))
+        .map(|entry| &entry.event.fact)
+        .filter(|fact| fact.conversation().is_none_or(|conversation| plugin.grants.sees(conversation)))
+        .filter_map(message_of)
         .collect();
-    let ids: Vec<MessageId> = ids.into_iter().collect();
-    whole(core, &ids).await
+    // What is at hand is forgotten there when it is changed; the rest is read.
+    let at_hand = told.iter().filter_map(|entry| entry.message.clone()).filter(|message| ids.contains(&message.id));
+    let at_hand: HashMap<MessageId, Message> = at_hand.map(|message| (message.id, message)).collect();
+    let away: Vec<MessageId> = ids.iter().copied().filter(|id| !at_hand.contains_key(id)).collect();
+    let mut found = if away.is_empty() { Vec::new() } else { core.store.messages(&away).await? };
+    found.extend(at_hand.into_values());
+    with_details(core, found).await
 }
 
 /// Messages with what stands beside their words.
@@ -330,10 +419,15 @@ pub async fn whole(core: &Core, ids: &[MessageId]) -> Result<HashMap<MessageId, 
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let mut details: HashMap<MessageId, _> = core.store.message_details(ids).await?.into_iter().collect();
-    let found = core.store.messages(ids).await?.into_iter().map(|message| {
+    with_details(core, core.store.messages(ids).await?).await
+}
+
+async fn with_details(core: &Core, found: Vec<Message>) -> Result<HashMap<MessageId, WholeMessage>> {
+    let ids: Vec<MessageId> = found.iter().map(|message| message.id).collect();
+    let mut details: HashMap<MessageId, _> = core.store.message_details(&ids).await?.into_iter().collect();
+    let whole = found.into_iter().map(|message| {
         let details = details.remove(&message.id).unwrap_or_default();
         (message.id, WholeMessage { message, details })
     });
-    Ok(found.collect())
+    Ok(whole.collect())
 }

@@ -17,7 +17,7 @@ use jackfield_plugin_host::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{super::Core, Loaded, effects, here, occasion, refresh};
+use super::{super::Core, Loaded, Problem, effects, here, occasion, refresh};
 use crate::{
     Error, Result,
     store::{BeginPreparing, ChangeInWorkspace, CommitIssued, Effects, EndPreparing, FromPlugins, MakeBot, Progress},
@@ -292,7 +292,8 @@ where
     A::Answer: 'static,
 {
     let plugin = &loaded.installed.plugin;
-    let module = loaded.module.clone().map_err(|why| Rejection::PluginFailed { plugin: plugin.clone(), why })?;
+    let failed = |problem: Problem| Rejection::PluginFailed { plugin: plugin.clone(), why: problem.what };
+    let module = loaded.module.clone().map_err(failed)?;
     let ready = here::ready(core, module, loaded, row);
     let occasion = occasion(core, workspace, core.clock.now());
     let outcome = core.plugins.host.ask_aside(ready, occasion, question).await;

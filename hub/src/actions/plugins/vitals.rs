@@ -64,6 +64,10 @@ impl Percentiles {
 }
 
 impl Vitals {
+    pub fn breaker(&self) -> MutexGuard<'_, Breaker> {
+        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Counts a call.
     pub fn note<T>(&self, outcome: &Outcome<T>) {
         self.count(&outcome.measures, outcome.answer.as_ref().err().map(|failure| failure.kind));
@@ -82,7 +86,7 @@ impl Vitals {
     }
 
     pub fn checkup(&self) -> Checkup {
-        let is_resting = self.breaker.lock().unwrap_or_else(PoisonError::into_inner).is_open();
+        let is_resting = self.breaker().is_open();
         let health = self.health();
         Checkup {
             calls: health.calls,

@@ -98,8 +98,28 @@ async fn here(work: &Work, workspace: WorkspaceId, id: MessageId) -> Result<Opti
     row.map(Message::try_from).transpose()
 }
 
-/// Ends a plugin's turn with events of a log.
-pub struct EndTurn {
+/// What follows on a step of a turn.
+#[derive(Debug, Clone, Copy)]
+pub enum Next {
+    /// The turn goes on, on the same node, and is nobody else's until then.
+    GoesOn(Timestamp),
+    /// The turn is over, and the next one may begin at once.
+    AtOnce,
+    /// The turn is over, and the next one may not begin before.
+    Rest(Timestamp),
+}
+
+impl Next {
+    fn until(self) -> Option<Timestamp> {
+        match self {
+            Next::AtOnce => None,
+            Next::GoesOn(until) | Next::Rest(until) => Some(until),
+        }
+    }
+}
+
+/// A step of a plugin's turn with events of a log.
+pub struct TurnStep {
     pub workspace: WorkspaceId,
     pub plugin: PluginId,
     pub lease: Uuid,
@@ -108,8 +128,7 @@ pub struct EndTurn {
     pub position: Position,
     /// Nothing was left of what the plugin wanted, and the same comes again.
     pub failures: u32,
-    /// When the next turn may begin; at once, if nothing is said.
-    pub rest_until: Option<Timestamp>,
+    pub next: Next,
     pub bot: Option<UserId>,
     pub depth: u8,
     pub data: FromPlugins,
@@ -119,7 +138,7 @@ pub struct EndTurn {
 }
 
 #[async_trait]
-impl Change for EndTurn {
+impl Change for TurnStep {
     /// What was refused of what the plugin wanted to post; none if the turn was another node's.
     type Outcome = Option<Vec<Rejection>>;
 
@@ -137,8 +156,8 @@ impl Change for EndTurn {
         let moved = workspaces::ActiveModel {
             position: Set(self.position.0),
             failures: Set(i64::from(self.failures)),
-            lease: Set(None),
-            lease_until: Set(self.rest_until.map(|until| until.0)),
+            lease: Set(Some(self.lease).filter(|_| matches!(self.next, Next::GoesOn(_)))),
+            lease_until: Set(self.next.until().map(|until| until.0)),
             ..Default::default()
         };
         let moved = workspaces::Entity::update_many()

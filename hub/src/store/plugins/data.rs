@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jackfield_domain::{
-    Timestamp, WorkspaceId,
+    Rejection, Timestamp, WorkspaceId,
     plugins::{Operation, PluginId},
 };
 use sea_orm::{
@@ -105,9 +105,11 @@ pub struct DataChange {
     pub workspace: WorkspaceId,
     pub plugin: PluginId,
     pub operations: Vec<Operation>,
+    /// So many bytes it may keep there.
+    pub most: u64,
 }
 
-/// Something else stands under a key than a hook had seen: it has to run again.
+/// Something else stands under a key than a hook had seen, or others have taken the room: it has to run again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Conflict;
 
@@ -124,6 +126,7 @@ struct Value {
 pub struct Overlay {
     before: BTreeMap<Owner, BTreeMap<String, Value>>,
     after: BTreeMap<Owner, BTreeMap<String, Option<Value>>>,
+    most: BTreeMap<Owner, u64>,
 }
 
 impl Overlay {
@@ -160,6 +163,7 @@ impl Overlay {
     /// Applies a change on top of those before it, all of it or nothing.
     pub fn apply(&mut self, change: &DataChange, now: Timestamp) -> Result<(), Conflict> {
         let owner = (change.workspace, change.plugin.clone());
+        self.most.insert(owner.clone(), change.most);
         let before = self.before.get(&owner);
         let after = self.after.entry(owner).or_default();
         let mut fresh: BTreeMap<String, Option<Value>> = BTreeMap::new();
@@ -176,7 +180,8 @@ impl Overlay {
     /// Writes what is different now, and how much room it takes.
     pub async fn write(self, database: &impl ConnectionTrait) -> Result<()> {
         for ((workspace, plugin), after) in self.after {
-            let before = self.before.get(&(workspace, plugin.clone()));
+            let owner = (workspace, plugin.clone());
+            let before = self.before.get(&owner);
             let mut room = 0;
             let (mut gone, mut rows) = (Vec::new(), Vec::new());
             for (key, value) in after {
@@ -211,12 +216,17 @@ impl Overlay {
                 Entity::insert_many(part.to_vec()).on_conflict(over).exec_without_returning(database).await?;
             }
             if room != 0 {
-                workspaces::Entity::update_many()
+                let mut counted = workspaces::Entity::update_many()
                     .col_expr(workspaces::Column::StorageBytes, Expr::col(workspaces::Column::StorageBytes).add(room))
                     .filter(workspaces::Column::WorkspaceId.eq(workspace.0))
-                    .filter(workspaces::Column::PluginId.eq(plugin.as_str()))
-                    .exec(database)
-                    .await?;
+                    .filter(workspaces::Column::PluginId.eq(plugin.as_str()));
+                if room > 0 {
+                    let most = self.most.get(&owner).copied().unwrap_or_default() as i64;
+                    counted = counted.filter(workspaces::Column::StorageBytes.lte(most - room));
+                }
+                if counted.exec(database).await?.rows_affected == 0 {
+                    return Err(Rejection::Conflict.into());
+                }
             }
         }
         Ok(())
@@ -310,7 +320,8 @@ mod tests {
     use super::*;
 
     fn operations(operations: Vec<Operation>) -> DataChange {
-        DataChange { workspace: WorkspaceId(Uuid::nil()), plugin: "example.one".parse().expect("an id"), operations }
+        let plugin = "example.one".parse().expect("an id");
+        DataChange { workspace: WorkspaceId(Uuid::nil()), plugin, operations, most: 1_000 }
     }
 
     fn increment(key: &str, by: i64) -> Operation {

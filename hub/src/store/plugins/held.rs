@@ -13,7 +13,7 @@ use super::{
     super::{
         Change, Store, Work,
         messages::{self},
-        writer::{FromPlugins, Outgoing, kept, keys, send_within, used_keys},
+        writer::{FromPlugins, Outgoing, keys, send_within, used},
     },
     data::{Conflict, Overlay},
     id, verdicts,
@@ -85,7 +85,7 @@ impl Store {
 
     /// Has somebody used this name for a message before?
     pub async fn is_key_used(&self, user: UserId, key: &str) -> Result<bool> {
-        Ok(used_keys([(user.0, key)]).one(&self.reads).await?.is_some())
+        Ok(used(&self.reads, user, key).await?.is_some())
     }
 
     /// Does somebody take part in a conversation that takes messages? Decided again when they send one.
@@ -147,8 +147,14 @@ impl Change for KeepOutcome {
 
     async fn apply(&self, work: &mut Work) -> Result<Rejection> {
         if let Some(key) = &self.key {
-            if let Some((fingerprint, kept)) = kept(&work.transaction, self.sender, key).await? {
-                return Ok(if fingerprint == self.fingerprint { kept.into() } else { Rejection::IdempotencyKeyReused });
+            match used(&work.transaction, self.sender, key).await? {
+                Some((fingerprint, ..)) if fingerprint != self.fingerprint => {
+                    return Ok(Rejection::IdempotencyKeyReused);
+                }
+                Some((.., Some(kept))) => return Ok(kept.into()),
+                // It was sent while the plugins looked at it once more.
+                Some((.., None)) => return Err(Rejection::Conflict.into()),
+                None => {}
             }
             let row = keys::ActiveModel {
                 user_id: Set(self.sender.0),

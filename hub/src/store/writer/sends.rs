@@ -152,7 +152,7 @@ struct Before {
 }
 
 /// What was asked for under a key, which message it is about, and what else than being sent became of it.
-type Used = ([u8; 32], MessageId, Option<Kept>);
+pub type Used = ([u8; 32], MessageId, Option<Kept>);
 
 impl Before {
     async fn read_keys(&mut self, transaction: &DatabaseTransaction, outgoing: &[&Outgoing]) -> Result<()> {
@@ -164,9 +164,8 @@ impl Before {
             return Ok(());
         }
         for row in used_keys(wanted).all(transaction).await? {
-            let fingerprint = row.fingerprint.try_into().unwrap_or_default();
-            let kept = row.outcome.as_deref().map(serde_json::from_str).transpose().map_err(Error::internal)?;
-            self.keys.insert((UserId(row.user_id), row.key), (fingerprint, MessageId(row.message_id), kept));
+            let name = (UserId(row.user_id), row.key.clone());
+            self.keys.insert(name, used_for(row)?);
         }
         if !self.keys.is_empty() {
             self.keyed = by_id(transaction, self.keys.values().map(|(_, id, _)| *id)).await?;
@@ -361,10 +360,12 @@ pub async fn send_within(work: &mut Work, outgoing: &[&Outgoing]) -> Result<Vec<
     Ok(batch.outcomes)
 }
 
-/// What became of a message under a sender's own name for it, if plugins did not let it be sent.
-pub async fn kept(database: &impl ConnectionTrait, user: UserId, key: &str) -> Result<Option<([u8; 32], Kept)>> {
-    let Some(row) = used_keys([(user.0, key)]).one(database).await? else { return Ok(None) };
-    let Some(outcome) = row.outcome else { return Ok(None) };
-    let kept = serde_json::from_str(&outcome).map_err(Error::internal)?;
-    Ok(Some((row.fingerprint.try_into().unwrap_or_default(), kept)))
+/// What was asked for under a sender's own name for a message, and what became of it.
+pub async fn used(database: &impl ConnectionTrait, user: UserId, key: &str) -> Result<Option<Used>> {
+    used_keys([(user.0, key)]).one(database).await?.map(used_for).transpose()
+}
+
+fn used_for(row: keys::Model) -> Result<Used> {
+    let kept = row.outcome.as_deref().map(serde_json::from_str).transpose().map_err(Error::internal)?;
+    Ok((row.fingerprint.try_into().unwrap_or_default(), MessageId(row.message_id), kept))
 }
