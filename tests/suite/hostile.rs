@@ -520,6 +520,7 @@ stories! {
             let request = operator.sign(request.body(body)).timeout(Duration::from_secs(120));
             let answer = request.send().await.expect("an answer").text().await.expect("a body");
             let mut answer: Value = serde_json::from_str(&answer).expect("JSON");
+            assert_eq!(answer["errors"], Value::Null, "{answer}");
             answer["data"]["pluginInstall"].take()
         };
         let talking = async {

@@ -110,7 +110,7 @@ stories! {
 
         // A node that starts meanwhile says what it lacks, and fetches it as soon as it can.
         world.restart(last).await;
-        let there = operator.at(&world, last);
+        let (operator, there) = (operator.at(&world, 0), operator.at(&world, last));
         let lacks = seen(&there, "problem isReady").await;
         assert!(text(&lacks["problem"]).contains("cannot be fetched"), "{lacks}");
         switch(&there, GUEST, None, false).await;
@@ -120,7 +120,8 @@ stories! {
         assert_eq!(answer(&ann.at(&world, last), "count", json!({})).await, "3");
         install(&operator, version("1.1.0", 1), &ALL).await;
         becomes(&there, "version isReady", json!({ "version": "1.1.0", "isReady": true })).await;
-        change(&operator, "pluginRemove", json!({ "withData": true })).await;
+        let remove = json!({ "pluginId": GUEST, "withData": true });
+        assert_eq!(does(&operator, "pluginRemove", remove, "").await["errors"], json!([]));
         becomes(&there, "version", Value::Null).await;
     }
 

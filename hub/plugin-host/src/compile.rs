@@ -23,6 +23,9 @@ use crate::{
     package::PACKAGE_MAX_BYTES,
 };
 
+/// Compiling takes so long at most: whoever installs a plugin waits for it, and hears how it ended before the hub lets go of their
+/// request.
+const TIME: Duration = Duration::from_secs(25);
 /// A compiled module has at most so many bytes.
 const COMPILED_MAX_BYTES: u64 = 512 << 20;
 /// What the child says went wrong is read up to here.
@@ -55,7 +58,7 @@ pub enum CompileError {
 impl Compiler {
     /// `program` with `arguments` is to call [`child_main`].
     pub fn new(program: PathBuf, arguments: Vec<OsString>) -> Self {
-        Compiler { program, arguments, time: Duration::from_secs(60), memory_bytes: 2 << 30, turn: Semaphore::new(1) }
+        Compiler { program, arguments, time: TIME, memory_bytes: 2 << 30, turn: Semaphore::new(1) }
     }
 
     /// The same with other limits.

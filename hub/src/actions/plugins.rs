@@ -15,6 +15,7 @@ pub mod packages;
 pub mod reading;
 mod runner;
 pub mod schedules;
+pub mod settings;
 mod settling;
 mod traced;
 pub mod uploads;

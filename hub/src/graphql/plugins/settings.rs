@@ -11,7 +11,10 @@ use jackfield_plugin_host::SecretWish;
 
 use super::{Plugin, PluginCapability, capabilities, changed, named, switching::PluginScope};
 use crate::{
-    actions::plugins::admin::{self, SettingChanges},
+    actions::plugins::{
+        admin,
+        settings::{self, SettingChanges},
+    },
     graphql::{
         errors::UserError,
         scalars::{given, id},
@@ -283,7 +286,7 @@ impl PluginSettingsMutation {
                     given => given.map(|_| None),
                 },
             };
-            admin::update_settings(ctx.core(), &viewer, &plugin, input.scope.into(), changes).await?;
+            settings::update_settings(ctx.core(), &viewer, &plugin, input.scope.into(), changes).await?;
             Ok(plugin)
         };
         let (plugin, errors) = changed(ctx, outcome.await).await?;
@@ -300,7 +303,7 @@ impl PluginSettingsMutation {
         let outcome = async {
             admin::runs(&viewer)?;
             let plugin = named(&input.plugin_id)?;
-            admin::entrust(ctx.core(), &viewer, &plugin, &input.name, Some(input.value)).await?;
+            settings::entrust(ctx.core(), &viewer, &plugin, &input.name, Some(input.value)).await?;
             Ok(plugin)
         };
         let (plugin, errors) = changed(ctx, outcome.await).await?;
@@ -317,7 +320,7 @@ impl PluginSettingsMutation {
         let outcome = async {
             admin::runs(&viewer)?;
             let plugin = named(&input.plugin_id)?;
-            admin::entrust(ctx.core(), &viewer, &plugin, &input.name, None).await?;
+            settings::entrust(ctx.core(), &viewer, &plugin, &input.name, None).await?;
             Ok(plugin)
         };
         let (plugin, errors) = changed(ctx, outcome.await).await?;

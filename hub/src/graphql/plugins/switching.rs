@@ -8,7 +8,7 @@ use crate::{
     Error,
     actions::plugins::{
         admin::{self, Missed},
-        packages,
+        packages, settings,
     },
     graphql::{
         errors::UserError,
@@ -19,7 +19,7 @@ use crate::{
 
 /// For whom something about a plugin holds. More may be added.
 #[derive(Enum, Copy, Clone, Eq, PartialEq)]
-#[graphql(remote = "admin::Scope")]
+#[graphql(remote = "settings::Scope")]
 pub enum PluginScope {
     /// All workspaces of the hub. For its operators.
     Hub,
@@ -156,7 +156,7 @@ impl SwitchingMutation {
 async fn switch(
     ctx: &Context<'_>,
     plugin: &ID,
-    (scope, conversation): (admin::Scope, Option<ID>),
+    (scope, conversation): (settings::Scope, Option<ID>),
     is_on: bool,
     missed: Missed,
 ) -> Result<PluginId, Error> {
@@ -164,13 +164,13 @@ async fn switch(
     admin::runs(&viewer)?;
     let plugin = named(plugin)?;
     match (scope, conversation) {
-        (admin::Scope::Hub, None) => packages::switch(core, &viewer, &plugin, is_on).await?,
-        (admin::Scope::Hub, Some(_)) => {
+        (settings::Scope::Hub, None) => packages::switch(core, &viewer, &plugin, is_on).await?,
+        (settings::Scope::Hub, Some(_)) => {
             let expected = "left out where all workspaces are meant";
             return Err(Rejection::Invalid { field: "conversationId", expected }.into());
         }
-        (admin::Scope::Workspace, None) => admin::switch(core, &viewer, &plugin, Some(is_on), missed).await?,
-        (admin::Scope::Workspace, Some(conversation)) => {
+        (settings::Scope::Workspace, None) => admin::switch(core, &viewer, &plugin, Some(is_on), missed).await?,
+        (settings::Scope::Workspace, Some(conversation)) => {
             let conversation = id(&conversation, "conversation", "conversationId")?;
             admin::switch_in_conversation(core, &viewer, &plugin, conversation, Some(is_on)).await?;
         }

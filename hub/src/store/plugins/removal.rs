@@ -59,33 +59,13 @@ impl Change for PurgePlugin {
             Piece::Workspace => self.workspace(work).await,
             Piece::Annotations(after) => {
                 use annotations::{Column, Entity};
-                let some = Entity::find().filter(Column::MessageId.gt(after)).order_by_asc(Column::MessageId);
-                let some: Vec<Uuid> = some
-                    .select_only()
-                    .column(Column::MessageId)
-                    .limit(MESSAGES)
-                    .into_tuple()
-                    .all(&work.transaction)
-                    .await?;
-                let Some(last) = some.last().copied() else { return Ok(Some(Piece::Mentions(Uuid::nil()))) };
-                let ours = Entity::delete_many().filter(Column::MessageId.is_in(some));
-                ours.filter(Column::PluginId.eq(self.plugin.as_str())).exec(&work.transaction).await?;
-                Ok(Some(Piece::Annotations(last)))
+                let last = beside_messages::<Entity>(work, Column::MessageId, after, Column::PluginId, &self.plugin);
+                Ok(Some(last.await?.map_or(Piece::Mentions(Uuid::nil()), Piece::Annotations)))
             }
             Piece::Mentions(after) => {
                 use mentions::{Column, Entity};
-                let some = Entity::find().filter(Column::MessageId.gt(after)).order_by_asc(Column::MessageId);
-                let some: Vec<Uuid> = some
-                    .select_only()
-                    .column(Column::MessageId)
-                    .limit(MESSAGES)
-                    .into_tuple()
-                    .all(&work.transaction)
-                    .await?;
-                let Some(last) = some.last().copied() else { return Ok(Some(Piece::Rest)) };
-                let ours = Entity::delete_many().filter(Column::MessageId.is_in(some));
-                ours.filter(Column::PluginId.eq(self.plugin.as_str())).exec(&work.transaction).await?;
-                Ok(Some(Piece::Mentions(last)))
+                let last = beside_messages::<Entity>(work, Column::MessageId, after, Column::PluginId, &self.plugin);
+                Ok(Some(last.await?.map_or(Piece::Rest, Piece::Mentions)))
             }
             Piece::Rest => {
                 packages::Entity::delete_many()
@@ -104,6 +84,24 @@ impl Change for PurgePlugin {
             }
         }
     }
+}
+
+/// Takes away what a plugin left beside the next messages; answers the last of these, if there are any.
+async fn beside_messages<E: EntityTrait>(
+    work: &Work,
+    message: E::Column,
+    after: Uuid,
+    owner: E::Column,
+    plugin: &PluginId,
+) -> Result<Option<Uuid>> {
+    let some = E::find().filter(message.gt(after)).order_by_asc(message).limit(MESSAGES);
+    let some: Vec<Uuid> = some.select_only().column(message).into_tuple().all(&work.transaction).await?;
+    let last = some.last().copied();
+    if last.is_some() {
+        let ours = E::delete_many().filter(message.is_in(some)).filter(owner.eq(plugin.as_str()));
+        ours.exec(&work.transaction).await?;
+    }
+    Ok(last)
 }
 
 impl PurgePlugin {
