@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::{Either, join_all, select};
 use serde_json::{Value, json};
 
 use crate::{
@@ -316,5 +317,36 @@ stories! {
         assert_eq!(answer(&ann, "count", json!({})).await, "1", "it is tried again");
         let logs = owner.ask("{ plugins { id logs { level text } } }", json!({})).await.to_string();
         assert!(logs.contains("as it was told to") && logs.contains("command failed"), "{logs}");
+    }
+
+    /// F: P-14, P-01
+    async fn one_that_never_ends_leaves_room_for_the_others(backend) {
+        let other = guest(|manifest| manifest["id"] = json!("test.other"));
+        // Shorter than others wait for a place.
+        let spinning = guest(|manifest| manifest["limits"] = json!({ "after-ms": 1_500 }));
+        let world = Setup::new(backend).plugin(spinning).plugin(other).start().await;
+        let owner = owner(&world).await;
+        switch(&owner, GUEST, None, true).await;
+        switch(&owner, "test.other", None, true).await;
+        let mut people = Vec::new();
+        for number in 0..4 {
+            people.push(world.person(&format!("p{number}")).await);
+        }
+        // As many as there are places for all.
+        let spin = json!({ "plugin": GUEST, "command": "spin" });
+        let spins = people.iter().flat_map(|person| (0..4).map(|_| run_with(person, spin.clone())));
+        let others = async {
+            for count in 1..=5 {
+                let answer = run_with(&owner, json!({ "plugin": "test.other", "command": "count" })).await;
+                assert_eq!(answer["reply"]["text"], json!(count.to_string()), "{answer}");
+            }
+        };
+        match select(join_all(spins), std::pin::pin!(others)).await {
+            Either::Left((ended, _)) => panic!("the other one waited for them: {ended:?}"),
+            Either::Right(((), spins)) => {
+                let ended = spins.await;
+                assert!(ended.iter().all(|payload| refusal(payload).0 == "PLUGIN_FAILED"), "{ended:?}");
+            }
+        }
     }
 }

@@ -2,7 +2,7 @@
 //! its node died.
 //!
 //! When a node is killed is drawn from a seed; `JACKFIELD_TEST_SEED` tells a seed again. Where exactly that hits it is for the
-//! machine to say. A node that died keeps others from its plugins' turns for a minute, which the story lets go by.
+//! machine to say. A node that died keeps others from its plugins' turns for a while, which the story lets go by.
 
 use std::{
     collections::BTreeSet,
@@ -33,7 +33,7 @@ const KILLS: usize = 50;
 /// After so many of them another version of the plugin brings its data along, and its node is killed at once.
 const UPGRADES: usize = 10;
 /// The end of what a node that died had taken upon itself.
-const A_MINUTE_LATER: &str = "UPDATE plugin_workspaces SET lease_until = 0 WHERE lease_until IS NOT NULL";
+const A_WHILE_LATER: &str = "UPDATE plugin_workspaces SET lease_until = 0 WHERE lease_until IS NOT NULL";
 /// In so many slices a plugin works; its node is killed after every few of them.
 const SLICES: usize = 200;
 const AN_HOUR_LATER: &str = "UPDATE jobs SET due_at = 0 WHERE due_at IS NOT NULL AND kind = 'plugin_due'";
@@ -125,7 +125,7 @@ stories! {
             }
             nodes.kill(victim).await;
             urls.send_replace(all(&nodes, Some(victim)));
-            nodes.db_execute(A_MINUTE_LATER).await;
+            nodes.db_execute(A_WHILE_LATER).await;
             nodes.rise(victim).await;
             urls.send_replace(all(&nodes, None));
             while heard.try_recv().is_ok() {}
@@ -137,7 +137,7 @@ stories! {
         }
 
         let (operator, ann) = (nodes.at(&operator, 0), nodes.at(&ann, 0));
-        nodes.db_execute(A_MINUTE_LATER).await;
+        nodes.db_execute(A_WHILE_LATER).await;
         let well = json!({ "version": format!("{data}.0.0"), "isReady": true, "problem": null, "lag": 0 });
         becomes(&operator, "version isReady problem lag", well).await;
         let history = ann.history(&tea).await;

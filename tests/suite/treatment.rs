@@ -204,6 +204,9 @@ stories! {
         let retry = async |letter: &Value| does(&owner, "deadLetterRetry", json!({ "deadLetterId": letter["id"] }), "plugin { id }").await;
         assert_eq!(refusal(&retry(&laid[0]).await).0, "PLUGIN_FAILED");
         assert_eq!(letters().await[0]["attempts"], json!(2));
+        let record = "{ auditLog(last: 1) { nodes { details { name value } } } }";
+        let record = owner.ask(record, json!({})).await.to_string();
+        assert!(record.contains("failed again"), "who tried it in vain tried it: {record}");
         answer(&ann, "mend", json!({})).await;
         assert_eq!(retry(&laid[0]).await["plugin"]["id"], json!(GUEST));
         is_heard(&ann, "3").await;
@@ -290,6 +293,8 @@ stories! {
         let logs = seen(&owner, "logs { text }").await;
         let own = |line: &&Value| text(&line["text"]).contains("as it was told to");
         assert!(logs["logs"].as_array().expect("lines").iter().filter(own).count() >= 4, "{logs}");
+        socket.subscribe("nowhere", query, json!({ "p": "example.nowhere" })).await;
+        assert_eq!(socket.hear_of("nowhere").await["payload"][0]["extensions"]["code"], json!("NOT_FOUND"));
         let mut socket = ann.socket().await;
         socket.subscribe("logs", query, json!({ "p": GUEST })).await;
         assert_eq!(socket.hear_of("logs").await["payload"][0]["extensions"]["code"], json!("NOT_ALLOWED"));

@@ -22,7 +22,7 @@ pub use jackfield_plugin_host::{
 };
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 use super::{
     super::Core,
@@ -40,6 +40,8 @@ use crate::{
 
 /// So many commands run at once on one node, so that they leave room for those whom somebody waits for in line.
 const AT_ONCE: usize = 16;
+/// So many of one plugin, so that one that takes its time leaves room for others.
+const OF_PLUGIN: usize = 8;
 /// So many of one user.
 const OF_ONE: usize = 4;
 /// How long somebody may ask again what came of a command.
@@ -122,7 +124,7 @@ pub async fn run(core: &Arc<Core>, viewer: &Viewer, call: Call) -> Result<Reply>
     let (local, command) = chosen(&here, &call)?;
     let arguments = command.read(&call.arguments)?;
     are_there(core, viewer, &arguments).await?;
-    let _place = core.plugins.commands.enter(viewer.id()).await?;
+    let _place = core.plugins.commands.enter(viewer.id(), local.id()).await?;
     let ran = before::retried(|| once(core, viewer, &here, local, &call, fingerprint, arguments.clone())).await?;
     told(ran)
 }
@@ -273,13 +275,21 @@ async fn within_reach(core: &Core, viewer: &Viewer, local: &Local, issued: Issue
 /// The places for those who run commands.
 pub struct Places {
     all: Semaphore,
+    of_plugins: Mutex<HashMap<PluginId, Arc<Semaphore>>>,
     taken: Mutex<HashMap<UserId, usize>>,
 }
 
 impl Default for Places {
     fn default() -> Self {
-        Places { all: Semaphore::new(AT_ONCE), taken: Mutex::default() }
+        Places { all: Semaphore::new(AT_ONCE), of_plugins: Mutex::default(), taken: Mutex::default() }
     }
+}
+
+/// Who has a place. Whoever drops it leaves it.
+struct Place<'p> {
+    _own: Own<'p>,
+    _of_plugin: OwnedSemaphorePermit,
+    _of_all: SemaphorePermit<'p>,
 }
 
 /// One of the places of a user, until they leave it.
@@ -289,12 +299,24 @@ struct Own<'p> {
 }
 
 impl Places {
-    /// A place for a user; whoever drops it leaves it.
-    async fn enter(&self, user: UserId) -> Result<(Own<'_>, SemaphorePermit<'_>)> {
+    /// A place for a user who wants something of a plugin.
+    async fn enter(&self, user: UserId, plugin: &PluginId) -> Result<Place<'_>> {
         let own = self.own(user)?;
-        let place = tokio::time::timeout(PATIENCE, self.all.acquire()).await;
-        let place = place.map_err(|_| Error::unavailable("too many commands are running"))?;
-        Ok((own, place.map_err(Error::internal)?))
+        let of_plugin = self.of(plugin);
+        let both = async {
+            // Who waits for a plugin keeps nobody from the others.
+            let of_plugin = of_plugin.acquire_owned().await.map_err(Error::internal)?;
+            Ok(Place { _own: own, _of_plugin: of_plugin, _of_all: self.all.acquire().await.map_err(Error::internal)? })
+        };
+        let place = tokio::time::timeout(PATIENCE, both).await;
+        place.map_err(|_| Error::unavailable("too many commands are running"))?
+    }
+
+    fn of(&self, plugin: &PluginId) -> Arc<Semaphore> {
+        let mut of_plugins = self.of_plugins.lock().unwrap_or_else(PoisonError::into_inner);
+        // Of those that were taken away nothing is to be left.
+        of_plugins.retain(|known, places| known == plugin || Arc::strong_count(places) > 1);
+        of_plugins.entry(plugin.clone()).or_insert_with(|| Arc::new(Semaphore::new(OF_PLUGIN))).clone()
     }
 
     fn own(&self, user: UserId) -> Result<Own<'_>, Rejection> {

@@ -36,7 +36,7 @@ const LOOK: u64 = 256;
 /// A plugin is told so many at once.
 const BATCH: usize = 64;
 /// How long a node may be silent before another one takes over.
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_secs(30);
 /// So long one has the word before others have their turn.
 const TURN: Duration = Duration::from_secs(2);
 /// How soon a node sees what others committed, if nobody tells it.

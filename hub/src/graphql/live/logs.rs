@@ -23,6 +23,7 @@ impl Subscription {
         let core = self.live.core.clone();
         // Who may not is told so at once.
         let mut there = admin::log_since(&core, &self.viewer, &plugin, None).await?;
+        admin::known(&core, &plugin).await?;
         Ok(asynk_strim::stream_fn(move |mut yielder| async move {
             let mut seen = BTreeSet::new();
             loop {

@@ -137,7 +137,7 @@ impl Change for DecideLetter {
                     ..Default::default()
                 };
                 Entity::update(failed).exec(&work.transaction).await?;
-                return Ok(());
+                "failed again"
             }
             Fate::Discarded => "discarded",
             Fate::Done(deed) => {
@@ -147,7 +147,9 @@ impl Change for DecideLetter {
                 "done"
             }
         };
-        Entity::delete_by_id(letter.id.0).exec(&work.transaction).await?;
+        if !matches!(self.fate, Fate::Failed(_)) {
+            Entity::delete_by_id(letter.id.0).exec(&work.transaction).await?;
+        }
         let details = [("deadLetter", done.to_owned()), ("position", letter.position.0.to_string())];
         work.audit(self.by.entry(AuditAction::PluginUpdated, &letter.plugin, details));
         Ok(())
