@@ -100,8 +100,9 @@ impl Blobs {
         }
         .await;
         if written.is_err() {
-            // What it is written to may be away, which is why it could not be written.
+            // What it is written to may be away, which is why it could not be written. A folder keeps what came so far.
             let _ = writer.abort().await;
+            let _ = self.0.delete(name).await;
         }
         written
     }

@@ -161,6 +161,7 @@ impl Hub {
             tracing::warn!("some connections did not end in time and are cut off");
         }
         let (core, limit) = (&self.gate.core, TRACES_LIMIT);
+        let _ = tokio::time::timeout_at(until, core.plugins.journal.caught_up()).await;
         let (closed, ()) = tokio::join!(tokio::time::timeout_at(until, core.store.close()), core.traces.stop(limit));
         if closed.is_err() {
             tracing::warn!("the store did not let go in time and is left behind");

@@ -273,7 +273,9 @@ stories! {
         // Or somebody lets it in, with less than it asks for.
         install(&operator, more.clone(), &[]).await;
         becomes(&operator, WAITING, waits).await;
-        let plugin = change(&operator, "pluginUpgradeApprove", json!({ "grant": ["USERS_READ", "SECRETS"] })).await;
+        let too_much = try_change(&operator, "pluginUpgradeApprove", json!({ "grant": ["USERS_READ", "SECRETS"] })).await;
+        assert_eq!(refusal(&too_much), ("INVALID".to_owned(), json!(["input", "grant"])));
+        let plugin = change(&operator, "pluginUpgradeApprove", json!({ "grant": ["USERS_READ"] })).await;
         assert_eq!((&plugin["version"], &plugin["grantedCapabilities"]), (&json!("2.0.0"), &json!(["KV", "USERS_READ"])));
         // What asks for no more than that does not wait.
         let plugin = install(&operator, wanting("3.0.0", json!(["kv", "users.read"])), &[]).await;

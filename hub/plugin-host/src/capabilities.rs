@@ -10,7 +10,7 @@ use std::str::FromStr;
 
 use jackfield_domain::{
     ConversationId,
-    plugins::{Capability, FailureKind},
+    plugins::{Capability, Effect, FailureKind},
 };
 
 use crate::{
@@ -76,6 +76,11 @@ fn parse_many<T: FromStr>(what: &str, ids: &[String]) -> Done<Vec<T>> {
     ids.iter().map(|id| parse(what, id)).collect()
 }
 
+/// Words to look for. No text has the character that PostgreSQL does not take.
+fn words<'t>(what: &str, text: &'t str) -> Done<&'t str> {
+    if text.contains('\0') { Err(invalid(format!("{what} has a character that no text has"))) } else { Ok(text) }
+}
+
 fn limited(limit: u32, max: u32) -> Done<u32> {
     if (1..=max).contains(&limit) { Ok(limit) } else { Err(invalid(format!("the limit is from 1 to {max}"))) }
 }
@@ -114,6 +119,16 @@ impl Run {
             return Err(Denial::Tell(Error::LimitReached(what)));
         }
         Ok(())
+    }
+
+    /// The same for what is much work for whoever commits it.
+    fn enter_costly(&mut self, capability: Capability, is_one: fn(&Effect) -> bool, most: usize) -> Done<()> {
+        self.enter_effect(capability)?;
+        if self.issued.effects.iter().filter(|effect| is_one(effect)).count() < most {
+            return Ok(());
+        }
+        let what = format!("one call has at most {most} effects of this kind");
+        Err(Denial::Tell(Error::LimitReached(what)))
     }
 
     /// What is in a conversation that was not granted is not there.

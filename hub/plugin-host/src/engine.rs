@@ -25,6 +25,11 @@ const KEEP_RESIDENT_BYTES: usize = 128 << 10;
 const STACK_BYTES: usize = 512 << 10;
 const FIBER_BYTES: usize = 1 << 20;
 const TABLE_ELEMENTS: usize = 20_000;
+/// So much of everything a component may be made of: what tools make of a program needs no more. With so much for each slot no
+/// plugin can leave the others without.
+pub(crate) const CORE_INSTANCES: u32 = 4;
+pub(crate) const TABLES: u32 = 2;
+pub(crate) const MEMORIES: u32 = 1;
 
 /// Where instances live.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,9 +88,12 @@ pub(crate) fn config(allocation: Allocation) -> Config {
     if allocation == Allocation::Pool {
         let mut pool = PoolingAllocationConfig::default();
         pool.total_component_instances(SLOTS)
-            .total_core_instances(SLOTS * 4)
-            .total_memories(SLOTS)
-            .total_tables(SLOTS * 2)
+            .total_core_instances(SLOTS * CORE_INSTANCES)
+            .total_memories(SLOTS * MEMORIES)
+            .total_tables(SLOTS * TABLES)
+            .max_core_instances_per_component(CORE_INSTANCES)
+            .max_memories_per_component(MEMORIES)
+            .max_tables_per_component(TABLES)
             .total_stacks(SLOTS)
             .table_elements(TABLE_ELEMENTS)
             .max_memory_size(MEMORY_MAX_BYTES)

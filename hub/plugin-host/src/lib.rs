@@ -29,6 +29,6 @@ pub use configuration::Configurations;
 pub use engine::Allocation;
 pub use host::{Failure, LoadError, Measures, Occasion, Outcome, Plugin, PluginHost, Reuse, Settings, StartError};
 pub use live::Module;
-pub use manifest::{Manifest, ManifestError, SecretWish};
+pub use manifest::{Manifest, ManifestError, SecretWish, Wish};
 pub use package::{CONTRACT, PACKAGE_MAX_BYTES, Package, PackageError};
 pub use run::Grants;

@@ -15,7 +15,10 @@ use jackfield_domain::{
 };
 use wasmtime::{ResourceLimiter, UpdateDeadline};
 
-use crate::bridge::{Bridge, Caller};
+use crate::{
+    bridge::{Bridge, Caller},
+    engine,
+};
 
 /// A line of a log counts for so many bytes more than its text, so that empty ones are not free.
 const LINE_BYTES: u64 = 32;
@@ -161,6 +164,8 @@ impl Run {
 
     /// What is beyond the limit is dropped, and the last line says so.
     pub(crate) fn log(&mut self, level: LogLevel, mut text: String) {
+        // PostgreSQL keeps no such character.
+        text.retain(|character| character != '\0');
         let room = self.limits.log_bytes.saturating_sub(self.log_bytes);
         if room == 0 {
             return;
@@ -211,15 +216,15 @@ impl ResourceLimiter for Memory {
     }
 
     fn instances(&self) -> usize {
-        64
+        engine::CORE_INSTANCES as usize
     }
 
     fn tables(&self) -> usize {
-        16
+        engine::TABLES as usize
     }
 
     fn memories(&self) -> usize {
-        4
+        engine::MEMORIES as usize
     }
 }
 

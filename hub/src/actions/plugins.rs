@@ -9,6 +9,7 @@ pub mod before;
 pub mod commands;
 pub mod effects;
 mod here;
+mod journal;
 pub mod letters;
 mod loading;
 pub mod packages;
@@ -39,6 +40,7 @@ use super::Core;
 use crate::{Error, Result, blobs::Blobs};
 
 pub use here::Here;
+use journal::Journal;
 pub use loading::Loaded;
 use loading::{FETCH, Problem, Shop};
 pub use runner::run as run_after_hooks;
@@ -50,6 +52,8 @@ const LOOK: Duration = Duration::from_millis(400);
 const AGAIN: Duration = Duration::from_secs(2);
 /// More workspaces than this are not remembered at once.
 const WORKSPACES: usize = 10_000;
+/// Of so many plugins in workspaces it is remembered how they do: about thirty megabytes.
+const VITALS: usize = 10_000;
 
 pub struct Plugins {
     pub host: Arc<PluginHost>,
@@ -70,6 +74,8 @@ pub struct Plugins {
     upload_key: [u8; 32],
     /// Where those who run commands wait for each other.
     commands: commands::Places,
+    /// What they have to say to the admins.
+    pub journal: Journal,
     /// Something was committed that plugins may want to hear of.
     pub stirred: Notify,
 }
@@ -96,6 +102,7 @@ impl Plugins {
             unprepared: Mutex::default(),
             upload_key,
             commands: commands::Places::default(),
+            journal: Journal::default(),
             stirred: Notify::new(),
         }
     }
@@ -120,6 +127,10 @@ impl Plugins {
 
     fn vitals(&self, workspace: WorkspaceId, plugin: &PluginId) -> Arc<Vitals> {
         let mut vitals = self.vitals.lock().unwrap_or_else(PoisonError::into_inner);
+        if vitals.len() >= VITALS {
+            // Of what nobody is at, and what is well, nothing is lost but figures.
+            vitals.retain(|_, vitals| Arc::strong_count(vitals) > 1 || vitals.breaker().is_open());
+        }
         vitals.entry((workspace, plugin.clone())).or_default().clone()
     }
 
@@ -209,7 +220,7 @@ fn are_the_same(before: &[Arc<Loaded>], after: &[Arc<Loaded>]) -> bool {
 
 /// Looks for what other nodes changed until the hub goes away.
 pub async fn run(core: Arc<Core>) {
-    tokio::join!(look_at_changes(&core), fetch_what_was_out_of_reach(&core));
+    tokio::join!(look_at_changes(&core), fetch_what_was_out_of_reach(&core), core.plugins.journal.write(&core));
 }
 
 async fn look_at_changes(core: &Core) {
@@ -287,7 +298,7 @@ fn occasion(core: &Core, workspace: WorkspaceId, now: Timestamp) -> jackfield_pl
 
 /// A message with what stands beside its words, as plugins are shown it.
 pub async fn whole(core: &Core, message: &Message) -> Result<WholeMessage> {
-    let found = runner::whole(core, &[message.id]).await?.remove(&message.id);
+    let found = reading::whole(core, &[message.id]).await?.remove(&message.id);
     Ok(found.unwrap_or_else(|| WholeMessage { message: message.clone(), details: Details::default() }))
 }
 

@@ -17,7 +17,7 @@ use self::{
     health::PluginHealth,
     letters::{DeadLetter, DeadLetterMutation},
     packages::{PackageMutation, PluginUpgrade},
-    settings::{PluginSecret, PluginSettings, PluginSettingsMutation},
+    settings::{PluginHook, PluginSecret, PluginSettings, PluginSettingsMutation},
     switching::SwitchingMutation,
 };
 use super::{
@@ -175,6 +175,11 @@ impl Plugin {
     /// Whether there is a version before this one to roll back to.
     async fn can_roll_back(&self) -> bool {
         self.0.loaded.installed.previous.is_some()
+    }
+
+    /// Where it stands in the way of somebody, in which place, and what its failure leads to.
+    async fn hooks(&self) -> Vec<PluginHook> {
+        self.0.hooks.iter().filter_map(PluginHook::of).collect()
     }
 
     /// How it is treated in the workspace, in place of what its manifest and the hub say.

@@ -26,7 +26,7 @@ use jackfield_domain::{
 };
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, EntityTrait, QueryTrait,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 use tokio::{
     sync::{mpsc, oneshot},
@@ -118,6 +118,8 @@ pub struct FromPlugins {
     pub fingerprint: Option<[u8; 32]>,
     /// The sender is a plugin's own bot user: an admin has said where it may post, and so it need not take part there.
     pub posts: bool,
+    /// Nobody was asked, because the message was not going to be sent: if it may be after all, they are asked first.
+    pub unasked: bool,
     /// What they change of their own data, whatever becomes of the rest.
     pub data: Vec<DataChange>,
     pub verdicts: Vec<Verdict>,
@@ -132,6 +134,11 @@ impl Outgoing {
     /// Whether it may be sent by somebody who takes no part.
     fn is_post(&self) -> bool {
         self.plugins.as_ref().is_some_and(|plugins| plugins.posts)
+    }
+
+    /// Whether plugins have yet to be asked about it.
+    fn is_unasked(&self) -> bool {
+        self.plugins.as_ref().is_some_and(|plugins| plugins.unasked)
     }
 
     fn data(&self) -> impl Iterator<Item = &DataChange> {
@@ -319,8 +326,7 @@ impl Committer {
             rows = Rows::default();
         }
         let mut tries = 0;
-        // What the last try was about to commit when the connection was lost.
-        let mut unsure = Vec::new();
+        let mut unsure = Unsure::default();
         let verdict = loop {
             if change.is_abandoned() {
                 return;
@@ -338,26 +344,24 @@ impl Committer {
         let trace = change.span().place();
         change.settle(verdict);
         if committed {
-            if let Some(last) = unsure.last() {
+            if let Some(last) = unsure.events.last() {
                 rows.move_head(last.workspace, last.position);
             }
             self.remembered = rows;
             let entry = |event| Entry { event: Event { trace, ..event }, message: None };
-            self.announce(unsure.into_iter().map(entry).collect());
+            self.announce(unsure.events.into_iter().map(entry).collect());
         }
     }
 
-    async fn try_change(&mut self, change: &mut dyn PendingChange, events: &mut Vec<Event>) -> Result<()> {
+    async fn try_change(&mut self, change: &mut dyn PendingChange, unsure: &mut Unsure) -> Result<()> {
         let transaction = self.begin().await?;
         let workspace = change.workspace();
         let locked: Vec<WorkspaceId> = workspace.into_iter().collect();
         let heads = log::lock_heads(&transaction, &locked).await?;
-        if let Some(first) = events.first()
-            && log::has(&transaction, first).await?
-        {
+        if unsure.is_committed(&transaction).await? {
             return Ok(());
         }
-        events.clear();
+        *unsure = Unsure::default();
 
         let head = workspace.and_then(|workspace| heads.get(&workspace)).copied().unwrap_or_default();
         let mut work = Work { transaction, head, depth: 0, facts: Vec::new(), audits: Vec::new() };
@@ -376,7 +380,9 @@ impl Committer {
             let head = Position(head.0 + new.len() as i64);
             let moved = log::move_heads([(workspace, head)]).build(transaction.get_database_backend());
             transaction.execute_raw(moved).await?;
-            *events = new;
+            unsure.events = new;
+        } else {
+            unsure.transaction = name_of(&transaction).await?;
         }
         Ok(transaction.commit().await?)
     }
@@ -414,6 +420,43 @@ impl Committer {
             let _ = self.announce.try_send(entries);
         }
     }
+}
+
+/// What the last try of a change was about to commit when the connection was lost.
+#[derive(Default)]
+struct Unsure {
+    events: Vec<Event>,
+    /// Its name in the database, where it leaves no event to know it by.
+    transaction: Option<String>,
+}
+
+impl Unsure {
+    /// Whether it was committed after all. Nothing is unsure before the first try.
+    async fn is_committed(&self, transaction: &DatabaseTransaction) -> Result<bool> {
+        if let Some(first) = self.events.first() {
+            return log::has(transaction, first).await;
+        }
+        let Some(name) = &self.transaction else { return Ok(false) };
+        let asked =
+            Statement::from_sql_and_values(DbBackend::Postgres, "SELECT pg_xact_status($1::xid8)", [name.into()]);
+        let row = transaction.query_one_raw(asked).await?;
+        match row.and_then(|row| row.try_get_by_index::<Option<String>>(0).ok().flatten()).as_deref() {
+            Some("committed") => Ok(true),
+            // The database has not noticed yet that we are gone.
+            Some("in progress") => Err(Error::unavailable("an earlier try is still being decided")),
+            _ => Ok(false),
+        }
+    }
+}
+
+/// What the database calls a transaction, so that it can be asked what became of it; none on SQLite, which is always heard.
+async fn name_of(transaction: &DatabaseTransaction) -> Result<Option<String>> {
+    if transaction.get_database_backend() != DbBackend::Postgres {
+        return Ok(None);
+    }
+    let asked = Statement::from_string(DbBackend::Postgres, "SELECT pg_current_xact_id()::text");
+    let row = transaction.query_one_raw(asked).await?;
+    Ok(row.map(|row| row.try_get_by_index(0)).transpose()?)
 }
 
 /// Notes in the traces of those who sent them that messages were committed, and in their events where that was.

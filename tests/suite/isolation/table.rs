@@ -224,6 +224,7 @@ pub const FIELDS: &[(&str, &[&str])] = &[
             "grantedCapabilities",
             "grantedConversationIds",
             "health { calls }",
+            "hooks { hook }",
             "hubSettings { priority }",
             "id",
             "isDefault",
@@ -262,6 +263,7 @@ pub const FIELDS: &[(&str, &[&str])] = &[
             "wallTime { max }",
         ],
     ),
+    ("PluginHook", &["failurePolicy", "hook", "phase", "priority"]),
     ("PluginHookPolicy", &["hook", "policy"]),
     ("PluginInstallPayload", &["errors { code }", "plugin { id version }"]),
     (
@@ -749,6 +751,7 @@ pub const WAYS: &[Way] = &[
         "{ plugins { exceptions { @ } } }").for_owners(),
     way("Query.plugins", "PluginLogLine", "/plugins/1/logs/0", OF_RUNNERS_ALONE,
         "{ plugins { logs { @ } } }").for_owners(),
+    way("Query.plugins", "PluginHook", "/plugins/3/hooks/0", OF_RUNNERS, "{ plugins { hooks { @ } } }").for_owners(),
     way("Query.plugins", "PluginHealth", "/plugins/3/health", OF_RUNNERS, "{ plugins { health { @ } } }").for_owners(),
     way("Query.plugins", "PluginFailureCount", "/plugins/3/health/failures/0", OF_RUNNERS_ALONE,
         "{ plugins { health { failures { @ } } } }").for_owners(),

@@ -103,6 +103,11 @@ impl Breaker {
         if self.trips.len() < TRIPS { Blow::Opened } else { Blow::SwitchOff }
     }
 
+    /// Whether it lets nothing through at this moment.
+    pub fn is_resting(&self, now: Timestamp) -> bool {
+        matches!(self.state, State::Open { until } | State::Trying { until } if now < until)
+    }
+
     pub fn is_open(&self) -> bool {
         self.state != State::Closed
     }

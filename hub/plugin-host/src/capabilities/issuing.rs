@@ -22,6 +22,10 @@ use crate::{
 
 /// What a notice says has at most so many bytes.
 const PAYLOAD_MAX: u64 = 16 << 10;
+/// One call posts so many messages at most: other plugins look at each of them.
+const POSTS: usize = 64;
+/// One call says of so many messages whom they mention: as many as it is told of at once, and some.
+const MENTIONS: usize = 128;
 
 impl messages::Host for Run {
     async fn get(&mut self, id: String) -> Told<Message> {
@@ -73,7 +77,7 @@ impl notices::Host for Run {
 
 impl Run {
     fn post_message(&mut self, message: messages::NewMessage) -> Done<u32> {
-        self.enter_effect(Capability::MessagesPost)?;
+        self.enter_costly(Capability::MessagesPost, |effect| matches!(effect, Effect::Post(_)), POSTS)?;
         let conversation = parse("conversation", &message.conversation)?;
         self.within_grant(conversation)?;
         let reply_to = message.reply_to.map(|id| parse::<MessageId>("message", &id)).transpose()?;
@@ -108,7 +112,7 @@ impl Run {
     }
 
     fn mention(&mut self, message: &str, targets: Vec<Target>) -> Done<u32> {
-        self.enter_effect(Capability::Mentions)?;
+        self.enter_costly(Capability::Mentions, |effect| matches!(effect, Effect::Mention { .. }), MENTIONS)?;
         let message = parse("message", message)?;
         if targets.len() > MANY {
             return Err(invalid(format!("a message mentions at most {MANY} targets")));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jackfield_domain::{ConversationId, MessageId, Timestamp, UserId, plugins::Capability};
 
-use super::{Denial, Done, Run, Told, limited, parse, parse_many, told};
+use super::{Denial, Done, Run, Told, limited, parse, parse_many, told, words};
 use crate::{
     bridge::{ConversationFilter, WholeMessage, Window},
     convert,
@@ -107,6 +107,9 @@ impl Run {
         self.enter(Capability::ConversationsRead)?;
         let after = after.map(|id| parse::<ConversationId>("conversation", &id)).transpose()?;
         let limit = limited(limit, 100)?;
+        for text in [&filter.context_kind, &filter.context_id].into_iter().flatten() {
+            words("what a conversation is about", text)?;
+        }
         let filter = ConversationFilter {
             kind: filter.kind.map(convert::meant_kind),
             status: filter.status.map(convert::meant_status),
@@ -164,6 +167,7 @@ impl Run {
         if let Some(conversation) = conversation {
             self.within_grant(conversation)?;
         }
+        let text = words("what is looked for", text)?;
         let found = self.bridge.search_users(&self.caller, text, conversation, limit).await?.ok_or(NOT_FOUND)?;
         Ok(found.iter().map(convert::user).collect())
     }

@@ -4,7 +4,7 @@ use hmac::{Hmac, Mac};
 use jackfield_domain::plugins::{Capability, FailureKind};
 use sha2::Sha256;
 
-use super::{Denial, Done, Run, Told, told};
+use super::{Denial, Done, Run, Told, told, words};
 use crate::{
     convert,
     run::Stop,
@@ -69,7 +69,7 @@ impl secrets::Host for Run {
 impl Run {
     async fn secret(&mut self, name: &str) -> Done<Option<Vec<u8>>> {
         self.enter(Capability::Secrets)?;
-        Ok(self.bridge.secret(&self.caller, name).await?)
+        Ok(self.bridge.secret(&self.caller, words("the name of a secret", name)?).await?)
     }
 
     async fn sign_with(&mut self, name: &str, data: &[u8]) -> Done<Vec<u8>> {

@@ -5,7 +5,10 @@ use std::{collections::BTreeSet, sync::Arc};
 use jackfield_domain::{
     AuditAction, ConversationId, Rejection, WorkspaceId,
     permissions::{Act, may},
-    plugins::{Audience, Capability, Grants, Hook, HubState, InWorkspace, LogLine, Notice, Overrides, PluginId},
+    plugins::{
+        Audience, Capability, FailurePolicy, Grants, Hook, HubState, InWorkspace, LogLine, Notice, Overrides, Phase,
+        PluginId,
+    },
     users::UserStatus,
 };
 use jackfield_plugin_host::{
@@ -16,7 +19,9 @@ use serde_json::{Map, Value};
 
 use super::{
     super::Core,
-    Loaded, refresh,
+    Loaded,
+    here::{BEFORE, treatment},
+    refresh,
     settling::{self, call, change_here},
     vitals::Checkup,
 };
@@ -73,9 +78,7 @@ pub async fn switch(
     let was = super::here(core, workspace).await?.find(plugin).cloned();
     let was_on = was.as_ref().is_some_and(|local| local.is_on && local.ready.is_some() && local.row.refused.is_none());
     let will_be = jackfield_domain::plugins::is_on(&loaded.installed, is_on, None);
-    if is_on == Some(true) && loaded.installed.state == HubState::Off {
-        return Err(Rejection::NotAllowed { who: "an operator, who has switched the plugin off on the hub," }.into());
-    }
+    must_be_on_hub(&loaded, is_on)?;
     if will_be && !was_on {
         made_ready(core, workspace, &loaded).await?;
     }
@@ -83,9 +86,8 @@ pub async fn switch(
     let said = is_on.map_or("as the hub says".to_owned(), |is_on| is_on.to_string());
     let row = change_here(core, viewer.by(core), plugin, ("isOn", said), move |row| {
         row.is_on = is_on;
-        if is_on == Some(true) {
-            row.off_reason = None;
-        }
+        // Somebody has decided.
+        row.off_reason = None;
         if will_be && !was_on && missed == Missed::Skip {
             row.position = row.position.max(head);
         }
@@ -103,6 +105,15 @@ pub async fn switch(
     refresh(core).await
 }
 
+/// Nobody switches on what an operator has switched off.
+fn must_be_on_hub(loaded: &Loaded, is_on: Option<bool>) -> Result<()> {
+    if is_on == Some(true) && loaded.installed.state == HubState::Off {
+        let expected = "a plugin that is on for the hub; an operator has switched it off";
+        return Err(Rejection::Invalid { field: "pluginId", expected }.into());
+    }
+    Ok(())
+}
+
 /// Says for one conversation of the viewer's workspace whether a plugin is on.
 pub async fn switch_in_conversation(
     core: &Arc<Core>,
@@ -114,6 +125,7 @@ pub async fn switch_in_conversation(
     runs(viewer)?;
     let loaded = known(core, plugin).await?;
     let workspace = viewer.workspace();
+    must_be_on_hub(&loaded, is_on)?;
     are_here(core, workspace, &BTreeSet::from([conversation]), "conversationId").await?;
     if is_on == Some(true) && !super::here(core, workspace).await?.find(plugin).is_some_and(|local| local.listens()) {
         made_ready(core, workspace, &loaded).await?;
@@ -243,6 +255,8 @@ pub struct Seen {
     pub configuration: serde_json::Value,
     pub granted: Grants,
     pub overrides: Overrides,
+    /// The hooks in which it is asked before something is done, each with its phase, its place there and its failure policy.
+    pub hooks: Vec<(Hook, Phase, i32, FailurePolicy)>,
     pub storage_bytes: u64,
     pub checkup: Checkup,
     pub problem: Option<String>,
@@ -294,15 +308,11 @@ pub async fn list(core: &Arc<Core>, viewer: &Viewer) -> Result<Vec<Seen>> {
                 .and_then(|row| serde_json::from_str(&row.configuration).ok())
                 .unwrap_or_else(|| serde_json::json!({})),
             granted: loaded.installed.grants.narrowed(row.and_then(|row| row.grants.as_ref())),
+            hooks: hooks_of(loaded, row),
             overrides: row.map(|row| row.overrides.clone()).unwrap_or_default(),
             storage_bytes: row.map(|row| row.storage_bytes).unwrap_or_default(),
             checkup: core.plugins.vitals(workspace, plugin).checkup(),
-            problem: loaded
-                .module
-                .as_ref()
-                .err()
-                .map(|problem| problem.what.clone())
-                .or_else(|| row.and_then(|row| row.off_reason.clone())),
+            problem: problem_of(loaded, row),
             lag: row.filter(|row| row.listens).map(|row| (head.0 - row.position.0).max(0)).unwrap_or_default(),
             secrets: secrets.iter().filter(|(of, _)| of == plugin).map(|(_, name)| name.clone()).collect(),
             pending,
@@ -310,6 +320,34 @@ pub async fn list(core: &Arc<Core>, viewer: &Viewer) -> Result<Vec<Seen>> {
         });
     }
     Ok(seen)
+}
+
+fn hooks_of(loaded: &Loaded, row: Option<&InWorkspace>) -> Vec<(Hook, Phase, i32, FailurePolicy)> {
+    let here = row.map(|row| row.overrides.clone()).unwrap_or_default();
+    let hooks = BEFORE.iter().filter_map(|hook| {
+        let wish = loaded.manifest.wish(*hook)?;
+        let (priority, policy) = treatment(loaded, &here, *hook, &wish);
+        Some((*hook, wish.phase, priority, policy))
+    });
+    hooks.collect()
+}
+
+/// What is wrong with it, in words for those who run the workspace.
+fn problem_of(loaded: &Loaded, row: Option<&InWorkspace>) -> Option<String> {
+    if let Err(problem) = &loaded.module {
+        return Some(problem.what.clone());
+    }
+    let row = row?;
+    row.off_reason.clone().or_else(|| {
+        // Another version may want it otherwise.
+        let configurations = Configurations::of(loaded.manifest.configuration.as_ref()).ok()?;
+        let configuration = serde_json::from_str(&row.configuration).ok()?;
+        let problem = configurations.complete(&configuration).err()?.into_iter().next()?;
+        Some(format!(
+            "its configuration does not fit this version: {} {}; configure it again",
+            problem.path, problem.message
+        ))
+    })
 }
 
 /// One of them.
@@ -325,6 +363,7 @@ pub const LINES_SHOWN: usize = 100;
 /// The newest lines that a plugin wrote in the viewer's workspace, the oldest first.
 pub async fn logs(core: &Core, viewer: &Viewer, plugin: &PluginId) -> Result<Vec<LogLine>> {
     runs(viewer)?;
+    core.plugins.journal.caught_up().await;
     let ids = core.store.plugin_log(viewer.workspace(), plugin, None, LINES_SHOWN as u64).await?;
     core.store.plugin_lines(viewer.workspace(), plugin, &ids).await
 }

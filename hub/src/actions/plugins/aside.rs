@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jackfield_domain::plugins::{Admission, Blow, Issued, LogLevel, LogLine};
 use jackfield_plugin_host::{Failure, Occasion, hooks::Ask, note_failure};
 
-use super::{super::Core, effects, here::Local};
+use super::{super::Core, here::Local};
 
 /// What came of asking.
 pub enum Asked<T> {
@@ -53,7 +53,7 @@ where
     };
     metrics::counter!("jackfield_plugin_calls_total", "plugin" => local.id().to_string(), "failure" => failed)
         .increment(1);
-    effects::note(core, workspace, local.id(), &outcome.logs).await;
+    core.plugins.journal.note(core, workspace, local.id(), &outcome.logs);
     match outcome.answer {
         Ok(answer) => Asked::Answered { answer, issued: outcome.issued },
         Err(failure) => {

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use jackfield_domain::{
-    HeldMessageId, MessageId, Policy, Rejection, Timestamp, UserId,
+    HeldMessageId, MessageId, Policy, Rejection, Timestamp, UserId, WorkspaceId,
     messages::{CheckedMessage, MessageDraft},
-    plugins::{Blow, HeldMessage, HeldState, Hook, Kept, PluginId, Refusal, Verdict, VerdictKind},
+    plugins::{Blow, HeldMessage, HeldState, Hook, Kept, LogLevel, LogLine, PluginId, Refusal, Verdict, VerdictKind},
 };
 use jackfield_plugin_host::{Asked, Chain, Decision, Deed, Step, hooks::Before, hooks::BeforeCreate};
 
@@ -49,18 +49,18 @@ pub async fn send(
     };
     let id = MessageId(core.clock.new_id());
     let key = asked_for.client_message_id().map(str::to_owned);
-    // Who may not write there is nobody whom a plugin need be asked about.
-    let may_write = memory::may_write(core, viewer.workspace(), viewer.id(), draft.conversation).await?;
+    let unasked = || Some(Box::new(FromPlugins { unasked: true, ..FromPlugins::default() }));
     drop(rules);
-    if !may_write {
-        let sent = core.store.send(outgoing(id, asked_for, None)).await;
-        return outcome(core, sent).await;
-    }
     let done = retried(|| async {
+        // Who may not write there is nobody whom a plugin need be asked about. The store says why; if they may by then, it does not
+        // send it either, and all begins again.
+        if !memory::may_write(core, viewer.workspace(), viewer.id(), draft.conversation).await? {
+            return core.store.send(outgoing(id, asked_for.clone(), unasked())).await;
+        }
         let now = core.clock.now();
         let question = BeforeCreate::new(draft.clone(), viewer.user());
         let asked = ask(core, viewer, chain, now, question).await;
-        let plugins = left(viewer, chain, &asked, Hook::BeforeCreate);
+        let plugins = left(viewer.workspace(), chain, &asked, Hook::BeforeCreate);
         let kept = |outcome, held| KeepOutcome {
             workspace: viewer.workspace(),
             sender: viewer.id(),
@@ -74,7 +74,7 @@ pub async fn send(
         };
         // It is no plugin's to say no where this was sent before, or may not be sent in any case: the store knows.
         if asked.decision != Decision::Allow && is_settled(core, viewer.id(), &asked_for).await? {
-            return core.store.send(outgoing(id, asked_for.clone(), None)).await;
+            return core.store.send(outgoing(id, asked_for.clone(), unasked())).await;
         }
         match asked.decision {
             Decision::Allow => {
@@ -123,7 +123,7 @@ pub async fn asked<Q: Before>(
 ) -> Result<(Q, FromPlugins)> {
     let now = core.clock.now();
     let asked = ask(core, viewer, chain, now, question).await;
-    let data = left(viewer, chain, &asked, Q::HOOK).unwrap_or_default();
+    let data = left(viewer.workspace(), chain, &asked, Q::HOOK).unwrap_or_default();
     let (by, refusal) = match asked.decision {
         Decision::Allow => return Ok((asked.question, data)),
         Decision::Reject { by, refusal } => (by, refusal),
@@ -147,7 +147,7 @@ async fn ask<Q: Before>(core: &Arc<Core>, viewer: &Viewer, chain: &Chain, now: T
         asked.steps.iter().for_each(|step| traced::asked(&hooks, Q::HOOK, step));
     }
     drop(hooks);
-    note(core, viewer, &asked.steps).await;
+    note(core, viewer.workspace(), &asked.steps).await;
     asked
 }
 
@@ -191,14 +191,14 @@ pub fn unavailable(plugin: PluginId) -> Rejection {
 }
 
 /// What the plugins left to be committed; none where they left nothing.
-fn left<Q: Before>(viewer: &Viewer, chain: &Chain, asked: &Asked<Q>, hook: Hook) -> Option<FromPlugins> {
+pub fn left<Q: Before>(workspace: WorkspaceId, chain: &Chain, asked: &Asked<Q>, hook: Hook) -> Option<FromPlugins> {
     let mut plugins = FromPlugins::default();
     for step in &asked.steps {
         if !step.issued.operations.is_empty() {
             let link = chain.links().iter().find(|link| link.plugin == step.plugin);
             let most = link.and_then(|link| Some(link.ready.as_ref()?.limits.storage_bytes)).unwrap_or_default();
             let (plugin, operations) = (step.plugin.clone(), step.issued.operations.clone());
-            plugins.data.push(DataChange { workspace: viewer.workspace(), plugin, operations, most });
+            plugins.data.push(DataChange { workspace, plugin, operations, most });
         }
         let verdict = |kind, code, reason| Verdict { plugin: step.plugin.clone(), hook, kind, code, reason };
         match (&step.deed, &asked.decision) {
@@ -224,18 +224,21 @@ fn left<Q: Before>(viewer: &Viewer, chain: &Chain, asked: &Asked<Q>, hook: Hook)
 }
 
 /// Keeps what plugins had to say, counts how they did, and switches off who is to be switched off.
-async fn note(core: &Arc<Core>, viewer: &Viewer, steps: &[Step]) {
+pub async fn note(core: &Arc<Core>, workspace: WorkspaceId, steps: &[Step]) {
     for step in steps {
-        effects::note(core, viewer.workspace(), &step.plugin, &step.logs).await;
+        core.plugins.journal.note(core, workspace, &step.plugin, &step.logs);
         if step.deed != Deed::PassedOver {
             let failure = if let Deed::Failed { failure, .. } = &step.deed { Some(failure.kind) } else { None };
-            core.plugins.vitals(viewer.workspace(), &step.plugin).count(&step.measures, failure);
+            core.plugins.vitals(workspace, &step.plugin).count(&step.measures, failure);
         }
         let failed = match &step.deed {
             Deed::Failed { failure, blow } => {
                 tracing::warn!(plugin = %step.plugin, kind = failure.kind.as_str(), what = %failure.what, "a plugin failed");
+                let text = format!("a message or the like could not be looked at: {}", failure.what);
+                let line = LogLine { at: core.clock.now(), level: LogLevel::Error, text };
+                core.plugins.journal.note(core, workspace, &step.plugin, &[line]);
                 if *blow == Blow::SwitchOff {
-                    super::admin::switch_off(core, viewer.workspace(), &step.plugin, &failure.what).await;
+                    super::admin::switch_off(core, workspace, &step.plugin, &failure.what).await;
                 }
                 failure.kind.as_str()
             }

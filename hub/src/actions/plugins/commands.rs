@@ -165,7 +165,7 @@ async fn once(
             let (id, user, key) = (core.clock.new_id(), viewer.id(), call.key.clone());
             let (ran, refused) = core.store.change(CommitCommand { id, user, key, fingerprint, ran, issued }).await?;
             for refused in refused {
-                effects::left_out(core, workspace, local.id(), &format!("a post: {refused}")).await;
+                effects::left_out(core, workspace, local.id(), &format!("a post: {refused}"));
             }
             Ok(ran)
         }
@@ -266,7 +266,7 @@ async fn within_reach(core: &Core, viewer: &Viewer, local: &Local, issued: Issue
         if is_within {
             kept.push(effect);
         } else {
-            effects::left_out(core, viewer.workspace(), local.id(), what).await;
+            effects::left_out(core, viewer.workspace(), local.id(), what);
         }
     }
     Ok(Issued { operations, effects: kept })

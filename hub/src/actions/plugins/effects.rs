@@ -11,11 +11,11 @@ use jackfield_plugin_host::{Decision, hooks::BeforeCreate};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{super::Core, Here, here::Local, occasion};
+use super::{super::Core, Here, before, here::Local, occasion};
 use crate::{
     Error, Result,
     actions::memory,
-    store::{DataChange, Effects, FromPlugins, Outgoing, WriteLogs},
+    store::{DataChange, Effects, FromPlugins, Outgoing},
 };
 
 /// A draft as it is kept while it is held.
@@ -77,10 +77,10 @@ pub async fn prepared(
         match effect {
             Effect::Annotate { message, value } => effects.annotations.push((message, value)),
             Effect::Mention { message, targets } => effects.mentions.push((message, targets)),
-            Effect::Post(message) => match post(core, here, local, workspace, message).await {
+            Effect::Post(message) => match post(core, here, local, workspace, message, &mut plugins.data).await {
                 Ok(outgoing) => effects.posts.push(outgoing),
                 Err(Error::Rejected(refused)) => {
-                    left_out(core, workspace, local.id(), &format!("a post: {refused}")).await;
+                    left_out(core, workspace, local.id(), &format!("a post: {refused}"));
                 }
                 Err(error) => return Err(error),
             },
@@ -88,23 +88,26 @@ pub async fn prepared(
         }
     }
     effects.online = core.memory.doors.people(workspace);
+    effects.within = local.ready.as_ref().and_then(|plugin| plugin.grants.conversations.clone());
     Ok((plugins, effects))
 }
 
 /// Tells the admins what of what a plugin wanted was not done.
-pub async fn left_out(core: &Core, workspace: WorkspaceId, plugin: &PluginId, what: &str) {
+pub fn left_out(core: &Core, workspace: WorkspaceId, plugin: &PluginId, what: &str) {
     tracing::info!(%plugin, what, "what a plugin wanted was left out");
     let line = LogLine { at: core.clock.now(), level: LogLevel::Warn, text: format!("left out: {what}") };
-    note(core, workspace, plugin, &[line]).await;
+    core.plugins.journal.note(core, workspace, plugin, &[line]);
 }
 
-/// A message of the plugin's bot user, by the rules that hold for anybody.
+/// A message of the plugin's bot user, by the rules that hold for anybody. What other plugins note of one that they refuse goes to
+/// `refused`, to be committed all the same.
 async fn post(
     core: &Arc<Core>,
     here: &Here,
     local: &Local,
     workspace: WorkspaceId,
     message: NewMessage,
+    refused: &mut Vec<DataChange>,
 ) -> Result<Outgoing> {
     let bot = local.row.bot.ok_or(Rejection::NotAllowed { who: "a plugin with a bot user" })?;
     let sender = core.store.users(&[bot]).await?.pop().ok_or_else(|| Error::internal("a plugin's bot user is gone"))?;
@@ -121,33 +124,28 @@ async fn post(
         client_message_id: None,
     };
     let mut checked = CheckedMessage::check(draft.clone(), &policy)?;
+    let mut plugins = FromPlugins { posts: true, ..FromPlugins::default() };
     if let Some(chain) = here.chain(Some(draft.conversation), Hook::BeforeCreate) {
         let others = chain.links().iter().filter(|link| link.plugin != *local.id()).cloned().collect();
         let others = jackfield_plugin_host::Chain::new(others);
         let question = BeforeCreate::new(draft, &sender);
         let asked = others.ask(&core.plugins.host, &occasion(core, workspace, core.clock.now()), question).await;
+        before::note(core, workspace, &asked.steps).await;
+        let left = before::left(workspace, &others, &asked, Hook::BeforeCreate).unwrap_or_default();
         match asked.decision {
-            Decision::Allow => checked = CheckedMessage::check(asked.question.into_draft(), &policy)?,
+            Decision::Allow => {
+                checked = CheckedMessage::check(asked.question.into_draft(), &policy)?;
+                plugins = FromPlugins { posts: true, ..left };
+            }
             Decision::Reject { by, refusal } => {
+                refused.extend(left.data);
                 return Err(Rejection::RefusedByPlugin { plugin: by, refusal }.into());
             }
             Decision::Hold { by, .. } | Decision::Unavailable { by } => {
-                return Err(super::before::unavailable(by).into());
+                return Err(before::unavailable(by).into());
             }
         }
     }
     let (id, at) = (MessageId(core.clock.new_id()), core.clock.now());
-    let plugins = Some(Box::new(FromPlugins { posts: true, ..FromPlugins::default() }));
-    Ok(Outgoing { id, workspace, sender: bot, at, message: checked, plugins })
-}
-
-/// Keeps what a plugin had to say.
-pub async fn note(core: &Core, workspace: WorkspaceId, plugin: &PluginId, lines: &[LogLine]) {
-    if lines.is_empty() {
-        return;
-    }
-    let lines = lines.iter().map(|line| (core.clock.new_id(), line.clone())).collect();
-    if let Err(error) = core.store.change(WriteLogs { workspace, plugin: plugin.clone(), lines }).await {
-        tracing::warn!(%plugin, %error, "what a plugin had to say could not be kept");
-    }
+    Ok(Outgoing { id, workspace, sender: bot, at, message: checked, plugins: Some(Box::new(plugins)) })
 }

@@ -4,9 +4,9 @@ use std::{collections::HashMap, sync::Arc};
 
 use jackfield_domain::{
     ConversationId, WorkspaceId,
-    plugins::{Hook, InWorkspace, Limits, Order, PluginId, is_on},
+    plugins::{FailurePolicy, Hook, InWorkspace, Limits, Order, Overrides, PluginId, is_on},
 };
-use jackfield_plugin_host::{Chain, Grants, Link, Module, Plugin};
+use jackfield_plugin_host::{Chain, Grants, Link, Module, Plugin, Wish};
 
 use super::{Loaded, settling, vitals::Vitals};
 use crate::{Error, Result, actions::Core};
@@ -58,23 +58,33 @@ impl Local {
         self.is_on_somewhere() && self.loaded.manifest.wish(Hook::OnEvents).is_some()
     }
 
+    /// Whether the hub has switched it off because it failed too often: until somebody decides, what must not pass without it does not.
+    fn is_shut_out(&self) -> bool {
+        self.row.is_on == Some(false) && self.row.off_reason.is_some() && self.row.data_version.is_some()
+    }
+
     fn link(&self, hook: Hook) -> Option<Link> {
         let wish = self.loaded.manifest.wish(hook)?;
-        let (hub, here) = (&self.loaded.installed.overrides, &self.row.overrides);
-        let priority = here.priority.or(hub.priority).unwrap_or(wish.priority);
-        let policy = here.failure_policies.get(&hook).or_else(|| hub.failure_policies.get(&hook)).copied();
+        let (priority, policy) = treatment(&self.loaded, &self.row.overrides, hook, &wish);
         Some(Link {
             order: Order::new(wish.phase, priority, self.id().clone()),
             plugin: self.id().clone(),
-            ready: self.ready.clone(),
-            policy: policy.unwrap_or(wish.on_failure),
+            ready: self.ready.clone().filter(|_| !self.is_shut_out()),
+            policy,
             message_kinds: wish.message_kinds,
             breaker: self.vitals.breaker.clone(),
         })
     }
 }
 
-const BEFORE: [Hook; 5] =
+/// Where a hook stands among others, and what its failure leads to: as the workspace says, or the hub, or the manifest.
+pub fn treatment(loaded: &Loaded, here: &Overrides, hook: Hook, wish: &Wish) -> (i32, FailurePolicy) {
+    let hub = &loaded.installed.overrides;
+    let policy = here.failure_policies.get(&hook).or_else(|| hub.failure_policies.get(&hook)).copied();
+    (here.priority.or(hub.priority).unwrap_or(wish.priority), policy.unwrap_or(wish.on_failure))
+}
+
+pub const BEFORE: [Hook; 5] =
     [Hook::BeforeCreate, Hook::BeforeEdit, Hook::BeforeDelete, Hook::BeforeJoin, Hook::BeforeConversationCreate];
 
 impl Here {
@@ -91,8 +101,12 @@ impl Here {
     fn chains(local: &[Arc<Local>], conversation: Option<ConversationId>) -> HashMap<Hook, Arc<Chain>> {
         let mut chains = HashMap::new();
         for hook in BEFORE {
-            let on = local.iter().filter(|local| local.is_on_in(conversation));
-            let links: Vec<Link> = on.filter_map(|local| local.link(hook)).collect();
+            let on = local.iter().filter(|local| local.is_on_in(conversation) || local.is_shut_out());
+            let links = on.filter_map(|local| {
+                let link = local.link(hook)?;
+                (!local.is_shut_out() || link.policy != FailurePolicy::Open).then_some(link)
+            });
+            let links: Vec<Link> = links.collect();
             if !links.is_empty() {
                 chains.insert(hook, Arc::new(Chain::new(links)));
             }
@@ -144,7 +158,12 @@ pub async fn look(core: &Arc<Core>, workspace: WorkspaceId, installed: &[Arc<Loa
             is_on: usually,
             elsewhere: if off { HashMap::new() } else { elsewhere },
             ready,
-            vitals: core.plugins.vitals(workspace, plugin),
+            vitals: {
+                let vitals = core.plugins.vitals(workspace, plugin);
+                // What is switched on again, or comes in another version, has done nothing wrong yet.
+                vitals.begin(anywhere.then_some(loaded.package.hash.as_str()));
+                vitals
+            },
             row,
             loaded: loaded.clone(),
         }));

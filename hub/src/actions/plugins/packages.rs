@@ -33,7 +33,13 @@ pub async fn install(
     must_be_operator(viewer)?;
     let package = uploads::read(core, source).await?;
     let plugin = package.manifest().id.clone();
-    let details = [("version", package.manifest().version.to_string()), ("package", hash_of(&package))];
+    let wanted: BTreeSet<Capability> = package.manifest().wanted().into_iter().collect();
+    let granted: BTreeSet<Capability> = granted.intersection(&wanted).copied().collect();
+    let details = [
+        ("version", package.manifest().version.to_string()),
+        ("package", hash_of(&package)),
+        ("granted", listed(&granted)),
+    ];
     let audit = viewer.by(core).entry(AuditAction::PluginInstalled, &plugin, details);
     put(core, &package, granted, Some(audit)).await?;
     uploads::forget(core, source).await;
@@ -130,8 +136,10 @@ pub async fn approve(
     };
     let manifest = super::loading::manifest_of(&pending)?;
     let wanted: BTreeSet<Capability> = manifest.wanted().into_iter().collect();
-    let granted: BTreeSet<Capability> =
-        granted.unwrap_or_else(|| wanted.clone()).intersection(&wanted).copied().collect();
+    let granted = granted.unwrap_or_else(|| wanted.clone());
+    if !granted.is_subset(&wanted) {
+        return Err(Rejection::Invalid { field: "grant", expected: "among those that the plugin wants" }.into());
+    }
     let details = vec![("version", pending.version.clone()), ("granted", listed(&granted))];
     change(core, viewer, plugin, AuditAction::PluginInstalled, details, None, move |installed, newest| {
         if installed.pending.as_ref() != Some(&pending.hash) {

@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use jackfield_domain::{
     ConversationId, MessageId, UserId,
     conversations::{Conversation, Member},
+    messages::Message,
     pages::{Direction, Page as Walk},
     users::User,
 };
 use jackfield_plugin_host::{Caller, ConversationFilter, Membership, Page, WholeMessage, Window};
 
-use super::{super::Core, runner};
+use super::super::Core;
 use crate::{Result, store::Wanted};
 
 pub async fn values(core: &Core, caller: &Caller, keys: &[String]) -> Result<HashMap<String, Vec<u8>>> {
@@ -33,7 +34,7 @@ pub async fn used(core: &Core, caller: &Caller) -> Result<u64> {
 }
 
 pub async fn messages(core: &Core, caller: &Caller, ids: &[MessageId]) -> Result<HashMap<MessageId, WholeMessage>> {
-    let mut found = runner::whole(core, ids).await?;
+    let mut found = whole(core, ids).await?;
     found.retain(|_, whole| whole.message.workspace == caller.workspace);
     if let Some(viewer) = caller.viewer {
         let seen = core.store.messages_for(viewer, ids).await?;
@@ -68,7 +69,7 @@ pub async fn history(
     let slice = core.store.history(caller.viewer, conversation, &walk).await?;
     let has_more = if walk.direction == Direction::Backward { slice.has_previous } else { slice.has_next };
     let ids: Vec<MessageId> = slice.items.iter().map(|message| message.id).collect();
-    let mut whole = runner::whole(core, &ids).await?;
+    let mut whole = whole(core, &ids).await?;
     Ok(Some(Page { rows: ids.iter().filter_map(|id| whole.remove(id)).collect(), has_more }))
 }
 
@@ -180,4 +181,23 @@ pub async fn annotations(
     let messages = messages(core, caller, ids).await?;
     let mut found = core.store.annotations(&caller.plugin, ids).await?;
     Ok(messages.into_keys().map(|id| (id, found.remove(&id))).collect())
+}
+
+/// Messages with what stands beside their words.
+pub async fn whole(core: &Core, ids: &[MessageId]) -> Result<HashMap<MessageId, WholeMessage>> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    with_details(core, core.store.messages(ids).await?).await
+}
+
+/// The same, where the messages themselves are known.
+pub async fn with_details(core: &Core, found: Vec<Message>) -> Result<HashMap<MessageId, WholeMessage>> {
+    let ids: Vec<MessageId> = found.iter().map(|message| message.id).collect();
+    let mut details: HashMap<MessageId, _> = core.store.message_details(&ids).await?.into_iter().collect();
+    let whole = found.into_iter().map(|message| {
+        let details = details.remove(&message.id).unwrap_or_default();
+        (message.id, WholeMessage { message, details })
+    });
+    Ok(whole.collect())
 }

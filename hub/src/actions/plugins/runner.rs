@@ -13,17 +13,17 @@ use jackfield_domain::{
     DeadLetterId, Event, Fact, MessageId, Position, Rejection, WorkspaceId,
     events::{Entry, EventKind},
     messages::Message,
-    plugins::{Admission, Blow, Capability, DeadLetter, Hook, PluginId},
+    plugins::{Admission, Blow, Capability, DeadLetter, FailureKind, Hook, HubState, PluginId},
 };
 use jackfield_plugin_host::{
-    Outcome, Plugin, WholeMessage,
+    Failure, Outcome, Plugin, WholeMessage,
     hooks::{OnEvents, ToldEvent},
     note_failure,
 };
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, task::JoinSet};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{super::Core, Here, effects, here::Local, occasion, settling, traced};
+use super::{super::Core, Here, effects, here::Local, occasion, reading, settling, traced};
 use crate::{
     Error, Result,
     store::{Deed, Effects, Fate, FromPlugins, Next, TakeTurn, Turn, TurnStep},
@@ -31,6 +31,10 @@ use crate::{
 
 /// So many turns at once on one node.
 const AT_ONCE: usize = 4;
+/// So many that are behind are looked for at once.
+const LOOK_BEHIND: u64 = 64;
+/// So many plugins prepare themselves at once on one node.
+const PREPARING: usize = 2;
 /// So many events are looked at at once.
 const LOOK: u64 = 256;
 /// A plugin is told so many at once.
@@ -50,18 +54,104 @@ const DEPTH: u8 = 3;
 
 /// Tells plugins what happens until the hub goes away; what was begun by then is counted by `running`, and is ended.
 pub async fn run(core: Arc<Core>, draining: CancellationToken, running: TaskTracker) {
-    let places = Arc::new(Semaphore::new(AT_ONCE));
+    let preparing = Arc::new(Semaphore::new(PREPARING));
+    let mut turns = Turns::default();
     loop {
-        tokio::select! {
-            () = draining.cancelled() => return,
-            () = core.plugins.stirred.notified() => {}
-            () = tokio::time::sleep(POLL) => {}
-        }
-        prepare_those_who_must(&core, &places, &running);
-        if let Err(error) = round(&core, &places, &draining, &running).await {
+        prepare_those_who_must(&core, &preparing, &running);
+        if let Err(error) = turns.begin(&core, &draining, &running).await {
             tracing::debug!(%error, "plugins cannot be told what happens");
         }
+        tokio::select! {
+            () = draining.cancelled() => break,
+            () = core.plugins.stirred.notified() => {}
+            () = turns.ended() => {}
+            () = tokio::time::sleep(POLL) => {}
+        }
         tokio::time::sleep(BREATH).await;
+    }
+    // Each ends with the batch that it is at.
+    turns.tasks.detach_all();
+}
+
+/// The turns that are being taken on this node.
+#[derive(Default)]
+struct Turns {
+    tasks: JoinSet<((WorkspaceId, PluginId), bool)>,
+    at_work: HashSet<(WorkspaceId, PluginId)>,
+    /// Where the last look at those who are behind ended: the next one goes on from there, so that each has its turn.
+    after: Option<(WorkspaceId, PluginId)>,
+    /// There were more than there were places for.
+    is_full: bool,
+}
+
+impl Turns {
+    /// Waits until one of them has ended with which it is worth looking again.
+    async fn ended(&mut self) {
+        loop {
+            match self.tasks.join_next().await {
+                Some(Ok((of, moved))) => {
+                    self.at_work.remove(&of);
+                    if moved || self.is_full {
+                        return;
+                    }
+                }
+                Some(Err(error)) => {
+                    tracing::error!(%error, "a plugin's turn ended badly");
+                    // Whose it was is not known; the others are not begun twice, because each has its lease.
+                    self.at_work.clear();
+                }
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    /// Begins as many as there are places for, of those who are behind.
+    async fn begin(&mut self, core: &Arc<Core>, draining: &CancellationToken, running: &TaskTracker) -> Result<()> {
+        let listening: Vec<(PluginId, bool)> = core
+            .plugins
+            .installed()
+            .iter()
+            .filter(|loaded| loaded.installed.state == HubState::On && loaded.module.is_ok())
+            .filter(|loaded| loaded.manifest.wish(Hook::OnEvents).is_some())
+            .map(|loaded| (loaded.installed.plugin.clone(), loaded.installed.is_default))
+            .collect();
+        if listening.is_empty() {
+            return Ok(());
+        }
+        // Once around, from where the last look ended.
+        self.is_full = true;
+        let begun_after = self.after.take();
+        let mut after = begun_after.clone();
+        let mut is_around = begun_after.is_none();
+        while self.at_work.len() < AT_ONCE {
+            let behind = core.store.plugins_behind(&listening, after.as_ref(), core.clock.now(), LOOK_BEHIND).await?;
+            let is_end = behind.len() < LOOK_BEHIND as usize;
+            for of in behind {
+                if self.at_work.len() >= AT_ONCE {
+                    return Ok(());
+                }
+                self.after = Some(of.clone());
+                after = Some(of.clone());
+                if !self.at_work.insert(of.clone()) {
+                    continue;
+                }
+                let (core, draining) = (core.clone(), draining.clone());
+                self.tasks.spawn(running.track_future(async move {
+                    let (workspace, plugin) = &of;
+                    let moved = turn(&core, *workspace, plugin, &draining).await;
+                    let moved = moved.inspect_err(|error| tracing::warn!(%plugin, %error, "a plugin's turn failed"));
+                    (of, moved.unwrap_or_default())
+                }));
+            }
+            if is_end {
+                if is_around {
+                    (self.after, self.is_full) = (None, false);
+                    return Ok(());
+                }
+                (is_around, after) = (true, None);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -96,49 +186,6 @@ fn prepare_those_who_must(core: &Arc<Core>, places: &Arc<Semaphore>, running: &T
     }
 }
 
-/// One turn for everybody who is behind, until nobody is, or the hub goes away.
-async fn round(
-    core: &Arc<Core>,
-    places: &Arc<Semaphore>,
-    draining: &CancellationToken,
-    running: &TaskTracker,
-) -> Result<()> {
-    let listening: Vec<PluginId> = core
-        .plugins
-        .installed()
-        .iter()
-        .filter(|loaded| loaded.module.is_ok() && loaded.manifest.wish(Hook::OnEvents).is_some())
-        .map(|loaded| loaded.installed.plugin.clone())
-        .collect();
-    if listening.is_empty() {
-        return Ok(());
-    }
-    while !draining.is_cancelled() {
-        let behind = core.store.plugins_behind(&listening, core.clock.now()).await?;
-        if behind.is_empty() {
-            return Ok(());
-        }
-        let mut turns = Vec::new();
-        for (workspace, plugin) in behind {
-            let place = places.clone().acquire_owned().await.map_err(Error::internal)?;
-            let (core, draining) = (core.clone(), draining.clone());
-            turns.push(running.spawn(async move {
-                let moved = turn(&core, workspace, &plugin, &draining).await;
-                drop(place);
-                moved.inspect_err(|error| tracing::warn!(%plugin, %error, "a plugin's turn failed"))
-            }));
-        }
-        let mut moved = false;
-        for turn in turns {
-            moved |= matches!(turn.await, Ok(Ok(true)));
-        }
-        if !moved {
-            return Ok(());
-        }
-    }
-    Ok(())
-}
-
 /// A plugin that may be told something now.
 struct Listener {
     here: Arc<Here>,
@@ -146,27 +193,19 @@ struct Listener {
     plugin: Arc<Plugin>,
 }
 
-/// The plugin, if it is to hear of what happens, and its breaker lets it.
+/// The plugin, if it is to hear of what happens, and has not failed too often of late.
 async fn listener(core: &Arc<Core>, workspace: WorkspaceId, plugin: &PluginId) -> Result<Option<Listener>> {
     let here = super::here(core, workspace).await?;
     let Some(local) = here.find(plugin).filter(|local| local.listens()).cloned() else { return Ok(None) };
     let Some(plugin) = local.ready.clone() else { return Ok(None) };
-    if local.vitals.breaker().admit(core.clock.now()) == Admission::No {
+    if local.vitals.breaker().is_resting(core.clock.now()) {
         return Ok(None);
     }
     Ok(Some(Listener { here, local, plugin }))
 }
 
-/// What came of telling a plugin something.
-enum Told {
-    /// It has come further, and there may be more.
-    Further,
-    /// The turn is over, and whether it has come any further by what was done last.
-    Ended(bool),
-}
-
-/// One turn of one plugin: it is told of one batch after the other until there are no more, or it has had its time; whether it
-/// came any further.
+/// One turn of one plugin: it is told of one batch after the other until there are no more, or it has had its time. Whether it is
+/// worth looking at it again at once.
 async fn turn(
     core: &Arc<Core>,
     workspace: WorkspaceId,
@@ -176,151 +215,219 @@ async fn turn(
     let Some(mut listener) = listener(core, workspace, plugin).await? else { return Ok(false) };
     let now = core.clock.now();
     let taken = TakeTurn { workspace, plugin: plugin.clone(), lease: core.clock.new_id(), now, until: now + LEASE };
-    let Some(mut turn) = core.store.change(taken).await? else { return Ok(false) };
-    let (begun, mut ahead, mut came) = (Instant::now(), VecDeque::new(), false);
+    let Some(turn) = core.store.change(taken).await? else { return Ok(false) };
+    let (begun, begun_at) = (Instant::now(), turn.position);
+    let mut telling = Telling { committed: begun_at, turn, ahead: VecDeque::new(), again: false };
     loop {
-        match tell(core, &listener, &mut turn, &mut ahead).await {
-            Ok(Told::Further) => came = true,
-            Ok(Told::Ended(further)) => return Ok(came || further),
-            Err(error) => {
-                // What was told last was not committed; let others have it.
-                let _ = core.store.change(step(core, &turn)).await;
-                return Err(error);
-            }
+        // Where this fails, nobody knows whether the last step was committed: the lease ends by itself.
+        if !telling.tell(core, &listener).await? {
+            return Ok(telling.again || telling.committed > begun_at);
         }
         // The log goes on while it is told of what was there, and is at hand where somebody looks at it.
+        let turn = &telling.turn;
         let head = core.feeds.get(workspace).map_or(turn.head, |feed| feed.head().max(turn.head));
         let is_over = turn.position >= head || begun.elapsed() > TURN || draining.is_cancelled();
         let goes_on = if is_over { None } else { self::listener(core, workspace, plugin).await? };
         let Some(goes_on) = goes_on else {
-            core.store.change(step(core, &turn)).await?;
-            return Ok(came);
+            core.store.change(telling.step(core)).await?;
+            return Ok(telling.turn.position > begun_at);
         };
         listener = goes_on;
     }
 }
 
-/// The end of a turn where it is now.
-fn step(core: &Core, turn: &Turn) -> TurnStep {
-    TurnStep {
-        workspace: turn.workspace,
-        plugin: turn.plugin.clone(),
-        lease: turn.lease,
-        at: core.clock.now(),
-        position: turn.position,
-        failures: turn.failures,
-        next: Next::AtOnce,
-        bot: None,
-        depth: 1,
-        data: FromPlugins::default(),
-        effects: Effects::default(),
-        laid_aside: None,
-    }
+/// A turn, and how far it has come.
+struct Telling {
+    turn: Turn,
+    /// The plugin's place as it is in the store.
+    committed: Position,
+    /// What was read of the log and not told yet: without words, which may change meanwhile.
+    ahead: VecDeque<Arc<Entry>>,
+    /// Somebody else was quicker with what it looked at, and it is to be told again.
+    again: bool,
 }
 
-/// What stands in the log behind a place, from what is at hand where that reaches back so far.
-async fn look(core: &Core, turn: &Turn) -> Result<VecDeque<Arc<Entry>>> {
-    let at_hand = core.feeds.get(turn.workspace).and_then(|feed| feed.kept_after(turn.position));
-    if let Some(entries) = at_hand.filter(|entries| !entries.is_empty()) {
-        return Ok(entries.into());
+impl Telling {
+    /// Tells the plugin of the next events; whether the turn goes on.
+    async fn tell(&mut self, core: &Arc<Core>, listener: &Listener) -> Result<bool> {
+        let Listener { here, local, plugin } = listener;
+        let wanted = plugin.module.wish(Hook::OnEvents).map(|wish| wish.events.as_slice()).unwrap_or_default();
+        // After a failure one by one, so that it shows which of them it is.
+        let is_careful = self.turn.failures > 0 || self.turn.position < local.vitals.careful_until();
+        let most = if is_careful { 1 } else { BATCH };
+        let Some((told, position)) = self.next(core, most, |event| concerns(local, plugin, wanted, event)).await?
+        else {
+            // The log has been trimmed beyond the plugin's place.
+            let (from, to) = (self.turn.position.next().0, self.turn.head.0);
+            if from <= to {
+                let what = format!("events {from} to {to}, which the log does not hold any more");
+                effects::left_out(core, self.turn.workspace, &self.turn.plugin, &what);
+            }
+            self.moves_on(self.turn.head.max(self.turn.position));
+            return Ok(true);
+        };
+        if told.is_empty() {
+            self.moves_on(position);
+            return Ok(true);
+        }
+        let now = core.clock.now();
+        if local.vitals.breaker().admit(now) == Admission::No {
+            core.store.change(self.step(core)).await?;
+            return Ok(false);
+        }
+        let events: Vec<&Event> = told.iter().map(|entry| &entry.event).collect();
+        let mut span = traced::telling(core, self.turn.workspace, &events).await;
+        let outcome = hand_over(core, local, plugin, &told, self.turn.failures + 1).await?;
+        traced::told(&mut span, &self.turn.plugin, &outcome);
+        let issued = match outcome.answer {
+            Ok(()) => outcome.issued,
+            Err(failure) => {
+                let kind = failure.kind.as_str();
+                tracing::warn!(plugin = %self.turn.plugin, kind, what = %failure.what, "a plugin failed");
+                return self.failed(core, local, &events, position, &failure).await.map(|()| false);
+            }
+        };
+        local.vitals.breaker().succeeded();
+        if issued.is_empty() {
+            // Its place is committed with what it issues next, or at the end of its turn.
+            self.moves_on(position);
+            return Ok(true);
+        }
+        let (data, effects) = effects::prepared(core, here, local, self.turn.workspace, issued).await?;
+        let (bot, depth, next) = (local.row.bot, depth_of(&events), Next::GoesOn(now + LEASE));
+        let done = TurnStep { position, failures: 0, next, bot, depth, data, effects, ..self.step(core) };
+        match span.within(core.store.change(done)).await {
+            Ok(Some(refused)) => {
+                self.moves_on(position);
+                self.committed = position;
+                for refused in &refused {
+                    let what = format!("a post: {refused}");
+                    effects::left_out(core, self.turn.workspace, &self.turn.plugin, &what);
+                }
+                Ok(true)
+            }
+            // The turn is another node's by now, and so is what comes of these events.
+            Ok(None) => Ok(false),
+            // Somebody else changed what the plugin had looked at: it is told again.
+            Err(Error::Rejected(Rejection::Conflict)) => {
+                self.again = true;
+                core.store.change(self.step(core)).await?;
+                Ok(false)
+            }
+            Err(error @ Error::Unavailable(_)) => Err(error),
+            // What it left cannot be stored, and could not be the next time.
+            Err(error) => {
+                tracing::error!(plugin = %self.turn.plugin, %error, "what a plugin left could not be stored");
+                let what = "what it left could not be stored".to_owned();
+                let failure = Failure { kind: FailureKind::Answer, what };
+                self.failed(core, local, &events, position, &failure).await.map(|()| false)
+            }
+        }
     }
-    let events = core.store.events_after(turn.workspace, turn.position, LOOK).await?;
-    Ok(events.into_iter().map(|event| Arc::new(Entry { event, message: None })).collect())
-}
 
-/// Tells a plugin of the next events. `ahead` is what was read of the log and not told yet.
-async fn tell(
-    core: &Arc<Core>,
-    listener: &Listener,
-    turn: &mut Turn,
-    ahead: &mut VecDeque<Arc<Entry>>,
-) -> Result<Told> {
-    let Listener { here, local, plugin } = listener;
-    if ahead.is_empty() {
-        *ahead = look(core, turn).await?;
-    }
-    if ahead.is_empty() {
-        // The log has been trimmed beyond the plugin's place: what is gone is gone.
-        (turn.position, turn.failures) = (turn.head.max(turn.position), 0);
-        return Ok(Told::Further);
-    }
-    let wanted = plugin.module.wish(Hook::OnEvents).map(|wish| wish.events.as_slice()).unwrap_or_default();
-    // After a failure one by one, so that it shows which of them it is.
-    let most = if turn.failures > 0 { 1 } else { BATCH };
-    let (mut told, mut position) = (Vec::new(), turn.position);
-    while told.len() < most
-        && let Some(entry) = ahead.pop_front()
-    {
-        position = entry.event.position;
-        if concerns(local, wanted, &entry.event) {
-            told.push(entry);
-        }
-    }
-    if told.is_empty() {
-        (turn.position, turn.failures) = (position, 0);
-        return Ok(Told::Further);
-    }
-    let events: Vec<&Event> = told.iter().map(|entry| &entry.event).collect();
-    let now = core.clock.now();
-    let mut span = traced::telling(core, turn.workspace, &events).await;
-    let outcome = hand_over(core, local, plugin, &told, turn.failures + 1).await?;
-    traced::told(&mut span, &turn.plugin, &outcome);
-    match outcome.answer {
-        Ok(()) => {
-            local.vitals.breaker().succeeded();
-            if outcome.issued.is_empty() {
-                // Its place is committed with what it issues next, or at the end of its turn.
-                (turn.position, turn.failures) = (position, 0);
-                return Ok(Told::Further);
+    /// The next events that concern the plugin, `most` of them, and how far the log was read for them; none where the log holds
+    /// nothing more.
+    async fn next(
+        &mut self,
+        core: &Core,
+        most: usize,
+        concerns: impl Fn(&Event) -> bool,
+    ) -> Result<Option<(Vec<Arc<Entry>>, Position)>> {
+        let mut found = self.at_hand(core);
+        let ahead = match &mut found {
+            Some(at_hand) => at_hand,
+            None => {
+                if self.ahead.is_empty() {
+                    let events = core.store.events_after(self.turn.workspace, self.turn.position, LOOK).await?;
+                    self.ahead = events.into_iter().map(|event| Arc::new(Entry { event, message: None })).collect();
+                }
+                &mut self.ahead
             }
-            let (data, effects) = effects::prepared(core, here, local, turn.workspace, outcome.issued).await?;
-            let (bot, depth) = (local.row.bot, depth_of(&events));
-            let goes_on = Next::GoesOn(now + LEASE);
-            let done = TurnStep { position, failures: 0, next: goes_on, bot, depth, data, effects, ..step(core, turn) };
-            match span.within(core.store.change(done)).await {
-                // Somebody else changed what the plugin had looked at: it is told again.
-                Err(Error::Rejected(Rejection::Conflict)) => {
-                    core.store.change(step(core, turn)).await?;
-                    Ok(Told::Ended(true))
-                }
-                Err(error) => Err(error),
-                // The turn is another node's by now, and so is what comes of these events.
-                Ok(None) => Ok(Told::Ended(false)),
-                Ok(Some(refused)) => {
-                    (turn.position, turn.failures) = (position, 0);
-                    for refused in &refused {
-                        effects::left_out(core, turn.workspace, &turn.plugin, &format!("a post: {refused}")).await;
-                    }
-                    Ok(Told::Further)
-                }
+        };
+        if ahead.is_empty() {
+            return Ok(None);
+        }
+        let (mut told, mut position) = (Vec::new(), self.turn.position);
+        while told.len() < most
+            && let Some(entry) = ahead.pop_front()
+        {
+            position = entry.event.position;
+            if concerns(&entry.event) {
+                told.push(entry);
             }
         }
-        Err(failure) => {
-            tracing::warn!(plugin = %turn.plugin, kind = failure.kind.as_str(), what = %failure.what, "a plugin failed");
-            let blow = note_failure(&mut local.vitals.breaker(), &failure, now);
+        Ok(Some((told, position)))
+    }
+
+    /// The same from what is at hand, where that reaches back so far: with words, as of this moment.
+    fn at_hand(&self, core: &Core) -> Option<VecDeque<Arc<Entry>>> {
+        if !self.ahead.is_empty() {
+            return None;
+        }
+        let kept = core.feeds.get(self.turn.workspace)?.kept_after(self.turn.position)?;
+        (!kept.is_empty()).then(|| kept.into())
+    }
+
+    fn moves_on(&mut self, position: Position) {
+        (self.turn.position, self.turn.failures) = (position, 0);
+    }
+
+    /// The end of the turn where it is now.
+    fn step(&self, core: &Core) -> TurnStep {
+        TurnStep {
+            workspace: self.turn.workspace,
+            plugin: self.turn.plugin.clone(),
+            lease: self.turn.lease,
+            at: core.clock.now(),
+            from: self.committed,
+            position: self.turn.position,
+            failures: self.turn.failures,
+            next: Next::AtOnce,
+            bot: None,
+            depth: 1,
+            data: FromPlugins::default(),
+            effects: Effects::default(),
+            laid_aside: None,
+        }
+    }
+
+    /// The plugin could not do with these events, the last of which the log has at `position`: the turn is over.
+    async fn failed(
+        &self,
+        core: &Arc<Core>,
+        local: &Local,
+        events: &[&Event],
+        position: Position,
+        failure: &Failure,
+    ) -> Result<()> {
+        let (now, turn) = (core.clock.now(), &self.turn);
+        // However often it is told of the same, it has failed once.
+        if turn.failures == 0 {
+            let blow = note_failure(&mut local.vitals.breaker(), failure, now);
             if blow == Blow::SwitchOff {
                 super::admin::switch_off(core, turn.workspace, &turn.plugin, &failure.what).await;
             }
-            // What the hub is to blame for is tried again for as long as it takes.
-            let failures = turn.failures + u32::from(failure.kind.is_the_plugins());
-            let end = if events.len() == 1 && failures > ATTEMPTS {
-                let laid_aside = Some(DeadLetter {
-                    id: DeadLetterId(core.clock.new_id()),
-                    workspace: turn.workspace,
-                    plugin: turn.plugin.clone(),
-                    position: events[0].position,
-                    problem: failure.what,
-                    attempts: 1,
-                    created_at: now,
-                });
-                TurnStep { laid_aside, position: events[0].position, failures: 0, ..step(core, turn) }
-            } else {
-                let next = Next::Rest(now + Duration::from_secs(1 << failures.min(6)));
-                TurnStep { next, failures, ..step(core, turn) }
-            };
-            core.store.change(end).await?;
-            Ok(Told::Ended(false))
         }
+        local.vitals.be_careful_until(position);
+        // What the hub is to blame for is tried again for as long as it takes.
+        let failures = turn.failures + u32::from(failure.kind.is_the_plugins());
+        let end = if events.len() == 1 && failures > ATTEMPTS {
+            let laid_aside = Some(DeadLetter {
+                id: DeadLetterId(core.clock.new_id()),
+                workspace: turn.workspace,
+                plugin: turn.plugin.clone(),
+                position: events[0].position,
+                problem: failure.what.clone(),
+                attempts: 1,
+                created_at: now,
+            });
+            TurnStep { laid_aside, position: events[0].position, failures: 0, ..self.step(core) }
+        } else {
+            let next = Next::Rest(now + Duration::from_secs(1 << failures.min(6)));
+            TurnStep { next, failures, ..self.step(core) }
+        };
+        core.store.change(end).await?;
+        Ok(())
     }
 }
 
@@ -351,7 +458,7 @@ async fn hand_over(
     let workspace = local.row.workspace;
     let occasion = occasion(core, workspace, core.clock.now());
     let outcome = core.plugins.host.ask_aside(plugin.clone(), occasion, question).await;
-    effects::note(core, workspace, local.id(), &outcome.logs).await;
+    core.plugins.journal.note(core, workspace, local.id(), &outcome.logs);
     local.vitals.note(&outcome);
     Ok(outcome)
 }
@@ -367,6 +474,13 @@ pub async fn tell_again(core: &Arc<Core>, letter: &DeadLetter) -> Result<Fate> {
     let Some(event) = events.into_iter().next().filter(|event| event.position == letter.position) else {
         return Err(cannot("the log does not reach back to the event any more; discard it").into());
     };
+    let wanted = plugin.module.wish(Hook::OnEvents).map(|wish| wish.events.as_slice()).unwrap_or_default();
+    if !concerns(local, plugin, wanted, &event) {
+        return Err(cannot(
+            "the event is not for it any more: where it happened it is off, or may not look; discard it",
+        )
+        .into());
+    }
     let depth = depth_of(&[&event]);
     let told = [Arc::new(Entry { event, message: None })];
     let outcome = hand_over(core, local, plugin, &told, letter.attempts + 1).await?;
@@ -380,11 +494,13 @@ pub async fn tell_again(core: &Arc<Core>, letter: &DeadLetter) -> Result<Fate> {
 }
 
 /// Whether a plugin is to be told of an event.
-fn concerns(local: &Local, wanted: &[EventKind], event: &Event) -> bool {
+fn concerns(local: &Local, plugin: &Plugin, wanted: &[EventKind], event: &Event) -> bool {
+    let conversation = event.fact.conversation();
     wanted.contains(&event.fact.kind())
+        && conversation.is_none_or(|conversation| plugin.grants.sees(conversation))
         && event.depth < DEPTH
         && (event.actor.is_none() || event.actor != local.row.bot)
-        && local.is_on_in(event.fact.conversation())
+        && local.is_on_in(conversation)
 }
 
 fn message_of(fact: &Fact) -> Option<MessageId> {
@@ -399,35 +515,12 @@ async fn messages(core: &Core, plugin: &Plugin, told: &[Arc<Entry>]) -> Result<H
     if !plugin.grants.capabilities.contains(&Capability::MessagesRead) {
         return Ok(HashMap::new());
     }
-    let ids: HashSet<MessageId> = told
-        .iter()
-        .map(|entry| &entry.event.fact)
-        .filter(|fact| fact.conversation().is_none_or(|conversation| plugin.grants.sees(conversation)))
-        .filter_map(message_of)
-        .collect();
+    let ids: HashSet<MessageId> = told.iter().filter_map(|entry| message_of(&entry.event.fact)).collect();
     // What is at hand is forgotten there when it is changed; the rest is read.
     let at_hand = told.iter().filter_map(|entry| entry.message.clone()).filter(|message| ids.contains(&message.id));
     let at_hand: HashMap<MessageId, Message> = at_hand.map(|message| (message.id, message)).collect();
     let away: Vec<MessageId> = ids.iter().copied().filter(|id| !at_hand.contains_key(id)).collect();
     let mut found = if away.is_empty() { Vec::new() } else { core.store.messages(&away).await? };
     found.extend(at_hand.into_values());
-    with_details(core, found).await
-}
-
-/// Messages with what stands beside their words.
-pub async fn whole(core: &Core, ids: &[MessageId]) -> Result<HashMap<MessageId, WholeMessage>> {
-    if ids.is_empty() {
-        return Ok(HashMap::new());
-    }
-    with_details(core, core.store.messages(ids).await?).await
-}
-
-async fn with_details(core: &Core, found: Vec<Message>) -> Result<HashMap<MessageId, WholeMessage>> {
-    let ids: Vec<MessageId> = found.iter().map(|message| message.id).collect();
-    let mut details: HashMap<MessageId, _> = core.store.message_details(&ids).await?.into_iter().collect();
-    let whole = found.into_iter().map(|message| {
-        let details = details.remove(&message.id).unwrap_or_default();
-        (message.id, WholeMessage { message, details })
-    });
-    Ok(whole.collect())
+    reading::with_details(core, found).await
 }

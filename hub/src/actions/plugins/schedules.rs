@@ -159,7 +159,7 @@ async fn slice(core: &Arc<Core>, claim: &Claim, run: &ScheduledRun) -> Result<()
     }
     end.at = core.clock.now();
     for refused in core.store.change(end).await?.iter().flatten() {
-        effects::left_out(core, workspace, &run.plugin, &format!("a post: {refused}")).await;
+        effects::left_out(core, workspace, &run.plugin, &format!("a post: {refused}"));
     }
     Ok(())
 }

@@ -56,18 +56,21 @@ impl SettingChanges {
         }
     }
 
-    /// In words, for the record.
-    fn said(&self) -> String {
-        let mut said = Vec::new();
+    /// For the record: as the API has it.
+    fn said(&self, scope: Scope) -> String {
+        let mut said = serde_json::Map::new();
         macro_rules! say {
-            ($($name:ident),*) => {$(
+            ($($name:ident: $word:literal),*) => {$(
                 if let Some(value) = &self.$name {
-                    said.push(format!("{}: {value:?}", stringify!($name)));
+                    said.insert($word.to_owned(), serde_json::json!(value));
                 }
             )*};
         }
-        say!(is_default, priority, failure_policies, limits, capabilities, conversations);
-        said.join("; ")
+        let place = if scope == Scope::Hub { "hub" } else { "workspace" };
+        said.insert("scope".to_owned(), place.into());
+        say!(is_default: "isDefault", priority: "priority", failure_policies: "failurePolicies", limits: "limits",
+            capabilities: "capabilities", conversations: "conversationIds");
+        serde_json::Value::Object(said).to_string()
     }
 }
 
@@ -116,7 +119,7 @@ pub async fn update_settings(
         low: refused.low,
         high: refused.high,
     };
-    let said = ("settings", changes.said());
+    let said = ("settings", changes.said(scope));
     match scope {
         Scope::Hub => {
             packages::change(
@@ -147,7 +150,8 @@ pub async fn update_settings(
             }
             let of_hub = on_hub(&loaded.installed.overrides).unwrap_or(usual);
             placed(core, viewer.workspace(), &loaded).await?;
-            let everything = loaded.installed.grants.capabilities.clone();
+            // Not narrowed is whatever the hub grants, also later.
+            let everything: BTreeSet<Capability> = Capability::ALL.iter().copied().collect();
             change_here(core, viewer.by(core), plugin, said, move |row| {
                 changes.apply(&mut row.overrides);
                 // What a plugin takes is the hub's: those who run a workspace give it less, and not more.
@@ -164,7 +168,7 @@ pub async fn update_settings(
                     };
                     let conversations = changes.conversations.clone().unwrap_or(now.conversations);
                     let capabilities = given(&changes.capabilities, now.capabilities);
-                    let is_all = conversations.is_none() && matches!(changes.capabilities, Some(None));
+                    let is_all = conversations.is_none() && capabilities == everything;
                     row.grants = (!is_all).then_some(Grants { capabilities, conversations });
                 }
                 Ok(())

@@ -297,7 +297,7 @@ where
     let ready = here::ready(core, module, loaded, row);
     let occasion = occasion(core, workspace, core.clock.now());
     let outcome = core.plugins.host.ask_aside(ready, occasion, question).await;
-    effects::note(core, workspace, plugin, &outcome.logs).await;
+    core.plugins.journal.note(core, workspace, plugin, &outcome.logs);
     core.plugins.vitals(workspace, plugin).note(&outcome);
     Ok(outcome)
 }
@@ -322,7 +322,7 @@ where
         let (plugin, bot, at) = (plugin.clone(), local.row.bot, core.clock.now());
         let refused = core.store.change(CommitIssued { workspace, plugin, bot, at, data, effects }).await?;
         for refused in refused {
-            effects::left_out(core, workspace, local.id(), &format!("a post: {refused}")).await;
+            effects::left_out(core, workspace, local.id(), &format!("a post: {refused}"));
         }
     }
     Ok(answer)

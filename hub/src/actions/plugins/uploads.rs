@@ -1,6 +1,6 @@
 //! Packages on their way into the hub: put under an address that is signed for the moment, or read from a file beside it.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
@@ -8,6 +8,7 @@ use hmac::{Hmac, Mac};
 use jackfield_domain::{
     JobId, Rejection, Timestamp, UploadId,
     jobs::{Job, JobKind, NewJob},
+    plugins::PluginId,
 };
 use jackfield_plugin_host::{PACKAGE_MAX_BYTES, Package};
 use sha2::Sha256;
@@ -32,6 +33,8 @@ pub enum Source {
     Upload(UploadId),
     /// A file that the hub can read.
     Path(String),
+    /// What came with the program, and was taken away or replaced.
+    Bundled(PluginId),
 }
 
 fn blob_name(id: UploadId) -> String {
@@ -97,9 +100,14 @@ pub async fn receive<E: std::fmt::Display>(
 }
 
 /// What is to be installed.
-pub async fn read(core: &Core, source: &Source) -> Result<Package> {
+pub async fn read(core: &Core, source: &Source) -> Result<Arc<Package>> {
     let bad = |why: String| Error::from(Rejection::BadPackage { why });
     let bytes = match source {
+        Source::Bundled(plugin) => {
+            let found = core.plugins.bundled.values().find(|package| package.manifest().id == *plugin);
+            let none = Rejection::NotFound { what: "plugin that comes with the hub", field: "bundled" };
+            return Ok(found.ok_or(none)?.clone());
+        }
         Source::Upload(id) => core
             .plugins
             .blobs
@@ -120,7 +128,7 @@ pub async fn read(core: &Core, source: &Source) -> Result<Package> {
             tokio::fs::read(path).await.map_err(fault)?
         }
     };
-    Package::read(bytes).map_err(|error| bad(error.to_string()))
+    Package::read(bytes).map(Arc::new).map_err(|error| bad(error.to_string()))
 }
 
 /// What was installed need not lie there any more.

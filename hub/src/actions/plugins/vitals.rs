@@ -3,11 +3,17 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
 };
 
 use hdrhistogram::Histogram;
-use jackfield_domain::plugins::{Breaker, FailureKind};
+use jackfield_domain::{
+    Position,
+    plugins::{Breaker, FailureKind},
+};
 use jackfield_plugin_host::{Measures, Outcome};
 
 /// What a node remembers of a plugin in a workspace.
@@ -15,6 +21,10 @@ use jackfield_plugin_host::{Measures, Outcome};
 pub struct Vitals {
     /// Shared by all hooks.
     pub breaker: Arc<Mutex<Breaker>>,
+    /// The package that it is about; none where it is off.
+    package: Mutex<Option<String>>,
+    /// Up to this place in the log events are told one by one, because a batch of them failed.
+    careful_until: AtomicI64,
     health: Mutex<Health>,
 }
 
@@ -64,6 +74,23 @@ impl Percentiles {
 }
 
 impl Vitals {
+    /// The plugin is this package now, or off: where that is news, what its breaker knew is not about it any more.
+    pub fn begin(&self, package: Option<&str>) {
+        let mut before = self.package.lock().unwrap_or_else(PoisonError::into_inner);
+        if before.as_deref() != package {
+            *before = package.map(str::to_owned);
+            *self.breaker() = Breaker::default();
+        }
+    }
+
+    pub fn careful_until(&self) -> Position {
+        Position(self.careful_until.load(Ordering::Relaxed))
+    }
+
+    pub fn be_careful_until(&self, position: Position) {
+        self.careful_until.fetch_max(position.0, Ordering::Relaxed);
+    }
+
     pub fn breaker(&self) -> MutexGuard<'_, Breaker> {
         self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
     }

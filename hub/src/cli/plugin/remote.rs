@@ -17,7 +17,11 @@ use client::Client;
 /// What is asked of a plugin that something was done to.
 const FIELDS: &str = "id name version isOn problem isResting lag storageBytes configuration
     exceptions { conversationId isOn } wantedCapabilities grantedCapabilities isOnHub isDefault isReady
-    pendingUpgrade { version newCapabilities }";
+    pendingUpgrade { version newCapabilities }
+    hooks { hook phase priority failurePolicy }";
+/// How one does.
+const HEALTH: &str = "health { calls isBreakerOpen memoryPeakBytes failures { kind count }
+    wallTime { p50 p95 p99 max } cpuTime { p50 p95 p99 max } }";
 /// A configuration has at most so many bytes; the hub takes no more in one request.
 const CONFIGURATION_MAX_BYTES: u64 = 1 << 20;
 
@@ -60,6 +64,20 @@ pub(super) enum RemoteCommand {
         #[command(flatten)]
         hub: HubArgs,
     },
+    /// Show how a plugin does in the workspace: how often it was called, how long that took, and how it failed.
+    Health {
+        /// The plugin's id.
+        plugin: String,
+        #[command(flatten)]
+        hub: HubArgs,
+    },
+    /// Show what plugins did to a message.
+    Verdicts {
+        /// The message's id.
+        message: String,
+        #[command(flatten)]
+        hub: HubArgs,
+    },
     /// Show the newest lines that a plugin wrote for admins.
     Logs {
         /// The plugin's id.
@@ -94,6 +112,9 @@ pub(super) struct SwitchArgs {
     /// For all workspaces of the hub, whatever they say; for operators.
     #[arg(long = "on-hub", conflicts_with = "conversation")]
     on_hub: bool,
+    /// Do not tell it what happened in the workspace while it was off.
+    #[arg(long, conflicts_with_all = ["conversation", "on_hub"])]
+    skip_missed: bool,
     #[command(flatten)]
     hub: HubArgs,
 }
@@ -114,13 +135,18 @@ pub(super) async fn run(command: RemoteCommand) -> Result<(), String> {
             let input = json!({ "pluginId": plugin, "configuration": configuration_in(&configuration)? });
             act(&hub, "pluginConfigure", input, |plugin| format!("{} is configured", shown(&plugin["id"]))).await
         }
+        RemoteCommand::Health { plugin, hub } => health(&hub, &plugin).await,
+        RemoteCommand::Verdicts { message, hub } => verdicts(&hub, &message).await,
         RemoteCommand::Logs { plugin, hub } => logs(&hub, &plugin).await,
     }
 }
 
 async fn switch(arguments: &SwitchArgs, mutation: &str, state: &str) -> Result<(), String> {
     let scope = if arguments.on_hub { "HUB" } else { "WORKSPACE" };
-    let input = json!({ "pluginId": arguments.plugin, "scope": scope, "conversationId": arguments.conversation });
+    let mut input = json!({ "pluginId": arguments.plugin, "scope": scope, "conversationId": arguments.conversation });
+    if arguments.skip_missed {
+        input["missedEvents"] = json!("SKIP");
+    }
     let place = match arguments.conversation.as_deref() {
         Some(id) => format!(" in {}", plain(id)),
         None if arguments.on_hub => " for the hub".to_owned(),
@@ -190,13 +216,52 @@ fn row(plugin: &Value) -> [String; 4] {
     [shown(&plugin["id"]), shown(&plugin["version"]), state.to_owned(), words.concat()]
 }
 
+/// Something about one plugin.
+async fn about(hub: &HubArgs, id: &str, fields: &str) -> Result<Value, String> {
+    let mut data = Client::new(hub)?.ask(&format!("{{ plugins {{ id {fields} }} }}"), json!({})).await?;
+    let mut plugins = data["plugins"].as_array_mut().into_iter().flatten();
+    let plugin = plugins.find(|plugin| plugin["id"] == json!(id)).map(Value::take);
+    plugin.ok_or_else(|| format!("the hub has no plugin {}; `jackfield plugin list` says which it has", plain(id)))
+}
+
+async fn health(hub: &HubArgs, id: &str) -> Result<(), String> {
+    let plugin = about(hub, id, HEALTH).await?;
+    let health = &plugin["health"];
+    if hub.json {
+        return say_json(health);
+    }
+    let resting = if health["isBreakerOpen"] == json!(true) { ", resting after failures" } else { "" };
+    say_line(&format!("{} calls, at most {} bytes of memory{resting}", health["calls"], health["memoryPeakBytes"]));
+    for (name, times) in [("on the clock", &health["wallTime"]), ("of the processor", &health["cpuTime"])] {
+        let [p50, p95, p99, max] = ["p50", "p95", "p99", "max"].map(|part| &times[part]);
+        say_line(&format!("{name}: half in {p50} ms, 95 % in {p95} ms, 99 % in {p99} ms, all in {max} ms"));
+    }
+    for failure in health["failures"].as_array().into_iter().flatten() {
+        say_line(&format!("{} times {}", failure["count"], shown(&failure["kind"])));
+    }
+    Ok(())
+}
+
+async fn verdicts(hub: &HubArgs, message: &str) -> Result<(), String> {
+    let query = "query($m: ID!) { pluginVerdicts(messageId: $m) { at plugin hook kind code reason } }";
+    let data = Client::new(hub)?.ask(query, json!({ "m": message })).await?;
+    if hub.json {
+        return say_json(&data["pluginVerdicts"]);
+    }
+    let found = data["pluginVerdicts"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if found.is_empty() {
+        say_line("no plugin did anything to it");
+    }
+    for verdict in found {
+        let why: Vec<String> = [&verdict["code"], &verdict["reason"]].into_iter().map(shown).collect();
+        let (at, plugin) = (shown(&verdict["at"]), shown(&verdict["plugin"]));
+        say_line(format!("{at} {plugin} {} {}", shown(&verdict["kind"]), why.join(" ")).trim_end());
+    }
+    Ok(())
+}
+
 async fn logs(hub: &HubArgs, id: &str) -> Result<(), String> {
-    let data = Client::new(hub)?.ask("{ plugins { id logs { at level text } } }", json!({})).await?;
-    let mut plugins = data["plugins"].as_array().into_iter().flatten();
-    let plugin = plugins.find(|plugin| plugin["id"] == json!(id));
-    let Some(plugin) = plugin else {
-        return Err(format!("the hub has no plugin {}; `jackfield plugin list` says which it has", plain(id)));
-    };
+    let plugin = about(hub, id, "logs { at level text }").await?;
     if hub.json {
         return say_json(&plugin["logs"]);
     }

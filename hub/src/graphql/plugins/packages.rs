@@ -73,6 +73,8 @@ pub struct PluginInstallInput {
     upload_id: Option<ID>,
     /// The absolute path of a file on the machine of the hub.
     path: Option<String>,
+    /// The id of a plugin that comes with the hub, and was removed or replaced.
+    bundled: Option<ID>,
     /// What is granted to the plugin, of what it asks for. Nothing else is; more can be granted later.
     #[graphql(default)]
     grant: Vec<PluginCapability>,
@@ -183,11 +185,12 @@ impl PackageMutation {
         let viewer = ctx.viewer()?;
         let outcome = async {
             crate::actions::workspaces::must_be_operator(&viewer)?;
-            let source = match (input.upload_id, input.path) {
-                (Some(upload), None) => Source::Upload(id(&upload, "upload", "uploadId")?),
-                (None, Some(path)) => Source::Path(path),
+            let source = match (input.upload_id, input.path, input.bundled) {
+                (Some(upload), None, None) => Source::Upload(id(&upload, "upload", "uploadId")?),
+                (None, Some(path), None) => Source::Path(path),
+                (None, None, Some(plugin)) => Source::Bundled(named(&plugin)?),
                 _ => {
-                    let expected = "given, or path, and not both";
+                    let expected = "given, or path, or bundled, and one of them alone";
                     return Err(Rejection::Invalid { field: "uploadId", expected }.into());
                 }
             };

@@ -73,6 +73,44 @@ pub enum PluginFailurePolicy {
     Hold,
 }
 
+/// When a hook is asked, beside those of other plugins, in this order. More may be added.
+#[derive(Enum, Copy, Clone, Eq, PartialEq)]
+#[graphql(remote = "words::Phase")]
+pub enum PluginPhase {
+    /// It brings what was written into the form that the others expect.
+    Normalise,
+    /// It adds to it.
+    Enrich,
+    /// It judges it, as it is going to be.
+    Moderate,
+}
+
+/// A hook in which a plugin is asked before something is done, as it is treated in the workspace.
+#[derive(SimpleObject)]
+pub struct PluginHook {
+    /// Which hook.
+    hook: PluginBeforeHook,
+    /// When it is asked.
+    phase: PluginPhase,
+    /// Its place in the phase: lower ones go first, and between equals the plugin's id decides.
+    priority: i32,
+    /// What its failure leads to.
+    failure_policy: PluginFailurePolicy,
+}
+
+impl PluginHook {
+    pub fn of(
+        (hook, phase, priority, policy): &(words::Hook, words::Phase, i32, words::FailurePolicy),
+    ) -> Option<Self> {
+        Some(PluginHook {
+            hook: PluginBeforeHook::of(*hook)?,
+            phase: (*phase).into(),
+            priority: *priority,
+            failure_policy: (*policy).into(),
+        })
+    }
+}
+
 /// What a hook's failure leads to.
 #[derive(SimpleObject)]
 pub struct PluginHookPolicy {

@@ -1,10 +1,10 @@
 //! What a hook that ran after things had happened leaves behind: all of it and how far the plugin has come, or nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use async_trait::async_trait;
 use jackfield_domain::{
-    Fact, MessageId, Position, Rejection, Timestamp, UserId, WorkspaceId,
+    ConversationId, Fact, MessageId, Position, Rejection, Timestamp, UserId, WorkspaceId,
     messages::Message,
     plugins::{DeadLetter, LogLine, MentionTarget, Notice, PluginId},
     users::User,
@@ -53,6 +53,8 @@ pub struct Effects {
     pub notices: Vec<Notice>,
     /// Who is there now, for those mentions that mean them.
     pub online: BTreeSet<UserId>,
+    /// The only conversations whose messages it may reach; none means all.
+    pub within: Option<HashSet<ConversationId>>,
 }
 
 /// Writes what a hook left, within a change. A post that is refused leaves the rest alone.
@@ -69,13 +71,16 @@ pub async fn carry_out(
     if !posts.is_empty() {
         refused.extend(send_within(work, &posts).await?.into_iter().filter_map(Result::err));
     }
-    for (message, value) in &effects.annotations {
-        if here(work, workspace, *message).await?.is_some() {
-            annotations::set(&work.transaction, plugin, *message, value.as_deref()).await?;
+    // Of what is said more than once of a message the last counts, and is all that is done.
+    let annotations: BTreeMap<_, _> = effects.annotations.iter().map(|(message, value)| (*message, value)).collect();
+    for (message, value) in annotations {
+        if reached(work, workspace, effects, message).await?.is_some() {
+            annotations::set(&work.transaction, plugin, message, value.as_deref()).await?;
         }
     }
-    for (message, targets) in &effects.mentions {
-        let Some(message) = here(work, workspace, *message).await? else { continue };
+    let mentions: BTreeMap<_, _> = effects.mentions.iter().map(|(message, targets)| (*message, targets)).collect();
+    for (message, targets) in mentions {
+        let Some(message) = reached(work, workspace, effects, message).await? else { continue };
         if let Some(users) = mentions::set(&work.transaction, plugin, &message, targets, &effects.online).await? {
             let (conversation, sequence) = (message.conversation, message.sequence);
             let fact = Fact::MentionsUpdated { conversation, message: message.id, sequence, users };
@@ -88,14 +93,15 @@ pub async fn carry_out(
     Ok(refused)
 }
 
-/// A message of this workspace that has not been deleted.
-async fn here(work: &Work, workspace: WorkspaceId, id: MessageId) -> Result<Option<Message>> {
+/// A message of this workspace that has not been deleted, where the plugin may reach it.
+async fn reached(work: &Work, workspace: WorkspaceId, effects: &Effects, id: MessageId) -> Result<Option<Message>> {
     let row = messages::Entity::find_by_id(id.0)
         .filter(messages::Column::WorkspaceId.eq(workspace.0))
         .filter(messages::Column::DeletedAt.is_null())
         .one(&work.transaction)
         .await?;
-    row.map(Message::try_from).transpose()
+    let message = row.map(Message::try_from).transpose()?;
+    Ok(message.filter(|found| effects.within.as_ref().is_none_or(|within| within.contains(&found.conversation))))
 }
 
 /// What follows on a step of a turn.
@@ -124,6 +130,8 @@ pub struct TurnStep {
     pub plugin: PluginId,
     pub lease: Uuid,
     pub at: Timestamp,
+    /// Where its place was: a step is taken once, however often it is tried.
+    pub from: Position,
     /// Done with everything up to here.
     pub position: Position,
     /// Nothing was left of what the plugin wanted, and the same comes again.
@@ -165,6 +173,7 @@ impl Change for TurnStep {
             .filter(Column::WorkspaceId.eq(self.workspace.0))
             .filter(Column::PluginId.eq(self.plugin.as_str()))
             .filter(Column::Lease.eq(self.lease))
+            .filter(Column::Position.eq(self.from.0))
             .exec(&work.transaction)
             .await?;
         if moved.rows_affected == 0 {

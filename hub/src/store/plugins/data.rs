@@ -127,6 +127,8 @@ pub struct Overlay {
     before: BTreeMap<Owner, BTreeMap<String, Value>>,
     after: BTreeMap<Owner, BTreeMap<String, Option<Value>>>,
     most: BTreeMap<Owner, u64>,
+    /// How large is what has gone away by itself, and is still there.
+    stale: BTreeMap<Owner, BTreeMap<String, i64>>,
 }
 
 impl Overlay {
@@ -144,17 +146,20 @@ impl Overlay {
         let mut overlay = Overlay::default();
         for ((workspace, plugin), keys) in wanted {
             let keys: Vec<&str> = keys.into_iter().collect();
-            let mut found = BTreeMap::new();
+            let (mut found, mut stale) = (BTreeMap::new(), BTreeMap::new());
             for part in keys.chunks(ROWS_AT_ONCE) {
                 for row in under(workspace, &plugin, part.iter().copied()).all(database).await? {
-                    let expires_at = row.expires_at.map(Timestamp);
+                    let Ok(key) = String::from_utf8(row.key) else { continue };
+                    let value = Value { bytes: row.value, expires_at: row.expires_at.map(Timestamp) };
                     // What has gone away by itself is still there, and is written over.
-                    let bytes = if expires_at.is_some_and(|at| at <= now) { None } else { Some(row.value) };
-                    if let (Ok(key), Some(bytes)) = (String::from_utf8(row.key), bytes) {
-                        found.insert(key, Value { bytes, expires_at });
+                    if value.expires_at.is_some_and(|at| at <= now) {
+                        stale.insert(key.clone(), size(&key, &value));
+                    } else {
+                        found.insert(key, value);
                     }
                 }
             }
+            overlay.stale.insert((workspace, plugin.clone()), stale);
             overlay.before.insert((workspace, plugin), found);
         }
         Ok(overlay)
@@ -189,7 +194,8 @@ impl Overlay {
                 if was == value.as_ref() {
                     continue;
                 }
-                room -= was.map_or(0, |was| size(&key, was));
+                let stale = self.stale.get(&owner).and_then(|stale| stale.get(&key)).copied();
+                room -= was.map(|was| size(&key, was)).or(stale).unwrap_or_default();
                 room += value.as_ref().map_or(0, |value| size(&key, value));
                 match value {
                     None => gone.push(key.into_bytes()),

@@ -208,6 +208,16 @@ pub async fn commit_data(work: &Work, plugins: &FromPlugins, at: Timestamp) -> R
     overlay.write(&work.transaction).await
 }
 
+/// Why a message that was held cannot be sent now, in words for the moderator, who knows nothing of the sender's input.
+fn not_any_more(why: Rejection) -> Rejection {
+    match why {
+        Rejection::NotFound { what: "conversation", .. } => {
+            Rejection::NotFound { what: "conversation in which its sender still takes part", field: "heldMessageId" }
+        }
+        other => other,
+    }
+}
+
 /// A moderator decides about a message that is held: it is sent now, at the end of the sequence, or never.
 pub struct DecideHeld {
     pub by: By,
@@ -245,7 +255,8 @@ impl Change for DecideHeld {
             None => None,
             Some(outgoing) => {
                 let outcome = send_within(work, &[outgoing]).await?.pop();
-                Some(outcome.ok_or_else(|| Error::internal("a message without an outcome"))??.message)
+                let outcome = outcome.ok_or_else(|| Error::internal("a message without an outcome"))?;
+                Some(outcome.map_err(not_any_more)?.message)
             }
         };
         let decided = ActiveModel {

@@ -7,9 +7,9 @@ use jackfield_domain::{
 };
 use sea_orm::{
     ActiveValue::Set,
-    Condition, JoinType, QuerySelect,
+    Condition, JoinType, QueryOrder, QuerySelect,
     entity::prelude::*,
-    sea_query::{ExprTrait, OnConflict},
+    sea_query::{Expr, ExprTrait, OnConflict, Query},
 };
 
 use super::{
@@ -297,9 +297,16 @@ pub struct Turn {
 }
 
 impl Store {
-    /// Some of the plugins that are behind the logs of their workspaces and that no node is at.
-    pub async fn plugins_behind(&self, plugins: &[PluginId], now: Timestamp) -> Result<Vec<(WorkspaceId, PluginId)>> {
-        let rows = behind(plugins, now).limit(64).all(&self.reads).await?;
+    /// Some of the plugins that are behind the logs of their workspaces and that no node is at, behind `after` in the order of
+    /// workspaces and plugins. Told is of each whether it is on where nobody has said anything.
+    pub async fn plugins_behind(
+        &self,
+        plugins: &[(PluginId, bool)],
+        after: Option<&(WorkspaceId, PluginId)>,
+        now: Timestamp,
+        limit: u64,
+    ) -> Result<Vec<(WorkspaceId, PluginId)>> {
+        let rows = behind(plugins, after, now).limit(limit).all(&self.reads).await?;
         rows.into_iter().map(|row| Ok((WorkspaceId(row.workspace_id), id(&row.plugin_id)?))).collect()
     }
 
@@ -358,11 +365,32 @@ impl Change for SetSecret {
     }
 }
 
-/// Those of these plugins that are behind the logs of their workspaces and that no node is at.
-pub fn behind(plugins: &[PluginId], now: Timestamp) -> Select<Entity> {
+/// Those of these plugins that are on somewhere, behind the logs of their workspaces, and that no node is at.
+pub fn behind(plugins: &[(PluginId, bool)], after: Option<&(WorkspaceId, PluginId)>, now: Timestamp) -> Select<Entity> {
+    let named = |wanted: Vec<&PluginId>| Column::PluginId.is_in(wanted.into_iter().map(PluginId::as_str));
+    let usually = plugins.iter().filter(|(_, is_default)| *is_default).map(|(plugin, _)| plugin).collect();
+    let elsewhere = Query::select()
+        .expr(Expr::val(1))
+        .from(conversations::Entity)
+        .and_where(conversations::Column::WorkspaceId.into_expr().eq(Column::WorkspaceId.into_expr()))
+        .and_where(conversations::Column::PluginId.into_expr().eq(Column::PluginId.into_expr()))
+        .and_where(conversations::Column::IsOn.into_expr().eq(true))
+        .to_owned();
+    let is_on = Condition::any()
+        .add(Column::IsOn.eq(true))
+        .add(Column::IsOn.is_null().and(named(usually)))
+        .add(Expr::exists(elsewhere));
+    let next = after.map(|(workspace, plugin)| {
+        let in_the_same = Column::WorkspaceId.eq(workspace.0).and(Column::PluginId.gt(plugin.as_str()));
+        Condition::any().add(Column::WorkspaceId.gt(workspace.0)).add(in_the_same)
+    });
     Entity::find()
-        .filter(Column::PluginId.is_in(plugins.iter().map(PluginId::as_str)))
+        .filter(named(plugins.iter().map(|(plugin, _)| plugin).collect()))
         .filter(Column::Listens.eq(true))
+        .filter(is_on)
+        .filter(next.unwrap_or_else(Condition::all))
+        .order_by_asc(Column::WorkspaceId)
+        .order_by_asc(Column::PluginId)
         .join(
             JoinType::InnerJoin,
             Entity::belongs_to(log::ends::Entity).from(Column::WorkspaceId).to(log::ends::Column::WorkspaceId).into(),

@@ -241,6 +241,9 @@ impl Batch {
         let room = self.rows.room(send.workspace, place, send.sender);
         admit(&send.message, room.as_ref().map(|room| Room { status: room.status, replied_to }))?;
         let room = room.expect("nobody is admitted to a room that is not there");
+        if send.is_unasked() {
+            return Err(Rejection::Conflict);
+        }
 
         self.moved.entry(place).or_insert(room.last_activity_at);
         room.last_sequence += 1;

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use jackfield_domain::plugins::PluginId;
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -15,7 +16,7 @@ use super::{
 
 #[derive(Args)]
 pub(in super::super) struct InstallArgs {
-    /// The package, as `jackfield plugin build` wrote it.
+    /// The package, as `jackfield plugin build` wrote it; or the id of a plugin that comes with the hub, and was removed.
     package: PathBuf,
     /// What is granted to it, such as kv,messages.read; nothing else is.
     #[arg(long, value_name = "CAPABILITIES", value_delimiter = ',')]
@@ -154,6 +155,14 @@ fn words(texts: &[String]) -> Value {
 
 pub(super) async fn install(arguments: &InstallArgs) -> Result<(), String> {
     let hub = &arguments.hub;
+    let bundled = arguments.package.to_str().filter(|id| id.parse::<PluginId>().is_ok());
+    if let Some(id) = bundled.filter(|_| !arguments.package.exists()) {
+        if arguments.grant_all {
+            return Err("what is granted to a plugin that comes with the hub is to be named, with --grant".to_owned());
+        }
+        let input = json!({ "bundled": id, "grant": words(&arguments.grant) });
+        return act(hub, "pluginInstall", input, |plugin| format!("{} is installed", shown(&plugin["id"]))).await;
+    }
     // What no hub would take is not even sent.
     let package = read_package(&arguments.package)?;
     let grant = if arguments.grant_all {
