@@ -103,6 +103,11 @@ impl Breaker {
         if self.trips.len() < TRIPS { Blow::Opened } else { Blow::SwitchOff }
     }
 
+    /// Whether a call is on its way that decides whether it closes again.
+    pub fn is_trying(&self) -> bool {
+        matches!(self.state, State::Trying { .. })
+    }
+
     /// Whether it lets nothing through at this moment.
     pub fn is_resting(&self, now: Timestamp) -> bool {
         matches!(self.state, State::Open { until } | State::Trying { until } if now < until)

@@ -108,8 +108,7 @@ pub async fn switch(
 /// Nobody switches on what an operator has switched off.
 fn must_be_on_hub(loaded: &Loaded, is_on: Option<bool>) -> Result<()> {
     if is_on == Some(true) && loaded.installed.state == HubState::Off {
-        let expected = "a plugin that is on for the hub; an operator has switched it off";
-        return Err(Rejection::Invalid { field: "pluginId", expected }.into());
+        return Err(Rejection::NotAllowed { who: "an operator, who has switched the plugin off for the hub," }.into());
     }
     Ok(())
 }

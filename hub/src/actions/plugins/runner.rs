@@ -10,10 +10,10 @@ use std::{
 };
 
 use jackfield_domain::{
-    DeadLetterId, Event, Fact, MessageId, Position, Rejection, WorkspaceId,
+    DeadLetterId, Event, Fact, MessageId, Position, Rejection, Timestamp, WorkspaceId,
     events::{Entry, EventKind},
     messages::Message,
-    plugins::{Admission, Blow, Capability, DeadLetter, FailureKind, Hook, HubState, PluginId},
+    plugins::{Admission, Blow, Breaker, Capability, DeadLetter, FailureKind, Hook, HubState, PluginId},
 };
 use jackfield_plugin_host::{
     Failure, Outcome, Plugin, WholeMessage,
@@ -288,6 +288,7 @@ impl Telling {
             }
         };
         local.vitals.breaker().succeeded();
+        local.vitals.has_heard();
         if issued.is_empty() {
             // Its place is committed with what it issues next, or at the end of its turn.
             self.moves_on(position);
@@ -401,12 +402,8 @@ impl Telling {
         failure: &Failure,
     ) -> Result<()> {
         let (now, turn) = (core.clock.now(), &self.turn);
-        // However often it is told of the same, it has failed once.
-        if turn.failures == 0 {
-            let blow = note_failure(&mut local.vitals.breaker(), failure, now);
-            if blow == Blow::SwitchOff {
-                super::admin::switch_off(core, turn.workspace, &turn.plugin, &failure.what).await;
-            }
+        if blow_of(&mut local.vitals.breaker(), turn.failures > 0, failure, now) == Blow::SwitchOff {
+            super::admin::switch_off(core, turn.workspace, &turn.plugin, &failure.what).await;
         }
         local.vitals.be_careful_until(position);
         // What the hub is to blame for is tried again for as long as it takes.
@@ -421,6 +418,7 @@ impl Telling {
                 attempts: 1,
                 created_at: now,
             });
+            local.vitals.laid_aside();
             TurnStep { laid_aside, position: events[0].position, failures: 0, ..self.step(core) }
         } else {
             let next = Next::Rest(now + Duration::from_secs(1 << failures.min(6)));
@@ -429,6 +427,15 @@ impl Telling {
         core.store.change(end).await?;
         Ok(())
     }
+}
+
+/// What a failure does to the breaker. That what it failed at before fails again in a trial says nothing new of the plugin.
+fn blow_of(breaker: &mut Breaker, is_again: bool, failure: &Failure, now: Timestamp) -> Blow {
+    if is_again && breaker.is_trying() {
+        breaker.learned_nothing(now);
+        return Blow::Counted;
+    }
+    note_failure(breaker, failure, now)
 }
 
 /// How deep what a plugin answers to these stands in a row of plugins that answer to each other.
@@ -474,8 +481,8 @@ pub async fn tell_again(core: &Arc<Core>, letter: &DeadLetter) -> Result<Fate> {
     let Some(event) = events.into_iter().next().filter(|event| event.position == letter.position) else {
         return Err(cannot("the log does not reach back to the event any more; discard it").into());
     };
-    let wanted = plugin.module.wish(Hook::OnEvents).map(|wish| wish.events.as_slice()).unwrap_or_default();
-    if !concerns(local, plugin, wanted, &event) {
+    let conversation = event.fact.conversation();
+    if !local.is_on_in(conversation) || !conversation.is_none_or(|conversation| plugin.grants.sees(conversation)) {
         return Err(cannot(
             "the event is not for it any more: where it happened it is off, or may not look; discard it",
         )

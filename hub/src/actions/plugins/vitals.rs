@@ -5,7 +5,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
 };
 
@@ -25,6 +25,8 @@ pub struct Vitals {
     package: Mutex<Option<String>>,
     /// Up to this place in the log events are told one by one, because a batch of them failed.
     careful_until: AtomicI64,
+    /// It was told something without failing since the last event was laid aside.
+    has_heard: AtomicBool,
     health: Mutex<Health>,
 }
 
@@ -89,6 +91,17 @@ impl Vitals {
 
     pub fn be_careful_until(&self, position: Position) {
         self.careful_until.fetch_max(position.0, Ordering::Relaxed);
+    }
+
+    pub fn has_heard(&self) {
+        self.has_heard.store(true, Ordering::Relaxed);
+    }
+
+    /// An event was laid aside: what the plugin does with others is not to suffer from that, if it does anything.
+    pub fn laid_aside(&self) {
+        if self.has_heard.swap(false, Ordering::Relaxed) {
+            *self.breaker() = Breaker::default();
+        }
     }
 
     pub fn breaker(&self) -> MutexGuard<'_, Breaker> {

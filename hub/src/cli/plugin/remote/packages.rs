@@ -155,8 +155,9 @@ fn words(texts: &[String]) -> Value {
 
 pub(super) async fn install(arguments: &InstallArgs) -> Result<(), String> {
     let hub = &arguments.hub;
-    let bundled = arguments.package.to_str().filter(|id| id.parse::<PluginId>().is_ok());
-    if let Some(id) = bundled.filter(|_| !arguments.package.exists()) {
+    let is_file = arguments.package.exists() || arguments.package.extension().is_some_and(|end| end == "wasm");
+    let bundled = arguments.package.to_str().filter(|id| !is_file && id.parse::<PluginId>().is_ok());
+    if let Some(id) = bundled {
         if arguments.grant_all {
             return Err("what is granted to a plugin that comes with the hub is to be named, with --grant".to_owned());
         }
