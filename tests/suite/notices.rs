@@ -209,5 +209,20 @@ stories! {
         assert_eq!((&guest["isOn"], guest["problem"].is_string()), (&json!(false), true));
         assert_eq!(seen["auditLog"]["nodes"], json!([{ "action": "PLUGIN_UPDATED", "target": GUEST }]));
         assert_eq!(run(&ann, "count", None, json!({})).await["errors"][0]["code"], json!("NOT_FOUND"));
+        // What must not pass without it does not, until somebody decides.
+        let tea = ann.group("Tea", &[]).await;
+        let said = async || ann.try_send(json!({ "conversationId": tea, "body": "tea" })).await.expect("an answer")["errors"].take();
+        assert_eq!(said().await, json!([]), "its failure policy lets it");
+        let policies = json!({ "pluginId": GUEST, "failurePolicies": [{ "hook": "BEFORE_CREATE", "policy": "CLOSED" }] });
+        assert_eq!(does(&owner, "pluginSettingsUpdate", policies, "").await["errors"], json!([]));
+        assert_eq!(said().await[0]["code"], json!("REFUSED_BY_PLUGIN"));
+        switch(&owner, GUEST, None, false).await;
+        assert_eq!(said().await, json!([]));
+        // Switched on again it has failed at nothing.
+        switch(&owner, GUEST, None, true).await;
+        assert_eq!(said().await, json!([]));
+        let again = owner.ask("{ plugins { id isResting problem } }", json!({})).await;
+        let guest = again["plugins"].as_array().expect("plugins").iter().find(|plugin| plugin["id"] == json!(GUEST)).expect("the guest");
+        assert_eq!((&guest["isResting"], &guest["problem"]), (&json!(false), &Value::Null));
     }
 }

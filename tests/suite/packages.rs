@@ -207,6 +207,8 @@ stories! {
         let url = format!("{}{}", operator.url, text(&upload["path"]));
         let put = operator.http.put(url).body(vec![0; (32 << 20) + 1]).send().await.expect("an answer");
         assert_eq!(put.status(), 413);
+        let nothing = does(&operator, "pluginInstall", json!({ "uploadId": upload["id"] }), "").await;
+        assert_eq!(refusal(&nothing).0, "NOT_FOUND", "what did not come in whole is not there at all");
         for path in ["/nowhere/at/all.wasm", "relative.wasm", "/"] {
             let refused = does(&operator, "pluginInstall", json!({ "path": path }), "").await;
             assert_eq!(refusal(&refused).0, "INVALID", "{path}");
@@ -241,6 +243,12 @@ stories! {
         let title = async |id: &str| run(&ann, "look", None, json!({ "at": "conversation", "id": id })).await;
         assert_eq!(title(&tea).await["reply"]["text"], json!("Tea"));
         assert_eq!(refusal(&title(&coffee).await).0, "REFUSED_BY_PLUGIN");
+        // Who narrows the places narrows nothing else, nor what is granted later.
+        change(&operator, "pluginSettingsUpdate", json!({ "scope": "HUB", "capabilities": ["KV"] })).await;
+        change(&operator, "pluginSettingsUpdate", json!({ "conversationIds": null })).await;
+        change(&operator, "pluginSettingsUpdate", json!({ "conversationIds": [tea] })).await;
+        let plugin = change(&operator, "pluginSettingsUpdate", json!({ "scope": "HUB", "capabilities": ALL })).await;
+        assert_eq!(plugin["grantedCapabilities"].as_array().map(Vec::len), Some(ALL.len()));
         let elsewhere = world.person_of("elsewhere", "odo", "owner").await.group("Elsewhere", &[]).await;
         let refused = try_change(&operator, "pluginSettingsUpdate", json!({ "conversationIds": [elsewhere] })).await;
         assert_eq!(refusal(&refused), ("NOT_FOUND".to_owned(), json!(["input", "conversationIds"])));
@@ -384,5 +392,28 @@ stories! {
         assert_eq!(answer(&elsewhere, "read", json!({ "key": "enabled" })).await, "1");
         let refused = try_change(&elsewhere, "pluginSettingsUpdate", json!({ "isDefault": false })).await;
         assert_eq!(refusal(&refused), ("INVALID".to_owned(), json!(["input", "isDefault"])));
+    }
+
+    /// F: P-06
+    async fn what_comes_with_the_hub_comes_back_from_it(backend) {
+        let world = Setup::new(backend).plugin(version("1.0.0", 1)).start().await;
+        let operator = world.operator().await;
+        assert_eq!(seen(&operator, "version").await["version"], json!("1.0.0"));
+        let remove = json!({ "pluginId": GUEST, "withData": true });
+        assert_eq!(does(&operator, "pluginRemove", remove, "").await["errors"], json!([]));
+        becomes(&operator, "version", Value::Null).await;
+        let back = json!({ "bundled": GUEST, "grant": ["KV"] });
+        let plugin = within("its packages to be gone", async {
+            loop {
+                let mut payload = does(&operator, "pluginInstall", back.clone(), "plugin { version grantedCapabilities }").await;
+                if payload["errors"] == json!([]) {
+                    return payload["plugin"].take();
+                }
+                tokio::task::yield_now().await;
+            }
+        }).await;
+        assert_eq!(plugin, json!({ "version": "1.0.0", "grantedCapabilities": ["KV"] }));
+        let nobody = does(&operator, "pluginInstall", json!({ "bundled": "example.nobody" }), "").await;
+        assert_eq!(refusal(&nobody), ("NOT_FOUND".to_owned(), json!(["input", "bundled"])));
     }
 }

@@ -222,6 +222,37 @@ stories! {
         is_heard(&ann, "3").await;
     }
 
+    /// F: P-04
+    async fn one_event_that_a_plugin_cannot_do_with_leaves_it_on(backend) {
+        let (world, owner) = hosting(backend).await;
+        let ann = world.person("ann").await;
+        let tea = ann.group("Tea", &[]).await;
+        for bodies in [["one", "!break it", "two"], ["three", "!break it more", "four"]] {
+            for body in bodies {
+                ann.say(&tea, body).await;
+            }
+        }
+        // As long as it takes: it is tried again after two seconds, four, eight …
+        within("what is laid aside", async {
+            let mut failed = 0;
+            loop {
+                let seen = seen(&owner, "isOn health { failures { count } } deadLetters(first: 3) { nodes { id } }").await;
+                assert_eq!(seen["isOn"], json!(true), "{seen}");
+                if seen["deadLetters"]["nodes"].as_array().is_some_and(|letters| letters.len() == 2) {
+                    return;
+                }
+                let times = seen["health"]["failures"][0]["count"].as_u64().unwrap_or_default();
+                if times > failed {
+                    failed = times;
+                    world.clock.advance(std::time::Duration::from_secs(33));
+                }
+                tokio::task::yield_now().await;
+            }
+        }).await;
+        is_heard(&ann, "4").await;
+        assert_eq!(seen(&owner, "isOn").await["isOn"], json!(true));
+    }
+
     /// F: P-06
     async fn what_was_missed_is_caught_up_with_or_skipped(backend) {
         let (world, owner) = hosting(backend).await;

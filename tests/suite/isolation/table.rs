@@ -1100,6 +1100,9 @@ pub const WAYS: &[Way] = &[
     way("Mutation.pluginInstall", "PluginInstallPayload", "/pluginInstall", OF_OPERATORS,
         "mutation($upload: ID!) { pluginInstall(input: { uploadId: $upload }) { @ } }")
         .naming(&["PluginInstallInput.uploadId"]).for_operators(),
+    way("Mutation.pluginInstall", "PluginInstallPayload", "/pluginInstall", OF_OPERATORS,
+        "mutation($plugin: ID!) { pluginInstall(input: { bundled: $plugin }) { @ } }")
+        .naming(&["PluginInstallInput.bundled"]).for_operators(),
     way("Mutation.pluginUpgradeReject", "PluginUpgradeRejectPayload", "/pluginUpgradeReject", OF_OPERATORS,
         "mutation($watch: ID!) { pluginUpgradeReject(input: { pluginId: $watch }) { @ } }")
         .naming(&["PluginUpgradeRejectInput.pluginId"]).for_operators(),
