@@ -43,6 +43,8 @@ pub enum PackageError {
         "the component carries no manifest; build it with `jackfield plugin build`, which puts plugin.toml into it"
     )]
     NoManifest,
+    #[error("the component carries more than one manifest; build it again with `jackfield plugin build`")]
+    TwoManifests,
     #[error(transparent)]
     Manifest(#[from] ManifestError),
     #[error(
@@ -134,7 +136,9 @@ impl<'a> Outside<'a> {
                 Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
                 Payload::End(_) => depth = depth.saturating_sub(1),
                 Payload::CustomSection(section) if depth == 0 && section.name() == SECTION => {
-                    outside.manifest = Some(section.data());
+                    if outside.manifest.replace(section.data()).is_some() {
+                        return Err(PackageError::TwoManifests);
+                    }
                 }
                 Payload::ComponentImportSection(imports) if depth == 0 => {
                     for import in imports {

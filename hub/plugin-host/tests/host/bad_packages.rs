@@ -43,6 +43,10 @@ async fn a_bad_package_is_refused_in_words() {
     add_section(&mut garbled, jackfield_plugin_host::manifest::SECTION, b"{ not json");
     assert!(refused(garbled).contains("cannot be read"));
 
+    let mut double = good.clone();
+    add_section(&mut double, jackfield_plugin_host::manifest::SECTION, b"{}");
+    assert_eq!(refused(double), PackageError::TwoManifests.to_string());
+
     let newer = told(Guest { version: "0.2.0", ..Guest::new() });
     assert!(newer.contains("version 0.2.0") && newer.contains("jackfield:plugin@0.1.0"), "{newer}");
     assert!(told(Guest::new().with("/capabilities", json!(["files"]))).contains("the capability `files`"));
