@@ -72,7 +72,7 @@ pub struct PluginHost {
     engine_name: String,
     pub(crate) chain_wall: Duration,
     reuse: Reuse,
-    /// Boxed, since they are moved in and out with every call.
+    #[expect(clippy::vec_box, reason = "they are large, and are moved in and out with every call")]
     warm: Mutex<Vec<Box<Live>>>,
     slots: Semaphore,
     aside: Aside,
@@ -327,10 +327,10 @@ impl PluginHost {
     fn instance(&self, module: &Arc<Module>, run: Run) -> Box<Live> {
         if self.reuse == Reuse::Warm {
             let mut warm = self.warm.lock().unwrap_or_else(PoisonError::into_inner);
-            let is_ours = |live: &Box<Live>| {
+            let is_ours = |live: &Live| {
                 Arc::ptr_eq(&live.module, module) && live.store.data().caller.workspace == run.caller.workspace
             };
-            if let Some(at) = warm.iter().rposition(is_ours) {
+            if let Some(at) = warm.iter().rposition(|live| is_ours(live)) {
                 let mut live = warm.remove(at);
                 let earlier = live.store.data_mut();
                 let run = run.in_memory_of(earlier);

@@ -136,7 +136,8 @@ impl<'a> Outside<'a> {
                 Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
                 Payload::End(_) => depth = depth.saturating_sub(1),
                 Payload::CustomSection(section) if depth == 0 && section.name() == SECTION => {
-                    if outside.manifest.replace(section.data()).is_some() {
+                    let earlier = outside.manifest.replace(section.data());
+                    if earlier.is_some() {
                         return Err(PackageError::TwoManifests);
                     }
                 }

@@ -179,7 +179,7 @@ impl Plugin {
 
     /// Where it stands in the way of somebody, in which place, and what its failure leads to.
     async fn hooks(&self) -> Vec<PluginHook> {
-        self.0.hooks.iter().filter_map(PluginHook::of).collect()
+        self.0.hooks.iter().copied().filter_map(PluginHook::of).collect()
     }
 
     /// How it is treated in the workspace, in place of what its manifest and the hub say.

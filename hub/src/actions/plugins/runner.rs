@@ -335,15 +335,14 @@ impl Telling {
         concerns: impl Fn(&Event) -> bool,
     ) -> Result<Option<(Vec<Arc<Entry>>, Position)>> {
         let mut found = self.at_hand(core);
-        let ahead = match &mut found {
-            Some(at_hand) => at_hand,
-            None => {
-                if self.ahead.is_empty() {
-                    let events = core.store.events_after(self.turn.workspace, self.turn.position, LOOK).await?;
-                    self.ahead = events.into_iter().map(|event| Arc::new(Entry { event, message: None })).collect();
-                }
-                &mut self.ahead
+        let ahead = if let Some(at_hand) = &mut found {
+            at_hand
+        } else {
+            if self.ahead.is_empty() {
+                let events = core.store.events_after(self.turn.workspace, self.turn.position, LOOK).await?;
+                self.ahead = events.into_iter().map(|event| Arc::new(Entry { event, message: None })).collect();
             }
+            &mut self.ahead
         };
         if ahead.is_empty() {
             return Ok(None);
@@ -422,7 +421,7 @@ impl Telling {
             TurnStep { laid_aside, position: events[0].position, failures: 0, ..self.step(core) }
         } else {
             let next = Next::Rest(now + Duration::from_secs(1 << failures.min(6)));
-            TurnStep { next, failures, ..self.step(core) }
+            TurnStep { failures, next, ..self.step(core) }
         };
         core.store.change(end).await?;
         Ok(())

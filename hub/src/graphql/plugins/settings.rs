@@ -99,14 +99,12 @@ pub struct PluginHook {
 }
 
 impl PluginHook {
-    pub fn of(
-        (hook, phase, priority, policy): &(words::Hook, words::Phase, i32, words::FailurePolicy),
-    ) -> Option<Self> {
+    pub fn of((hook, phase, priority, policy): (words::Hook, words::Phase, i32, words::FailurePolicy)) -> Option<Self> {
         Some(PluginHook {
-            hook: PluginBeforeHook::of(*hook)?,
-            phase: (*phase).into(),
-            priority: *priority,
-            failure_policy: (*policy).into(),
+            hook: PluginBeforeHook::of(hook)?,
+            phase: phase.into(),
+            priority,
+            failure_policy: policy.into(),
         })
     }
 }
