@@ -80,7 +80,7 @@ fn fold_case(letter: char, emit: &mut impl FnMut(char)) {
 
 /// Has no capitals, is made of nothing else, and is no blank: Han, Hangul, emoji. There may be many of them, and to look them up
 /// takes its time.
-fn is_plain(c: char) -> bool {
+pub fn is_plain(c: char) -> bool {
     matches!(u32::from(c), 0x3400..=0x9fff | 0xac00..=0xd7a3 | 0x1f300..=0x1faff | 0x20000..=0x2f7ff | 0x2fa20..=0x3ffff)
 }
 

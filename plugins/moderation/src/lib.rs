@@ -168,9 +168,13 @@ impl Moderation {
         if let Some(refusal) = rules.iter().find_map(|rule| rule.too_much(occasion)) {
             return Ok(Judgement::Reject(refusal));
         }
-        let words = rules::words_in(occasion, &self.words, rules);
+        if rules.iter().any(Rule::reads) && budget::is_too_long(rules, &occasion.reading) {
+            let reason = "This is too long to be looked at. Send it in parts.";
+            return Ok(Judgement::Reject(Refusal::new("TOO_LONG", reason)));
+        }
+        let found = rules::words_in(occasion, &self.words, rules);
         let mut broken = Vec::new();
-        for (place, (rule, words)) in rules.iter().zip(words).enumerate() {
+        for (place, (rule, words)) in rules.iter().zip(found.words).enumerate() {
             if let Some(breach) = rule.broken_by(place, occasion, words)? {
                 broken.push((rule, breach));
             }
@@ -185,7 +189,10 @@ impl Moderation {
         let strikes = broken.iter().map(|(rule, _)| rule.strikes()).sum();
         let muted = self.configuration.strikes.add(author, strikes, sternest.action == Action::Hold)?;
         let of = |action: Action| broken.iter().filter(move |(rule, _)| rule.action == action);
-        let text = masked(occasion.text, of(Action::Mask).flat_map(|(_, breach)| breach.places.iter().cloned()));
+        let text = masked(
+            occasion.text,
+            of(Action::Mask).flat_map(|(_, breach)| breach.places.iter().cloned()).chain(found.masks),
+        );
         Ok(match sternest.action {
             Action::Reject => Judgement::Reject(sternest.refusal(muted.as_deref())),
             // It is sent as it is written if it is approved: so the moderator reads of what would have been masked, too.

@@ -288,7 +288,7 @@ impl<'a> Occasion<'a> {
     }
 }
 
-/// How a message breaks a rule: where, if anywhere, and by what.
+/// How a message breaks a rule: by what, and where if it is by a pattern or links.
 #[derive(Default)]
 pub struct Breach {
     pub places: Vec<Range<usize>>,
@@ -299,11 +299,10 @@ pub struct Breach {
 /// A moderator sees the message beside them.
 const MAX_WORDS: usize = 3;
 
-impl Breach {
-    fn note(&mut self, word: &str) {
-        if self.words.len() < MAX_WORDS && !self.words.iter().any(|known| known == word) {
-            self.words.push(word.to_owned());
-        }
+/// Keeps the first few, each once.
+fn note(words: &mut Vec<String>, word: &str) {
+    if words.len() < MAX_WORDS && !words.iter().any(|known| known == word) {
+        words.push(word.to_owned());
     }
 }
 
@@ -313,10 +312,15 @@ impl Rule {
         self.check.as_ref().err()
     }
 
+    /// Whether it looks at what a message says.
+    pub fn reads(&self) -> bool {
+        self.written.kind.has_places() || self.written.links == Some(false)
+    }
+
     /// What of a message it cannot look at in time, as its sender reads it.
     pub fn too_much(&self, occasion: &Occasion) -> Option<Refusal> {
         let reads_links = self.written.kind == Kind::Links || self.written.links == Some(false);
-        if !reads_links && !self.written.kind.has_places() {
+        if !self.reads() {
             None
         } else if occasion.reading.is_too_much() {
             let reason = "This has more markup than can be looked at. Send it in parts, or with less of it.";
@@ -344,18 +348,18 @@ impl Rule {
 
     /// How a message breaks the rule; nothing where it does not. `place` is where the rule stands among the rules, `words` is what
     /// was found of its words.
-    pub fn broken_by(&self, place: usize, occasion: &Occasion, words: Breach) -> Result<Option<Breach>> {
+    pub fn broken_by(&self, place: usize, occasion: &Occasion, words: Vec<String>) -> Result<Option<Breach>> {
         let Occasion { author, is_new, .. } = *occasion;
         let as_a_whole = |is_broken: bool| is_broken.then(Breach::default);
         let check = self.check.as_ref().map_err(|fault| Failure::new(format!("/rules/{place}: {}", fault.what)))?;
         Ok(match check {
-            Check::Words(_) => (!words.places.is_empty()).then_some(words),
+            Check::Words(_) => (!words.is_empty()).then_some(Breach { words, ..Breach::default() }),
             Check::Pattern(pattern) => found_by(pattern, occasion),
             Check::Links { only, never } => {
                 let mut breach = Breach::default();
                 for link in occasion.links().iter().filter(|link| link.is_unwanted(only, never)) {
                     breach.places.extend(link.places.iter().cloned());
-                    breach.note(link.host());
+                    note(&mut breach.words, link.host());
                 }
                 (!breach.places.is_empty()).then_some(breach)
             }
@@ -412,31 +416,45 @@ impl Rule {
     }
 }
 
-/// What was found of the words of each rule. Where nothing is to be masked, a few say all there is to say.
-pub fn words_in(occasion: &Occasion, words: &Words, rules: &[Rule]) -> Vec<Breach> {
-    let mut found: Vec<Breach> = std::iter::repeat_with(Breach::default).take(rules.len()).collect();
+/// What was found of the words of all rules.
+pub struct Found {
+    /// A few of each rule, which say all there is to say of it.
+    pub words: Vec<Vec<String>>,
+    /// What rules that mask have found, together: there may be very much of it.
+    pub masks: Vec<Range<usize>>,
+}
+
+pub fn words_in(occasion: &Occasion, words: &Words, rules: &[Rule]) -> Found {
+    let mut found = Found { words: vec![Vec::new(); rules.len()], masks: Vec::new() };
     if words.is_empty() {
         return found;
     }
     for (view, symbols) in occasion.reading.views().zip(occasion.reading.symbols()) {
-        // Longer words come later, and have the shorter ones in them. What touches is one: there may be very many.
-        let mut ranges: Vec<Vec<Range<usize>>> = vec![Vec::new(); rules.len()];
-        words.find(symbols, |rule, mut range| {
-            let ranges = &mut ranges[rule];
-            if rules[rule].action != Action::Mask && ranges.len() > MAX_WORDS {
-                return;
+        let mut is_masked = vec![false; view.text.len()];
+        let mut first: Vec<Vec<Range<usize>>> = vec![Vec::new(); rules.len()];
+        words.find(symbols, |rule, range| {
+            if rules[rule].action == Action::Mask {
+                is_masked[range.clone()].fill(true);
             }
-            while let Some(last) = ranges.pop_if(|last| last.end >= range.start) {
-                range.start = range.start.min(last.start);
+            let first = &mut first[rule];
+            // Longer words come later, and have the shorter ones in them.
+            if let Some(last) = first.last_mut().filter(|last| last.end > range.start) {
+                *last = last.start.min(range.start)..range.end;
+            } else if first.len() <= MAX_WORDS {
+                first.push(range);
             }
-            ranges.push(range);
         });
-        for (breach, ranges) in found.iter_mut().zip(ranges) {
+        for (words, ranges) in found.words.iter_mut().zip(first) {
             for range in ranges {
-                if breach.words.len() < MAX_WORDS {
-                    breach.note(&view.text[range.clone()]);
-                }
-                breach.places.extend(view.written(range));
+                note(words, &view.text[range]);
+            }
+        }
+        let mut end = 0;
+        for stretch in is_masked.chunk_by(|a, b| a == b) {
+            let start = end;
+            end += stretch.len();
+            if stretch[0] {
+                found.masks.extend(view.written(start..end));
             }
         }
     }
@@ -447,7 +465,7 @@ fn found_by(pattern: &Pattern, occasion: &Occasion) -> Option<Breach> {
     let mut breach = Breach::default();
     for view in occasion.reading.views() {
         for range in pattern.find(&view.text) {
-            breach.note(&view.text[range.clone()]);
+            note(&mut breach.words, &view.text[range.clone()]);
             breach.places.extend(view.written(range));
         }
     }

@@ -514,15 +514,24 @@ fn the_moderator_reads_of_all_that_was_found_in_what_is_held() {
 /// F: P-23
 #[test]
 fn what_is_too_much_to_look_at_is_refused() {
+    let (letters, greek) = ("a".repeat(10_000), "Σ".repeat(10_000));
     let words = rule(json!({ "kind": "words", "action": "flag", "words": ["darn"] }));
+    check(&words, &[(&letters, "ok"), (&greek, "ok"), (&format!("*{greek}"), "TOO_LONG")]);
     check(
         &words,
         &[(&"*a*".repeat(1_200), "ok"), (&"*a*".repeat(1_300), "TOO_MUCH_MARKUP"), (&"!".repeat(9_999), "ok")],
     );
     let links = rule(json!({ "kind": "links", "action": "flag", "never": ["spam.example"] }));
     check(&links, &[(&"a.b ".repeat(1_000), "ok"), (&"a.b ".repeat(1_001), "TOO_MANY_LINKS")]);
-    let flood = rule(json!({ "kind": "flood", "action": "flag", "messages": 3, "seconds": 9 }));
-    check(&flood, &[(&"*a*".repeat(3_000), "ok")]);
+    let all = json!([
+        { "kind": "words", "action": "flag", "words": ["darn"] },
+        { "kind": "pattern", "action": "flag", "pattern": "darn" },
+        { "kind": "pattern", "action": "flag", "pattern": "heck" },
+        { "kind": "links", "action": "flag" },
+    ]);
+    check(&room_of(all), &[(&letters, "ok"), (&greek, "TOO_LONG"), (&greek[..8_000], "ok")]);
+    let flood = rule(json!({ "kind": "flood", "action": "flag", "messages": 9, "seconds": 9 }));
+    check(&flood, &[(&greek, "ok"), (&"*a*".repeat(3_000), "ok")]);
 }
 
 /// F: P-23
@@ -684,14 +693,14 @@ fn a_configuration_that_is_too_dear_is_refused_where_it_becomes_so() {
         json!({ "kind": "links", "action": "flag", "never": domains })
     };
     for (rules, expected) in [
-        (vec![words(1), words(1), words(498)], ""),
-        (vec![words(1), words(1), words(499)], "/rules/2/words the words of all rules"),
+        (vec![words(1), words(1), words(373)], ""),
+        (vec![words(1), words(1), words(374)], "/rules/2/words the words of all rules"),
         (vec![words(1), words(1), words(1), words(1), words(1)], "/rules/3/kind there can be 3"),
         (vec![pattern.clone(), pattern.clone()], ""),
         (vec![pattern.clone(), pattern.clone(), pattern.clone()], "/rules/2/kind there can be 2"),
-        (vec![links(250), links(250)], ""),
-        (vec![links(250), links(251)], "/rules/1/kind all rules can name 500"),
-        (vec![links(1), links(1), links(1)], "/rules/2/kind there can be 2"),
+        (vec![links(500)], ""),
+        (vec![links(501)], "/rules/0/kind all rules can name 500"),
+        (vec![links(1), links(1)], "/rules/1/kind there can be 1"),
         (
             vec![json!({ "kind": "links", "action": "flag", "only": ["a.b.c.d.e.f.g"] })],
             "/rules/0/kind a domain can have 6",
