@@ -13,11 +13,14 @@ pub struct Name(Vec<char>);
 
 impl Name {
     pub fn new(name: &str) -> Self {
-        let mut folded: Vec<char> = name.chars().flat_map(folded).collect();
-        while folded.last() == Some(&' ') {
-            folded.pop();
+        let mut letters: Vec<char> = Vec::new();
+        for letter in name.trim().chars().flat_map(folded) {
+            // One blank is as good as many, a new line among them.
+            if letter != ' ' || letters.last() != Some(&' ') {
+                letters.push(letter);
+            }
         }
-        Self(folded)
+        Self(letters)
     }
 
     /// How much of the text the name takes, if the text begins with it and the name ends there. It compares what both fold
@@ -32,7 +35,6 @@ impl Name {
                 break;
             }
             for folded in folded(c) {
-                // One blank is as good as many, a new line among them.
                 if folded == ' ' && std::mem::replace(&mut space, folded == ' ') {
                     continue;
                 }
@@ -78,17 +80,34 @@ pub fn query(text: &str, count: usize) -> Option<String> {
     (words.len() == count).then(|| words.join(" "))
 }
 
-/// Where nothing shows the end of a name, its first character has to do.
+/// What of a word is searched for: where nothing shows the end of a name its first character has to do, and of others as much
+/// as the hub folds like we do. It keeps `ß` from `ss`, and `ς` at the end of a word from `σ`.
 fn searched(word: &str) -> &str {
-    match word.chars().next() {
-        Some(first) if has_no_spaces(first) => &word[..first.len_utf8()],
-        _ => word,
+    let first = word.chars().next().map_or(0, char::len_utf8);
+    if word.chars().next().is_some_and(has_no_spaces) {
+        return &word[..first];
     }
+    let is_s = |c: char| matches!(c, 's' | 'S');
+    let mut before = None;
+    for (at, c) in word.char_indices().skip(1) {
+        let is_final = matches!(c, 'σ' | 'ς' | 'Σ') && at + c.len_utf8() == word.len();
+        match before {
+            Some((start, other)) if is_s(c) && is_s(other) && start > 0 => return &word[..start],
+            _ if matches!(c, 'ß' | 'ẞ') || is_final => return &word[..at],
+            _ => before = Some((at, c)),
+        }
+    }
+    word
 }
 
+/// Small letters that have the same capitals are the same: `ς` and `σ`, `ß` and `ss`.
 fn folded(c: char) -> impl Iterator<Item = char> {
     let blank = c.is_whitespace().then_some(' ');
-    let letters = (!c.is_whitespace())
-        .then(|| std::iter::once(c).nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase));
+    let letters = (!c.is_whitespace()).then(|| {
+        let parts = std::iter::once(c).nfkd().filter(|c| !is_combining_mark(*c));
+        // The way is by the small letter, for `ẞ` is a capital that is none of `ß`.
+        let capitals = parts.flat_map(char::to_lowercase).flat_map(char::to_uppercase);
+        capitals.flat_map(char::to_lowercase).filter(|c| !is_combining_mark(*c))
+    });
     blank.into_iter().chain(letters.into_iter().flatten())
 }

@@ -117,10 +117,40 @@ fn names_in_any_script_and_however_they_are_typed() {
             ("@田さん", &["田"]),
             ("@김민준이 왔다", &["김민준"]),
             ("@ἀθηνᾶ", &["Ἀθηνᾶ"]),
-            ("@STRASSE", &[]),
+            ("@STRASSE", &["Straße"]),
             ("@Straße", &["Straße"]),
             ("@İpek", &["İpek"]),
             ("@สมชายครับ", &["สมชาย"]),
+        ],
+    );
+}
+
+/// F: P-21
+#[test]
+fn names_whatever_their_capitals() {
+    check(
+        &["Ann", "ΝΙΚΟΣ", "Weiß", "STRAẞE"],
+        &[
+            ("@νικος", &["ΝΙΚΟΣ"]),
+            ("@Νικος!", &["ΝΙΚΟΣ"]),
+            ("@WEISS", &["Weiß"]),
+            ("@weiss @straße @Strasse", &["Weiß", "STRAẞE"]),
+        ],
+    );
+}
+
+/// F: P-21
+#[test]
+fn blanks_of_any_kind_and_number_are_one() {
+    check(
+        &["Ann", "Zoë", "Zoë  Ann Müller", "Bob\u{a0}Dylan", " Eve\u{3000} \u{2009}May "],
+        &[
+            ("@Zoë Ann Müller", &["Zoë  Ann Müller"]),
+            ("@Zoë\u{a0}Ann   Müller", &["Zoë  Ann Müller"]),
+            ("@Zoë", &["Zoë"]),
+            ("@Bob Dylan", &["Bob\u{a0}Dylan"]),
+            ("@Bob\u{2003}\u{a0}Dylan", &["Bob\u{a0}Dylan"]),
+            ("@eve may", &[" Eve\u{3000} \u{2009}May "]),
         ],
     );
 }

@@ -3,8 +3,13 @@
 //! All rules are looked at; the sternest action among those that were broken is taken, and their strikes add up, also for
 //! what was refused: the hub commits what a before-hook notes whatever becomes of the message.
 
+mod budget;
+mod letters;
 mod links;
+mod patterns;
+mod punycode;
 mod rates;
+mod reading;
 mod rules;
 mod strikes;
 mod words;
@@ -14,8 +19,9 @@ use std::ops::Range;
 use jackfield_plugin::prelude::*;
 
 use crate::{
-    rules::{Action, Occasion, Rule},
+    rules::{Action, Breach, Occasion, Rule},
     strikes::Strikes,
+    words::Words,
 };
 
 /// What flags wait for is the event of the message, which comes soon; or never, where the hub refused the message.
@@ -23,22 +29,45 @@ const FLAG_SECONDS: u32 = 24 * 60 * 60;
 /// Stands for a character that was masked. An asterisk would be Markdown.
 const MASK: char = '•';
 
+/// The configuration, and what is made of it once: the SDK keeps it from call to call for as long as the configuration is the same.
+#[data]
+#[serde(from = "Configuration", into = "Configuration")]
+pub struct Moderation {
+    configuration: Configuration,
+    words: Words,
+}
+
 /// The configuration.
 #[data]
 #[serde(default)]
-pub struct Moderation {
+struct Configuration {
     rules: Vec<Rule>,
     exempt_roles: Vec<RoleName>,
     strikes: Strikes,
 }
 
-impl Default for Moderation {
+impl Default for Configuration {
     fn default() -> Self {
         Self {
             rules: Vec::new(),
             exempt_roles: vec![RoleName::Owner, RoleName::Admin, RoleName::Moderator],
             strikes: Strikes::default(),
         }
+    }
+}
+
+impl From<Configuration> for Moderation {
+    fn from(configuration: Configuration) -> Self {
+        let rules = configuration.rules.iter().enumerate();
+        let words =
+            Words::of(rules.flat_map(|(place, rule)| rule.words().iter().map(move |word| (place, word.as_str()))));
+        Self { configuration, words }
+    }
+}
+
+impl From<Moderation> for Configuration {
+    fn from(moderation: Moderation) -> Self {
+        moderation.configuration
     }
 }
 
@@ -53,7 +82,7 @@ enum Judgement {
 #[plugin]
 impl MessageHooks for Moderation {
     fn before_create(&self, draft: MessageDraft) -> Result<MessageVerdict> {
-        let occasion = Occasion { text: draft.text(), author: &draft.sender, is_new: true };
+        let occasion = Occasion::new(draft.text(), &draft.sender, true);
         Ok(match self.judge(&occasion, &draft.conversation)? {
             Judgement::Allow => MessageVerdict::Allow,
             Judgement::Mask(text) => MessageVerdict::say_instead(text),
@@ -63,7 +92,7 @@ impl MessageHooks for Moderation {
     }
 
     fn before_edit(&self, draft: EditDraft) -> Result<EditVerdict> {
-        let occasion = Occasion { text: draft.text(), author: &draft.editor, is_new: false };
+        let occasion = Occasion::new(draft.text(), &draft.editor, false);
         Ok(match self.judge(&occasion, &draft.message.conversation)? {
             Judgement::Allow => EditVerdict::Allow,
             Judgement::Mask(text) => EditVerdict::Patch(text),
@@ -80,7 +109,9 @@ impl MessageHooks for Moderation {
 impl EventHooks for Moderation {
     /// Tells moderators of what was flagged, once there is a message to look at.
     fn on_event(&self, event: Event) -> Result<()> {
-        let Some(message) = event.message.filter(|_| self.rules.iter().any(|rule| rule.action == Action::Flag)) else {
+        let Some(message) =
+            event.message.filter(|_| self.configuration.rules.iter().any(|rule| rule.action == Action::Flag))
+        else {
             return Ok(());
         };
         let key = flag_key(&message.conversation, &message.sender, message.text());
@@ -104,7 +135,7 @@ impl CommandHooks for Moderation {
             return Ok(CommandAnswer::refuse("NO_USER", "Say whom you mean."));
         };
         match call.command.as_str() {
-            "strikes" => self.strikes.tell(user).map(CommandAnswer::say),
+            "strikes" => self.configuration.strikes.tell(user).map(CommandAnswer::say),
             "pardon" => strikes::pardon(user).map(|()| CommandAnswer::say("All strikes are forgotten.")),
             other => Err(Failure::new(format!("the manifest names a command that is not there: {other}"))),
         }
@@ -114,18 +145,18 @@ impl CommandHooks for Moderation {
 #[plugin]
 impl LifecycleHooks for Moderation {
     fn validate(&self) -> Vec<ConfigurationProblem> {
-        let problem = |(place, rule): (usize, &Rule)| {
-            let what = "only words, patterns and links can be masked: reject, hold or flag it";
-            (!rule.can_be_done()).then(|| ConfigurationProblem::new(format!("/rules/{place}/action"), what))
-        };
-        self.rules.iter().enumerate().filter_map(problem).collect()
+        let faults = self.configuration.rules.iter().enumerate().filter_map(|(place, rule)| {
+            let fault = rule.fault()?;
+            Some(ConfigurationProblem::new(format!("/rules/{place}/{}", fault.field), &fault.what))
+        });
+        faults.chain(budget::problems(&self.configuration.rules)).collect()
     }
 }
 
 impl Moderation {
     fn judge(&self, occasion: &Occasion, conversation: &str) -> Result<Judgement> {
-        if self.rules.is_empty()
-            || self.exempt_roles.iter().any(|role| WorkspaceRole::from(*role) == occasion.author.role)
+        if self.configuration.rules.is_empty()
+            || self.configuration.exempt_roles.iter().any(|role| WorkspaceRole::from(*role) == occasion.author.role)
         {
             return Ok(Judgement::Allow);
         }
@@ -133,10 +164,19 @@ impl Moderation {
         if let Some(refusal) = strikes::muted(author)? {
             return Ok(Judgement::Reject(refusal));
         }
+        let rules = &self.configuration.rules;
+        if let Some(refusal) = rules.iter().find_map(|rule| rule.too_much(occasion)) {
+            return Ok(Judgement::Reject(refusal));
+        }
+        if rules.iter().any(Rule::reads) && budget::is_too_long(rules, &occasion.reading) {
+            let reason = "This is too long to be looked at. Send it in parts.";
+            return Ok(Judgement::Reject(Refusal::new("TOO_LONG", reason)));
+        }
+        let found = rules::words_in(occasion, &self.words, rules);
         let mut broken = Vec::new();
-        for (place, rule) in self.rules.iter().enumerate() {
-            if let Some(places) = rule.broken_by(place, occasion)? {
-                broken.push((rule, places));
+        for (place, (rule, words)) in rules.iter().zip(found.words).enumerate() {
+            if let Some(breach) = rule.broken_by(place, occasion, words)? {
+                broken.push((rule, breach));
             }
         }
         let Some(sternest) =
@@ -146,12 +186,17 @@ impl Moderation {
         };
         let names: Vec<String> = broken.iter().map(|(rule, _)| rule.name()).collect();
         log::info(format!("{author}: {} ({:?})", names.join(", "), sternest.action));
-        let muted = self.strikes.add(author, broken.iter().map(|(rule, _)| rule.strikes()).sum())?;
+        let strikes = broken.iter().map(|(rule, _)| rule.strikes()).sum();
+        let muted = self.configuration.strikes.add(author, strikes, sternest.action == Action::Hold)?;
         let of = |action: Action| broken.iter().filter(move |(rule, _)| rule.action == action);
-        let text = masked(occasion.text, of(Action::Mask).flat_map(|(_, places)| places.iter().cloned()));
+        let text = masked(
+            occasion.text,
+            of(Action::Mask).flat_map(|(_, breach)| breach.places.iter().cloned()).chain(found.masks),
+        );
         Ok(match sternest.action {
             Action::Reject => Judgement::Reject(sternest.refusal(muted.as_deref())),
-            Action::Hold => Judgement::Hold(names.join(", ")),
+            // It is sent as it is written if it is approved: so the moderator reads of what would have been masked, too.
+            Action::Hold => Judgement::Hold(in_words(&broken)),
             Action::Mask | Action::Flag => {
                 let flags: Vec<String> = of(Action::Flag).map(|(rule, _)| rule.name()).collect();
                 if !flags.is_empty() {
@@ -163,6 +208,26 @@ impl Moderation {
     }
 }
 
+/// What a moderator reads: which rules were broken, and by which words.
+fn in_words(broken: &[(&Rule, Breach)]) -> String {
+    let told = broken.iter().map(|(rule, breach)| {
+        let words: Vec<String> = breach.words.iter().map(|word| format!("«{}»", shortened(word))).collect();
+        if words.is_empty() { rule.name() } else { format!("{} ({})", rule.name(), words.join(", ")) }
+    });
+    told.collect::<Vec<_>>().join(", ")
+}
+
+/// Enough of it to be found again, in a line.
+fn shortened(word: &str) -> String {
+    const MAX_CHARACTERS: usize = 40;
+    let line: Vec<&str> = word.split_whitespace().collect();
+    let line = line.join(" ");
+    match line.char_indices().nth(MAX_CHARACTERS) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
+
 /// A message has no id before it is sent. Who says the same again in the same place breaks the same rules again.
 fn flag_key(conversation: &str, author: &str, text: &str) -> String {
     format!("flag/{conversation}/{author}/{:016x}", rates::hash(text))
@@ -170,15 +235,9 @@ fn flag_key(conversation: &str, author: &str, text: &str) -> String {
 
 /// The text with these places covered, blanks excepted.
 fn masked(text: &str, places: impl Iterator<Item = Range<usize>>) -> String {
-    let mut places: Vec<Range<usize>> = places.collect();
-    places.sort_by_key(|place| place.start);
-    let mut places = places.into_iter().peekable();
-    let cover = |(at, c): (usize, char)| {
-        while places.next_if(|place| place.end <= at).is_some() {}
-        let is_covered = places.peek().is_some_and(|place| place.start <= at);
-        if is_covered && !c.is_whitespace() { MASK } else { c }
-    };
-    text.char_indices().map(cover).collect()
+    let mut is_covered = vec![false; text.len()];
+    places.for_each(|place| is_covered[place].fill(true));
+    text.char_indices().map(|(at, c)| if is_covered[at] && !c.is_whitespace() { MASK } else { c }).collect()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use jackfield_plugin::prelude::*;
 
-use crate::words;
+use crate::letters::Letter;
 
 /// Counts one more, and answers how many there were in the last `seconds`: those of the current span of that length, and
 /// of the span before it as much as is still within reach, as if they had been spread evenly.
@@ -19,13 +19,21 @@ pub fn count(what: &str, user: &str, seconds: u32) -> Result<u32> {
 }
 
 /// Counts how often somebody has said the same, wherever it was, and answers it.
-pub fn repetitions(place: usize, user: &str, text: &str, seconds: u32) -> Result<u32> {
-    let words: Vec<String> = text.split_whitespace().map(words::folded).collect();
-    if words.is_empty() {
-        return Ok(0);
-    }
-    let times = kv::increment(&format!("same/{place}/{user}/{:016x}", hash(&words.join(" "))), 1, Some(seconds))?;
+pub fn repetitions(place: usize, user: &str, said: u64, seconds: u32) -> Result<u32> {
+    let times = kv::increment(&format!("same/{place}/{user}/{said:016x}"), 1, Some(seconds))?;
     Ok(u32::try_from(times).unwrap_or(u32::MAX))
+}
+
+/// Stands for what somebody says, however they write it; nothing where they say nothing.
+pub fn said(letters: &[Letter]) -> Option<u64> {
+    let mut words = String::with_capacity(letters.len());
+    for letter in letters {
+        if letter.folded != ' ' || !words.is_empty() && !words.ends_with(' ') {
+            words.push(letter.folded);
+        }
+    }
+    let words = words.trim_end();
+    (!words.is_empty()).then(|| hash(words))
 }
 
 /// The same in each instance of the plugin.

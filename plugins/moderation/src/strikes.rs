@@ -29,11 +29,14 @@ struct Record {
 #[data]
 struct Mute {
     until: i64,
+    /// By a message that is held, of which they have not read so far that it mutes them.
+    #[serde(default)]
+    by_held: bool,
 }
 
 impl Strikes {
-    /// Gives somebody strikes. Answers what they are told where that mutes them.
-    pub fn add(&self, user: &str, strikes: u32) -> Result<Option<String>> {
+    /// Gives somebody strikes, for a message that is held or for another. Answers what they are told where that mutes them.
+    pub fn add(&self, user: &str, strikes: u32, is_held: bool) -> Result<Option<String>> {
         if strikes == 0 {
             return Ok(None);
         }
@@ -48,7 +51,7 @@ impl Strikes {
             return Ok(None);
         }
         let until = clock::now() + i64::from(self.mute_minutes) * 60_000;
-        kv::set_for(&mute_key(user), &Mute { until }, self.mute_minutes.saturating_mul(60))?;
+        kv::set_for(&mute_key(user), &Mute { until, by_held: is_held }, self.mute_minutes.saturating_mul(60))?;
         log::info(format!("{user} is muted for {} minutes", self.mute_minutes));
         Ok(Some(format!("You are muted for {} minutes.", self.mute_minutes)))
     }
@@ -85,7 +88,10 @@ impl Strikes {
 /// Why somebody may not speak, if they may not.
 pub fn muted(user: &str) -> Result<Option<Refusal>> {
     let mute = kv::get::<Mute>(&mute_key(user))?;
-    Ok(mute.map(|mute| Refusal::new("MUTED", format!("You are muted for another {}.", minutes(mute.until)))))
+    Ok(mute.map(|mute| {
+        let why = if mute.by_held { " A message of yours that waits for a moderator was one too many." } else { "" };
+        Refusal::new("MUTED", format!("You are muted for another {}.{why}", minutes(mute.until)))
+    }))
 }
 
 /// Forgets everything.

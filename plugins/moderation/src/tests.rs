@@ -22,6 +22,11 @@ fn rule(mut rule: Value) -> Room {
     room(json!({ "rules": [rule] }))
 }
 
+/// A room with some rules, for which nobody is muted.
+fn room_of(rules: Value) -> Room {
+    room(json!({ "rules": rules, "strikes": { "limit": 100 } }))
+}
+
 impl Room {
     fn verdict(&self, user: &User, text: &str) -> MessageVerdict {
         self.hub.before::<Moderation, _>(|plugin| plugin.before_create(self.hub.draft(user, &self.tea, text))).unwrap()
@@ -102,11 +107,54 @@ fn words_are_masked_whole_and_however_they_are_disguised() {
 
 /// F: P-23
 #[test]
-fn an_empty_word_finds_nothing() {
+fn words_are_found_whatever_their_capitals() {
+    let words = ["σίσυφος", "straße", "ΒΛΑΚΑΣ", "GROSS", "*ςκ*"];
     check(
-        &rule(json!({ "kind": "words", "action": "reject", "words": ["*", "**", " ", "\u{200b}"] })),
-        &[("a b", "ok")],
+        &rule(json!({ "kind": "words", "action": "mask", "words": words })),
+        &[
+            ("ΣΊΣΥΦΟΣ σισυφοσ", "••••••• •••••••"),
+            ("STRASSE, Strasse, STRAẞE", "•••••••, •••••••, ••••••"),
+            ("βλάκας", "••••••"),
+            ("groß", "••••"),
+            ("ΑΣΚΩ", "Α••Ω"),
+        ],
     );
+}
+
+/// F: P-23
+#[test]
+fn words_are_found_as_they_are_shown() {
+    let room = rule(json!({ "kind": "words", "action": "mask", "words": ["darn", "oh my", "f*ck", "바보"] }));
+    check(
+        &room,
+        &[
+            ("&#100;arn", "•••••••••"),
+            ("da**rn**!", "••**••**!"),
+            ("_d_arn", "ok"),
+            ("*d*arn", "*•*•••"),
+            ("da\\_rn", "ok"),
+            ("d`ar`n", "•`••`•"),
+            ("[da](https://example.com)rn", "[••](https://example.com)••"),
+            ("oh **my**", "•• **••**"),
+            ("f*ck y*u", "•••• y*u"),
+            ("ᄇ\u{1161}ᄇ\u{1169}", "••••"),
+            ("&amp; darn **it**", "&amp; •••• **it**"),
+        ],
+    );
+}
+
+/// F: P-23
+#[test]
+fn of_two_words_the_longer_is_found_and_each_rule_finds_its_own() {
+    let words =
+        |action: &str, words: Value| json!({ "kind": "words", "action": action, "words": words, "name": action });
+    let room = rule(words("mask", json!(["a", "a b", "*b c*", "x*", "*y"])));
+    check(
+        &room,
+        &[("a b c", "• • •"), ("a d a", "• d •"), ("ab c", "a• •"), ("xylophone", "•ylophone"), ("sexy", "sex•")],
+    );
+    let both = room_of(json!([words("hold", json!(["heck"])), words("mask", json!(["*heck*", "ec"]))]));
+    check(&both, &[("heck", "hold: hold («heck»), mask («heck»)"), ("hecks", "••••s")]);
 }
 
 /// F: P-23
@@ -123,6 +171,23 @@ fn patterns_are_regular_expressions() {
             ("SECRET", "••••••"),
         ],
     );
+    for (pattern, text, expected) in [
+        ("a+b|a", "aab ac", "••• •c"),
+        ("a.*?b", "acb b", "••• •"),
+        ("(ab){2,3}", "ab abab abababab", "ab •••• ••••••ab"),
+        ("[^a-y ]", "zebra ZOO", "•ebra •OO"),
+        ("^a|b$", "aab b", "•ab •"),
+        (r"\Bar", "are bar", "are b••"),
+        ("[а-я]+", "tea ЧАЙ", "tea •••"),
+        (r"(?i)\w+@\w+\.com", "ann@Tea.COM", "•••••••••••"),
+        ("1234", "12**34**", "••**••**"),
+        ("(x|yz)?w", "w yzw zw", "• ••• z•"),
+        ("a{0}b", "ab", "a•"),
+        ("ab{2,}c", "abc abbc abbbbc", "abc •••• ••••••"),
+    ] {
+        let room = rule(json!({ "kind": "pattern", "action": "mask", "pattern": pattern }));
+        assert_eq!(room.say(text), expected, "{pattern} in {text:?}");
+    }
     let anything = rule(json!({ "kind": "pattern", "action": "reject", "pattern": "x*" }));
     check(&anything, &[("abc", "ok"), ("axc", "TEXT_NOT_ALLOWED")]);
 }
@@ -132,7 +197,7 @@ fn patterns_are_regular_expressions() {
 fn a_pattern_that_ruins_others_takes_no_time() {
     let room = rule(json!({ "kind": "pattern", "action": "reject", "pattern": "^(a+)+$" }));
     assert_eq!(room.say(&format!("{}!", "a".repeat(5_000))), "ok");
-    let words: Vec<String> = (0..1000).map(|number| format!("*{}b{number}*", "a".repeat(90))).collect();
+    let words: Vec<String> = (0..100).map(|number| format!("*{}b{number}*", "a".repeat(90))).collect();
     let room = rule(json!({ "kind": "words", "action": "reject", "words": words }));
     assert_eq!(room.say(&"a".repeat(10_000)), "ok");
 }
@@ -155,6 +220,14 @@ fn links_at_all() {
         "https:\u{200b}//example.com",
         "https://user:word@example.com:8080/",
         "https://localhost",
+        "[x](https&colon;//evil.example)",
+        "[x](https:&#47;&#47;evil.example)",
+        "![x](https&colon;//evil.example/p.png)",
+        "[x][1]\n\n[1]: https&colon;//evil.example",
+        "[1]\n\n[1]: <https:&sol;/evil.example>",
+        "[x](mailto:ann@example.com)",
+        "<ann@example.com>",
+        "https&colon;//evil.example",
     ] {
         assert_eq!(room.say(text), "LINK_NOT_ALLOWED", "{text:?}");
     }
@@ -181,6 +254,15 @@ fn links_to_some_domains() {
             ("https://evil.example#example.com", no),
             ("https://evil.example\\@example.com", no),
             ("https://example.com https://evil.example", no),
+            ("[x](https://example.com)", ok),
+            ("[x](https&colon;//evil.example)", no),
+            ("[https://example.com](https://evil.example)", no),
+            ("[x](https://example.com%2F@evil.example)", no),
+            ("[x](https:///evil.example)", no),
+            ("<ann@example.com> [x](mailto:ann@example.com?subject=a)", ok),
+            ("[x](mailto:ann@evil.example)", no),
+            ("[x](mailto:ann@evil.example,ann@example.com)", no),
+            ("[x](tea.html)", ok),
         ],
     );
     let never = rule(json!({ "kind": "links", "action": "mask", "never": ["spam.example"] }));
@@ -193,8 +275,19 @@ fn links_to_some_domains() {
             ("at more.spam.example", "at •••••••••••••••••"),
             ("spam．example", "••••••••••••"),
             ("antispam.example", ok),
+            ("see [this](https&colon;//spam.example)", "see ••••••••••••••••••••••••••••••••••"),
+            ("https://spam%2eexample", "••••••••••••••••••••••"),
         ],
     );
+    for domain in ["bücher.de", "xn--bcher-kva.de", "BÜCHER.DE", "*.bu\u{308}cher.de"] {
+        let never = rule(json!({ "kind": "links", "action": "reject", "never": [domain] }));
+        for text in
+            ["https://bücher.de", "http://xn--bcher-kva.de/a", "XN--BCHER-KVA.DE", "[x](https://www.b&uuml;cher.de)"]
+        {
+            assert_eq!(never.say(text), no, "{domain} {text}");
+        }
+        check(&never, &[("https://bucher.de", ok), ("https://xn--bcher-.de", ok)]);
+    }
 }
 
 /// F: P-23
@@ -273,7 +366,7 @@ fn the_sternest_action_is_taken() {
         &[
             ("one", "ok"),
             ("one two", "one •••"),
-            ("one two three", "hold: flag, mask, hold"),
+            ("one two three", "hold: flag («one»), mask («two»), hold («three»)"),
             ("one two three four", "WORD_NOT_ALLOWED"),
         ],
     );
@@ -381,6 +474,64 @@ fn masks_and_flags_give_no_strike_unless_the_admin_says_so() {
         room.say("darn");
         assert_eq!(room.say("darn"), expected, "{action} {strikes:?}");
     }
+}
+
+/// F: P-23
+#[test]
+fn who_is_muted_by_what_is_held_reads_of_it_when_they_speak_again() {
+    let room = room(json!({
+        "rules": [{ "kind": "words", "action": "hold", "words": ["darn"] }],
+        "strikes": { "limit": 1, "mute_minutes": 30 },
+    }));
+    assert_eq!(room.say("darn"), "hold: words («darn»)");
+    let told = "You are muted for another 30 minutes. A message of yours that waits for a moderator was one too many.";
+    assert_eq!(room.verdict(&room.ann, "hello"), MessageVerdict::reject("MUTED", told));
+}
+
+/// F: P-23
+#[test]
+fn the_moderator_reads_of_all_that_was_found_in_what_is_held() {
+    let room = room_of(json!([
+        { "kind": "words", "action": "hold", "words": ["perhaps", "oh*"], "name": "doubts" },
+        { "kind": "words", "action": "mask", "words": ["darn", "heck", "blast", "gee"] },
+        { "kind": "links", "action": "flag" },
+        { "kind": "capitals", "action": "flag", "min_letters": 40 },
+    ]));
+    check(
+        &room,
+        &[
+            ("Perhaps, perhaps", "hold: doubts («Perhaps», «perhaps»)"),
+            ("perhaps darn heck blast gee", "hold: doubts («perhaps»), words («darn», «heck», «blast»)"),
+            ("oh https://example.com/a", "hold: doubts («oh»), links («example.com»)"),
+            (&format!("PERHAPS {}", "A".repeat(50)), "hold: doubts («PERHAPS»), capitals"),
+        ],
+    );
+    let pattern = rule(json!({ "kind": "pattern", "action": "hold", "pattern": "a+ +a+" }));
+    let long = "a".repeat(50);
+    check(&pattern, &[(&format!("{long}   {long}"), &format!("hold: pattern («{}…»)", "a".repeat(40)))]);
+}
+
+/// F: P-23
+#[test]
+fn what_is_too_much_to_look_at_is_refused() {
+    let (letters, greek) = ("a".repeat(10_000), "Σ".repeat(10_000));
+    let words = rule(json!({ "kind": "words", "action": "flag", "words": ["darn"] }));
+    check(&words, &[(&letters, "ok"), (&greek, "ok"), (&format!("*{greek}"), "TOO_LONG")]);
+    check(
+        &words,
+        &[(&"*a*".repeat(1_200), "ok"), (&"*a*".repeat(1_300), "TOO_MUCH_MARKUP"), (&"!".repeat(9_999), "ok")],
+    );
+    let links = rule(json!({ "kind": "links", "action": "flag", "never": ["spam.example"] }));
+    check(&links, &[(&"a.b ".repeat(1_000), "ok"), (&"a.b ".repeat(1_001), "TOO_MANY_LINKS")]);
+    let all = json!([
+        { "kind": "words", "action": "flag", "words": ["darn"] },
+        { "kind": "pattern", "action": "flag", "pattern": "darn" },
+        { "kind": "pattern", "action": "flag", "pattern": "heck" },
+        { "kind": "links", "action": "flag" },
+    ]);
+    check(&room_of(all), &[(&letters, "ok"), (&greek, "TOO_LONG"), (&greek[..8_000], "ok")]);
+    let flood = rule(json!({ "kind": "flood", "action": "flag", "messages": 9, "seconds": 9 }));
+    check(&flood, &[(&greek, "ok"), (&"*a*".repeat(3_000), "ok")]);
 }
 
 /// F: P-23
@@ -495,6 +646,27 @@ fn a_configuration_that_cannot_be_is_refused_in_words() {
         (json!({ "kind": "capitals", "action": "mask" }), "/rules/0/action only words"),
         (json!({ "kind": "dance", "action": "flag" }), "unknown variant `dance`"),
         (json!({ "kind": "links", "action": "burn" }), "unknown variant `burn`"),
+        (json!({ "kind": "pattern", "action": "flag", "pattern": r"(\w+\s*){1,40}zzz9" }), "/rules/0/pattern"),
+        (json!({ "kind": "pattern", "action": "flag", "pattern": "a{65}" }), "more than 64 characters"),
+        (json!({ "kind": "pattern", "action": "flag", "pattern": r"\p{L}" }), "Unicode classes"),
+        (json!({ "kind": "pattern", "action": "flag", "pattern": r"(a)\1" }), "is not good"),
+        (json!({ "kind": "words", "action": "flag" }), "/rules/0/words missing field `words`"),
+        (json!({ "kind": "words", "action": "flag", "words": [] }), "/rules/0/words there are no words"),
+        (json!({ "kind": "words", "action": "flag", "words": ["a", " "] }), "/rules/0/words \" \" is no word"),
+        (json!({ "kind": "words", "action": "flag", "words": ["*"] }), "/rules/0/words \"*\" is no word"),
+        (json!({ "kind": "words", "action": "flag", "words": ["**"] }), "is no word"),
+        (json!({ "kind": "words", "action": "flag", "words": ["\u{200b}"] }), "is no word"),
+        (
+            json!({ "kind": "links", "action": "flag", "words": ["a"] }),
+            "/rules/0/words rules of the kind `links` have no",
+        ),
+        (json!({ "kind": "flood", "action": "flag", "messages": 1, "seconds": 1, "times": 2 }), "/rules/0/times"),
+        (json!({ "kind": "flood", "action": "flag", "messages": 1 }), "/rules/0/seconds missing field"),
+        (json!({ "kind": "links", "action": "flag", "only": ["https://example.com"] }), "/rules/0/only"),
+        (json!({ "kind": "links", "action": "flag", "never": ["example.com/a"] }), "is no domain"),
+        (json!({ "kind": "new_members", "action": "flag", "hours": 1 }), "/rules/0/messages it limits nothing"),
+        (json!({ "kind": "new_members", "action": "flag", "hours": 1, "links": true }), "it limits nothing"),
+        (json!({ "kind": "new_members", "action": "flag", "messages": 1 }), "/rules/0/hours missing field"),
     ] {
         let found = problem(rule);
         assert!(found.contains(expected), "{expected}: {found}");
@@ -503,4 +675,38 @@ fn a_configuration_that_cannot_be_is_refused_in_words() {
         json!({ "rules": [{ "kind": "words", "action": "mask", "words": ["darn"] }], "strikes": { "limit": 1 } });
     assert_eq!(hub.validate::<Moderation>(&good), Ok(()));
     assert_eq!(hub.validate::<Moderation>(&json!({})), Ok(()));
+}
+
+/// F: P-23
+#[test]
+fn a_configuration_that_is_too_dear_is_refused_where_it_becomes_so() {
+    let hub = MockHub::new();
+    let problems = |rules: &[Value]| match hub.validate::<Moderation>(&json!({ "rules": rules })) {
+        Ok(()) => String::new(),
+        Err(found) => found.iter().map(|it| format!("{} {}\n", it.path, it.message)).collect(),
+    };
+    let list = |count: usize| -> Value { (0..count).map(|number| format!("{number:06}")).collect() };
+    let words = |count| json!({ "kind": "words", "action": "flag", "words": list(count) });
+    let pattern = json!({ "kind": "pattern", "action": "flag", "pattern": "a" });
+    let links = |count: usize| {
+        let domains: Value = (0..count).map(|number| format!("d{number}.example")).collect();
+        json!({ "kind": "links", "action": "flag", "never": domains })
+    };
+    for (rules, expected) in [
+        (vec![words(1), words(1), words(373)], ""),
+        (vec![words(1), words(1), words(374)], "/rules/2/words the words of all rules"),
+        (vec![words(1), words(1), words(1), words(1), words(1)], "/rules/3/kind there can be 3"),
+        (vec![pattern.clone(), pattern.clone()], ""),
+        (vec![pattern.clone(), pattern.clone(), pattern.clone()], "/rules/2/kind there can be 2"),
+        (vec![links(500)], ""),
+        (vec![links(501)], "/rules/0/kind all rules can name 500"),
+        (vec![links(1), links(1)], "/rules/1/kind there can be 1"),
+        (
+            vec![json!({ "kind": "links", "action": "flag", "only": ["a.b.c.d.e.f.g"] })],
+            "/rules/0/kind a domain can have 6",
+        ),
+    ] {
+        let found = problems(&rules);
+        assert!(found.starts_with(expected) && found.is_empty() == expected.is_empty(), "{expected}: {found}");
+    }
 }
