@@ -20,7 +20,7 @@ use crate::{
     property::{OnFailure, random::Random},
     stories,
     support::{
-        Person,
+        Backend, Person,
         guest::{GUEST, answer, configure, guest, switch},
         nodes::Nodes,
         packages::{ALL, becomes, install},
@@ -45,6 +45,19 @@ fn version(number: usize) -> Vec<u8> {
         manifest["version"] = json!(format!("{number}.0.0"));
         manifest["data-version"] = json!(number);
     })
+}
+
+/// What all that is drawn follows from.
+fn seed() -> u64 {
+    std::env::var("JACKFIELD_TEST_SEED").map_or(1, |seed| seed.parse().expect("JACKFIELD_TEST_SEED is a number"))
+}
+
+/// Two nodes, where there can be more than one, with the guest in its first version; and who may do everything.
+async fn hosting(backend: Backend) -> (Nodes, Person) {
+    let nodes = Nodes::start(backend, 2).await;
+    let operator = nodes.somebody("root", Some("operator")).await;
+    install(&operator, version(1), &ALL).await;
+    (nodes, operator)
 }
 
 /// Says one thing after the other, at whichever node is there, each until it is acknowledged; answers what was.
@@ -85,12 +98,9 @@ async fn send(
 stories! {
     /// F: L-06, P-02, P-06
     async fn fifty_kills_while_plugins_work_lose_and_double_nothing(backend) {
-        let seed = std::env::var("JACKFIELD_TEST_SEED").map_or(1, |seed| seed.parse().expect("JACKFIELD_TEST_SEED is a number"));
-        let _told = OnFailure(seed);
-        let mut random = Random::new(seed);
-        let mut nodes = Nodes::start(backend, 2).await;
-        let operator = nodes.somebody("root", Some("operator")).await;
-        install(&operator, version(1), &ALL).await;
+        let seed = seed();
+        let (_told, mut random) = (OnFailure(seed), Random::new(seed));
+        let (mut nodes, operator) = hosting(backend).await;
         switch(&operator, GUEST, None, true).await;
         let ann = nodes.somebody("ann", None).await;
         let mut people = Vec::new();
@@ -159,12 +169,9 @@ stories! {
 
     /// F: L-07, P-02
     async fn a_run_in_slices_goes_on_where_it_was_however_often_its_node_is_killed(backend) {
-        let seed = std::env::var("JACKFIELD_TEST_SEED").map_or(1, |seed| seed.parse().expect("JACKFIELD_TEST_SEED is a number"));
-        let _told = OnFailure(seed);
-        let mut random = Random::new(seed);
-        let mut nodes = Nodes::start(backend, 2).await;
-        let operator = nodes.somebody("root", Some("operator")).await;
-        install(&operator, version(1), &ALL).await;
+        let seed = seed();
+        let (_told, mut random) = (OnFailure(seed), Random::new(seed));
+        let (mut nodes, operator) = hosting(backend).await;
         let room = operator.group("Works", &[]).await;
         configure(&operator, json!({ "room": room, "slices": SLICES })).await;
         switch(&operator, GUEST, None, true).await;
