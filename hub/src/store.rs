@@ -73,7 +73,7 @@ pub use messages::{
 pub use people::{UpdateProfile, UpdateRole, UpdateStatus};
 pub use plugins::{
     ChangePlugin,
-    commit::{CommitIssued, Effects, MakeBot, Next, TurnStep, WriteLogs},
+    commit::{CommitIssued, Effects, GiveBackTurn, MakeBot, Next, TurnStep, WriteLogs},
     data::{DataChange, SweepPluginData},
     held::{DecideHeld, KeepOutcome},
     letters::{DecideLetter, Deed, Fate},

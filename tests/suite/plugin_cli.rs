@@ -9,7 +9,11 @@ use std::{
 use jackfield_plugin::prelude::{MessageVerdict, MockHub};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::{io::AsyncWriteExt, sync::OnceCell};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
+    process::{Child, ChildStdout},
+    sync::OnceCell,
+};
 
 use crate::{
     plugin_components::{MODERATION, bundled, harness, in_file, rule},
@@ -100,6 +104,19 @@ fn word_filter_on_its_component(package: &Path) {
     assert_eq!(say("Darn!"), MessageVerdict::reject("WORD_NOT_ALLOWED", "«darn» is not said here."));
 }
 
+/// A command that goes on until it is let go.
+struct Following {
+    _child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Following {
+    async fn line(&mut self) -> String {
+        let line = within("a line", self.lines.next_line()).await;
+        line.expect("UTF-8").expect("the command goes on")
+    }
+}
+
 /// The command line against one hub.
 struct Terminal<'a> {
     folder: TempDir,
@@ -118,6 +135,14 @@ impl Terminal<'_> {
         let said = self.types(arguments, "").await;
         assert!(said.ok, "{arguments:?}: {}", said.complaint);
         said.out
+    }
+
+    fn follows(&self, arguments: &[&str]) -> Following {
+        let mut command = process::command(self.folder.path(), &[]);
+        command.arg("plugin").args(arguments).env("JACKFIELD_URL", &self.url).env("JACKFIELD_TOKEN", self.token);
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("the program starts");
+        let lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+        Following { _child: child, lines }
     }
 }
 
@@ -292,6 +317,17 @@ stories! {
             }
         })
         .await;
+        let inherited = terminal.does(&["inherit", MODERATION, "--conversation", &coffee]).await;
+        assert_eq!(inherited, "jackfield.moderation is as the workspace has it; in the workspace it is on\n");
+        assert!(refused_in(&coffee).await);
+        terminal.does(&["disable", MODERATION, "--conversation", &coffee]).await;
+        let mut following = terminal.follows(&["logs", MODERATION, "--follow"]);
+        let earlier = following.line().await;
+        assert!(earlier.contains(&format!("{}: ", ann.id)), "{earlier}");
+        let bob = world.person("bob").await;
+        let den = bob.group("Den", &[]).await;
+        bob.send(json!({ "conversationId": den, "body": "heck" })).await;
+        within("a new line", async { while !following.line().await.contains(&format!("{}: ", bob.id)) {} }).await;
         assert_eq!(terminal.does(&["disable", MODERATION]).await, "jackfield.moderation is off\n");
 
         // From a file and from elsewhere, and for scripts.
@@ -314,6 +350,7 @@ stories! {
         for (arguments, words) in [
             (vec!["enable", "example.nothing"], "NOT_FOUND: "),
             (vec!["enable", "Ä\u{1b}[2J"], "NOT_FOUND: "),
+            (vec!["logs", "example.nothing", "--follow"], "the hub has no plugin example.nothing"),
             (vec!["logs", "example.nothing"], "the hub has no plugin example.nothing"),
             (vec!["disable", MODERATION, "--conversation", "conv_1"], "NOT_FOUND: "),
             (vec!["configure", MODERATION, r#"{"rules": 7}"#], "/rules"),

@@ -1,5 +1,6 @@
 //! Plugins at work: the two that come with the hub, switched and configured while people talk.
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::{
@@ -7,6 +8,7 @@ use crate::{
     support::{
         Person, Setup, World,
         account::does,
+        guest::{GUEST, guest, owner, switch},
         person::{refusal, text},
         within,
     },
@@ -274,6 +276,15 @@ stories! {
         assert_eq!(done["plugin"], json!({ "isOn": true, "exceptions": [{ "conversationId": coffee, "isOn": false }] }));
         is_refused(&there, &coffee, false).await;
         is_refused(&there, &tea, true).await;
+        let inherited = switch("pluginInherit", json!({ "conversationId": coffee })).await;
+        assert_eq!(inherited["plugin"], json!({ "isOn": true, "exceptions": [] }));
+        is_refused(&there, &coffee, true).await;
+        // For the hub it is off, unless a workspace says otherwise.
+        assert_eq!(switch("pluginInherit", json!({})).await["plugin"]["isOn"], json!(false));
+        is_refused(&there, &tea, false).await;
+        let none = does(&owner, "pluginInherit", json!({ "pluginId": "example.nothing" }), "").await;
+        assert_eq!(refusal(&none), ("NOT_FOUND".to_owned(), json!(["input", "pluginId"])));
+        assert_eq!(switch("pluginEnable", json!({})).await["plugin"]["isOn"], json!(true));
         assert_eq!(switch("pluginDisable", json!({})).await["plugin"]["isOn"], json!(false));
         is_refused(&ann, &tea, false).await;
         is_refused(&there, &tea, false).await;
@@ -299,6 +310,22 @@ stories! {
         assert_eq!(seen["plugins"], json!([
             { "id": MENTIONS, "isOn": true, "problem": null }, { "id": MODERATION, "isOn": false, "problem": null },
         ]));
+    }
+
+    /// F: P-02, P-03
+    async fn of_many_that_want_the_same_at_once_each_has_its_own(backend) {
+        let world = Setup::new(backend).plugin(guest(|_| {})).start().await;
+        let owner = owner(&world).await;
+        switch(&owner, GUEST, None, true).await;
+        let ann = world.person("ann").await;
+        let tea = ann.group("Tea", &[]).await;
+        // Whoever looked before another one wrote has to look again, and sends all the same.
+        let said = join_all((0..24).map(|_| said(&ann, &tea, "!take", None))).await;
+        let mut numbers: Vec<u64> = said.iter().map(|sent| text(&sent["message"]["body"]).parse().expect("a number")).collect();
+        numbers.sort_unstable();
+        assert_eq!(numbers, (1..=24).collect::<Vec<_>>());
+        let health = owner.ask("{ plugins { id health { failures { kind } } } }", json!({})).await;
+        assert!(health["plugins"].as_array().is_some_and(|all| all.iter().all(|one| one["health"]["failures"] == json!([]))), "{health}");
     }
 
     /// F: P-06, P-02

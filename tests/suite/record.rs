@@ -103,7 +103,8 @@ stories! {
             let held = does(&ann, "messageSend", json!({ "conversationId": tea, "body": "a gale" }), "held { id }").await;
             record.of(&mo, what, json!({ "heldMessageId": held["held"]["id"] }), "heldMessage { id }", action).await;
         }
-        record.of(&admin, "pluginDisable", plugin, "plugin { id }", "PLUGIN_UPDATED").await;
+        record.of(&admin, "pluginDisable", plugin.clone(), "plugin { id }", "PLUGIN_UPDATED").await;
+        record.of(&admin, "pluginInherit", plugin, "plugin { id }", "PLUGIN_UPDATED").await;
         let of_guest = |mut more: Value| {
             more["pluginId"] = json!(GUEST);
             more

@@ -214,6 +214,8 @@ words! {
         Answer = "answer",
         /// It said itself that it failed.
         Reported = "reported",
+        /// Others changed its data while it looked, again and again.
+        Conflict = "conflict",
         /// The hub could not do its part: no fault of the plugin's.
         Hub = "hub",
     }

@@ -145,6 +145,8 @@ pub enum Rejection {
     Decided { state: &'static str },
     #[error("others changed the same at the same time; try again")]
     Conflict,
+    #[error("what the plugin {plugin} keeps changed while it looked; try again")]
+    Outrun { plugin: PluginId },
     #[error("this can be done with groups alone")]
     GroupsOnly,
     #[error("the policy of the workspace keeps conversations; you may archive them")]
@@ -194,7 +196,7 @@ impl Rejection {
             Rejection::TooManyAttempts { .. } => ErrorCode::TooManyAttempts,
             Rejection::RefusedByPlugin { .. } => ErrorCode::RefusedByPlugin,
             Rejection::Held { .. } => ErrorCode::Held,
-            Rejection::Conflict => ErrorCode::Conflict,
+            Rejection::Conflict | Rejection::Outrun { .. } => ErrorCode::Conflict,
             Rejection::Decided { .. } => ErrorCode::Decided,
             Rejection::PluginFailed { .. } => ErrorCode::PluginFailed,
         }
@@ -243,6 +245,7 @@ impl Rejection {
             | Rejection::RefusedByPlugin { .. }
             | Rejection::Held { .. }
             | Rejection::Conflict
+            | Rejection::Outrun { .. }
             | Rejection::Decided { .. }
             | Rejection::BadPackage { .. }
             | Rejection::PluginFailed { .. }

@@ -3,6 +3,7 @@
 //! Where none does, nothing is done at all: no list is walked and nothing is allocated.
 
 use std::{
+    borrow::Cow,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant, SystemTime},
 };
@@ -105,6 +106,16 @@ impl Chain {
 
     pub fn links(&self) -> &[Link] {
         &self.0
+    }
+
+    /// The same with these as if they were not ready: what is done then is for their failure policies to say.
+    pub fn passing_over(&self, plugins: &[PluginId]) -> Cow<'_, Self> {
+        if plugins.is_empty() {
+            return Cow::Borrowed(self);
+        }
+        let mut chain = self.clone();
+        chain.0.iter_mut().filter(|link| plugins.contains(&link.plugin)).for_each(|link| link.ready = None);
+        Cow::Owned(chain)
     }
 
     /// Asks them all. The first that says no ends it.

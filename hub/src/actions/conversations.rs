@@ -28,7 +28,7 @@ use jackfield_plugin_host::hooks::{BeforeConversationCreate, BeforeJoin};
 
 use super::{
     Core, Reader, Viewer,
-    plugins::{self, before},
+    plugins::{self, before, before::Tries},
     workspaces,
 };
 use crate::{
@@ -55,12 +55,13 @@ pub async fn create(core: &Arc<Core>, viewer: &Viewer, draft: ConversationDraft)
     {
         return core.store.change(alone).await;
     }
-    before::retried(|| async {
+    let tries = Tries::new(core, viewer.workspace());
+    let done = tries.until_done(|| async {
         let question = BeforeConversationCreate::new(draft.clone(), viewer.user());
-        let (question, left) = before::asked(core, viewer, &chain, question).await?;
+        let (question, left) = before::asked(core, viewer, &tries.left_of(&chain), question).await?;
         core.store.change(change(question.into_draft(), left)?).await
-    })
-    .await
+    });
+    done.await
 }
 
 /// Whether the viewer may open this conversation at all: the one place where that is decided by more than its form.
@@ -92,11 +93,12 @@ pub async fn add_members(
         plugins,
         by: viewer.by(core),
     };
-    before::retried(|| async {
-        let left = may_come(core, viewer, conversation, &members, Some(viewer.user())).await?;
+    let tries = Tries::new(core, viewer.workspace());
+    let done = tries.until_done(|| async {
+        let left = may_come(core, viewer, conversation, &members, Some(viewer.user()), &tries).await?;
         core.store.change(change(left)).await
-    })
-    .await
+    });
+    done.await
 }
 
 /// Asks plugins whether these people may become members, one after the other; answers what is to be committed with it.
@@ -107,6 +109,7 @@ async fn may_come(
     conversation: ConversationId,
     users: &[UserId],
     added_by: Option<&User>,
+    tries: &Tries<'_>,
 ) -> Result<FromPlugins> {
     let mut left = FromPlugins::default();
     let Some(chain) = plugins::chain(core, viewer.workspace(), Some(conversation), Hook::BeforeJoin).await? else {
@@ -123,7 +126,7 @@ async fn may_come(
             continue;
         }
         let question = BeforeJoin::new(&room, &user, added_by, ConversationRole::Member);
-        let (_, more) = before::asked(core, viewer, &chain, question).await?;
+        let (_, more) = before::asked(core, viewer, &tries.left_of(&chain), question).await?;
         left.data.extend(more.data);
     }
     Ok(left)

@@ -13,7 +13,7 @@ use jackfield_domain::{
 pub use super::plugins::before::Sending;
 use super::{
     Core, Reader, Viewer, memory,
-    plugins::{self, before},
+    plugins::{self, before, before::Tries},
     typing, workspaces,
 };
 use crate::{
@@ -60,13 +60,14 @@ pub async fn edit(core: &Arc<Core>, viewer: &Viewer, message: MessageId, body: S
     };
     checked(body.clone())?;
     let whole = plugins::whole(core, &found).await?;
-    before::retried(|| async {
+    let tries = Tries::new(core, viewer.workspace());
+    let done = tries.until_done(|| async {
         let question = BeforeEdit::new(&whole, viewer.user(), body.clone());
-        let (question, left) = before::asked(core, viewer, &chain, question).await?;
+        let (question, left) = before::asked(core, viewer, &tries.left_of(&chain), question).await?;
         // A plugin's words are as untrusted as anybody's.
         core.store.change(change(checked(question.into_body())?, left)).await
-    })
-    .await
+    });
+    done.await
 }
 
 /// Deletes a message for the viewer alone, on all their devices.
@@ -88,11 +89,13 @@ pub async fn delete(core: &Arc<Core>, viewer: &Viewer, message: MessageId) -> Re
         return core.store.change(change(FromPlugins::default())).await;
     };
     let whole = plugins::whole(core, &found).await?;
-    before::retried(|| async {
-        let (_, left) = before::asked(core, viewer, &chain, BeforeDelete::new(&whole, viewer.user())).await?;
+    let tries = Tries::new(core, viewer.workspace());
+    let done = tries.until_done(|| async {
+        let (_, left) =
+            before::asked(core, viewer, &tries.left_of(&chain), BeforeDelete::new(&whole, viewer.user())).await?;
         core.store.change(change(left)).await
-    })
-    .await
+    });
+    done.await
 }
 
 /// These messages, as far as the reader takes part in their conversations and has not deleted them for themselves. Where

@@ -31,6 +31,10 @@ impl MessageHooks for Guest {
             "!spin" => loop {
                 std::hint::black_box(());
             },
+            "!take" => {
+                let number = kv::update("taken", None, |taken: Option<i64>| taken.unwrap_or_default() + 1)?;
+                Ok(MessageVerdict::say_instead(number.to_string()))
+            }
             _ if self.mark.is_empty() => Ok(MessageVerdict::Allow),
             said => Ok(MessageVerdict::say_instead(format!("{said}{}", self.mark))),
         }

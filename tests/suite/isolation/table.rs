@@ -248,6 +248,7 @@ pub const FIELDS: &[(&str, &[&str])] = &[
     ("PluginCommandArgument", &["choices", "description", "isRequired", "kind", "name"]),
     ("PluginConfigurePayload", &["errors { code }", "plugin { id }"]),
     ("PluginDisablePayload", &["errors { code }", "plugin { id isOn }"]),
+    ("PluginInheritPayload", &["errors { code }", "plugin { id isOn }"]),
     ("PluginEnablePayload", &["errors { code }", "plugin { id isOn }"]),
     ("PluginEvent", &["at", "cursor", "kind", "payload", "plugin"]),
     ("PluginException", &["conversationId", "isOn"]),
@@ -1043,6 +1044,12 @@ pub const WAYS: &[Way] = &[
     way("Mutation.pluginDisable", "PluginDisablePayload", "/pluginDisable", OF_RUNNERS,
         "mutation($plugin: ID!) { pluginDisable(input: { pluginId: $plugin }) { @ } }")
         .naming(&["PluginDisableInput.pluginId"]).for_owners(),
+    way("Mutation.pluginInherit", "PluginInheritPayload", "/pluginInherit", OF_RUNNERS_ALONE,
+        "mutation($plugin: ID!, $conversation: ID!) { pluginInherit(input: { pluginId: $plugin, conversationId: $conversation }) { @ } }")
+        .naming(&["PluginInheritInput.conversationId"]).for_owners(),
+    way("Mutation.pluginInherit", "PluginInheritPayload", "/pluginInherit", OF_RUNNERS,
+        "mutation($plugin: ID!) { pluginInherit(input: { pluginId: $plugin }) { @ } }")
+        .naming(&["PluginInheritInput.pluginId"]).for_owners(),
     way("Query.commands", "", "/commands", OF_THE_CONVERSATION,
         "query($conversation: ID!) { commands(conversationId: $conversation) { name } }")
         .naming(&["Query.commands.conversationId"]),

@@ -8,7 +8,7 @@ use jackfield_domain::{
 };
 
 use super::{
-    super::{Core, Viewer, plugins::before, secrets::digest, typing, workspaces},
+    super::{Core, Viewer, plugins::before::Tries, secrets::digest, typing, workspaces},
     may_come,
 };
 use crate::{
@@ -36,14 +36,15 @@ pub async fn join(
         Entrance::Public(conversation) => Some(conversation),
         Entrance::Invited(code_hash) => core.store.invited_to(workspace, code_hash, at).await?,
     };
-    before::retried(|| async {
+    let tries = Tries::new(core, viewer.workspace());
+    let done = tries.until_done(|| async {
         let plugins = match place {
-            Some(place) => may_come(core, viewer, place, &[user], None).await?,
+            Some(place) => may_come(core, viewer, place, &[user], None, &tries).await?,
             None => FromPlugins::default(),
         };
         core.store.change(JoinConversation { workspace, user, by, at, policy: policy.clone(), plugins }).await
-    })
-    .await
+    });
+    done.await
 }
 
 /// Takes the viewer out of a conversation.

@@ -1,13 +1,26 @@
 //! Asking plugins before something is done, and committing what they leave, whatever is decided.
 
-use std::sync::Arc;
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use jackfield_domain::{
     HeldMessageId, MessageId, Policy, Rejection, Timestamp, UserId, WorkspaceId,
     messages::{CheckedMessage, MessageDraft},
-    plugins::{Blow, HeldMessage, HeldState, Hook, Kept, LogLevel, LogLine, PluginId, Refusal, Verdict, VerdictKind},
+    plugins::{
+        Blow, FailureKind, HeldMessage, HeldState, Hook, Kept, LogLevel, LogLine, PluginId, Refusal, Verdict,
+        VerdictKind,
+    },
 };
-use jackfield_plugin_host::{Asked, Chain, Decision, Deed, Step, hooks::Before, hooks::BeforeCreate};
+use jackfield_plugin_host::{
+    Asked, Chain, Decision, Deed, Failure, Measures, Step,
+    hooks::{Before, BeforeCreate},
+    note_failure,
+};
+use tokio::time::timeout;
 
 use super::{super::Core, effects, occasion, traced};
 use crate::{
@@ -17,8 +30,10 @@ use crate::{
     traces::{self, Span},
 };
 
-/// So often a chain is asked again because somebody else changed what a plugin had looked at.
-const TRIES: usize = 4;
+/// So often a plugin is asked about the same, where somebody else changed its data while it looked.
+const TRIES: usize = 8;
+/// So long one waits until those who look again before have looked.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What came of a message.
 #[derive(Debug, Clone)]
@@ -51,7 +66,8 @@ pub async fn send(
     let key = asked_for.client_message_id().map(str::to_owned);
     let unasked = || Some(Box::new(FromPlugins { unasked: true, ..FromPlugins::default() }));
     drop(rules);
-    let done = retried(|| async {
+    let tries = Tries::new(core, viewer.workspace());
+    let done = tries.until_done(|| async {
         // Who may not write there is nobody whom a plugin need be asked about. The store says why; if they may by then, it does not
         // send it either, and all begins again.
         if !memory::may_write(core, viewer.workspace(), viewer.id(), draft.conversation).await? {
@@ -59,8 +75,9 @@ pub async fn send(
         }
         let now = core.clock.now();
         let question = BeforeCreate::new(draft.clone(), viewer.user());
-        let asked = ask(core, viewer, chain, now, question).await;
-        let plugins = left(viewer.workspace(), chain, &asked, Hook::BeforeCreate);
+        let chain = tries.left_of(chain);
+        let asked = ask(core, viewer, &chain, now, question).await;
+        let plugins = left(viewer.workspace(), &chain, &asked, Hook::BeforeCreate);
         let kept = |outcome, held| KeepOutcome {
             workspace: viewer.workspace(),
             sender: viewer.id(),
@@ -151,15 +168,60 @@ async fn ask<Q: Before>(core: &Arc<Core>, viewer: &Viewer, chain: &Chain, now: T
     asked
 }
 
-/// Does something that plugins are asked about, again if somebody else changed meanwhile what one of them had looked at.
-pub async fn retried<T, F: Future<Output = Result<T>>>(mut attempt: impl FnMut() -> F) -> Result<T> {
-    for _ in 0..TRIES {
-        match attempt().await {
-            Err(Error::Rejected(Rejection::Conflict)) => {}
-            done => return done,
+/// Something that plugins are asked about, tried again if somebody else changed meanwhile what one of them had looked at. A
+/// plugin that others outrun each time has failed, and is among those that the next try has to do without.
+pub struct Tries<'a> {
+    core: &'a Arc<Core>,
+    workspace: WorkspaceId,
+    without: Mutex<Vec<PluginId>>,
+}
+
+impl<'a> Tries<'a> {
+    pub fn new(core: &'a Arc<Core>, workspace: WorkspaceId) -> Self {
+        Tries { core, workspace, without: Mutex::default() }
+    }
+
+    /// The chain, less those that were outrun.
+    pub fn left_of<'c>(&self, chain: &'c Chain) -> Cow<'c, Chain> {
+        chain.passing_over(&self.without.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub async fn until_done<T, F: Future<Output = Result<T>>>(&self, mut attempt: impl FnMut() -> F) -> Result<T> {
+        let (mut outrun, mut conflicts) = (BTreeMap::<PluginId, usize>::new(), 0);
+        let mut second_look = None;
+        loop {
+            let plugin = match attempt().await {
+                Err(Error::Rejected(Rejection::Outrun { plugin })) => plugin,
+                Err(Error::Rejected(Rejection::Conflict)) if conflicts < TRIES => {
+                    conflicts += 1;
+                    continue;
+                }
+                done => return done,
+            };
+            drop(second_look.take());
+            let times = outrun.entry(plugin.clone()).or_default();
+            *times += 1;
+            if *times > TRIES {
+                return Err(Rejection::Outrun { plugin }.into());
+            }
+            if *times == TRIES {
+                has_failed(self.core, self.workspace, &plugin).await;
+                self.without.lock().unwrap_or_else(PoisonError::into_inner).push(plugin);
+                continue;
+            }
+            let turn = self.core.plugins.vitals(self.workspace, &plugin).second_look.clone().lock_owned();
+            second_look = timeout(PATIENCE, turn).await.ok();
         }
     }
-    Err(Rejection::Conflict.into())
+}
+
+/// A plugin was outrun each time that it was asked about something.
+async fn has_failed(core: &Arc<Core>, workspace: WorkspaceId, plugin: &PluginId) {
+    let what = "what it keeps was changed while it looked, each time that it was asked".to_owned();
+    let failure = Failure { kind: FailureKind::Conflict, what };
+    let blow = note_failure(&mut core.plugins.vitals(workspace, plugin).breaker(), &failure, core.clock.now());
+    core.plugins.vitals(workspace, plugin).count(&Measures::default(), Some(failure.kind));
+    note_failed(core, workspace, plugin, &failure, blow).await;
 }
 
 /// Whether the outcome is not for plugins to decide: it was sent before, or its sender may not write there any more.
@@ -233,18 +295,22 @@ pub async fn note(core: &Arc<Core>, workspace: WorkspaceId, steps: &[Step]) {
         }
         let failed = match &step.deed {
             Deed::Failed { failure, blow } => {
-                tracing::warn!(plugin = %step.plugin, kind = failure.kind.as_str(), what = %failure.what, "a plugin failed");
-                let text = format!("a message or the like could not be looked at: {}", failure.what);
-                let line = LogLine { at: core.clock.now(), level: LogLevel::Error, text };
-                core.plugins.journal.note(core, workspace, &step.plugin, &[line]);
-                if *blow == Blow::SwitchOff {
-                    super::admin::switch_off(core, workspace, &step.plugin, &failure.what).await;
-                }
+                note_failed(core, workspace, &step.plugin, failure, *blow).await;
                 failure.kind.as_str()
             }
             _ => "none",
         };
         metrics::counter!("jackfield_plugin_calls_total", "plugin" => step.plugin.to_string(), "failure" => failed)
             .increment(1);
+    }
+}
+
+async fn note_failed(core: &Arc<Core>, workspace: WorkspaceId, plugin: &PluginId, failure: &Failure, blow: Blow) {
+    tracing::warn!(%plugin, kind = failure.kind.as_str(), what = %failure.what, "a plugin failed");
+    let text = format!("a message or the like could not be looked at: {}", failure.what);
+    let line = LogLine { at: core.clock.now(), level: LogLevel::Error, text };
+    core.plugins.journal.note(core, workspace, plugin, &[line]);
+    if blow == Blow::SwitchOff {
+        super::admin::switch_off(core, workspace, plugin, &failure.what).await;
     }
 }

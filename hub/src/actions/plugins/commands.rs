@@ -28,7 +28,8 @@ use super::{
     super::Core,
     Here,
     aside::{self, Asked},
-    before, effects,
+    before::Tries,
+    effects,
     here::Local,
     occasion,
 };
@@ -125,8 +126,9 @@ pub async fn run(core: &Arc<Core>, viewer: &Viewer, call: Call) -> Result<Reply>
     let arguments = command.read(&call.arguments)?;
     are_there(core, viewer, &arguments).await?;
     let _place = core.plugins.commands.enter(viewer.id(), local.id()).await?;
-    let ran = before::retried(|| once(core, viewer, &here, local, &call, fingerprint, arguments.clone())).await?;
-    told(ran)
+    let tries = Tries::new(core, viewer.workspace());
+    let ran = tries.until_done(|| once(core, viewer, &here, local, &call, fingerprint, arguments.clone()));
+    told(ran.await?)
 }
 
 fn told(ran: Ran) -> Result<Reply> {

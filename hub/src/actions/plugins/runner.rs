@@ -26,7 +26,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{super::Core, Here, effects, here::Local, occasion, reading, settling, traced};
 use crate::{
     Error, Result,
-    store::{Deed, Effects, Fate, FromPlugins, Next, TakeTurn, Turn, TurnStep},
+    store::{Deed, Effects, Fate, FromPlugins, GiveBackTurn, Next, TakeTurn, Turn, TurnStep},
 };
 
 /// So many turns at once on one node.
@@ -204,36 +204,68 @@ async fn listener(core: &Arc<Core>, workspace: WorkspaceId, plugin: &PluginId) -
     Ok(Some(Listener { here, local, plugin }))
 }
 
-/// One turn of one plugin: it is told of one batch after the other until there are no more, or it has had its time. Whether it is
-/// worth looking at it again at once.
+/// One turn of one plugin, if there is something to be told and nobody else is at it. Whether it is worth looking at it again
+/// at once.
 async fn turn(
     core: &Arc<Core>,
     workspace: WorkspaceId,
     plugin: &PluginId,
     draining: &CancellationToken,
 ) -> Result<bool> {
-    let Some(mut listener) = listener(core, workspace, plugin).await? else { return Ok(false) };
-    let now = core.clock.now();
-    let taken = TakeTurn { workspace, plugin: plugin.clone(), lease: core.clock.new_id(), now, until: now + LEASE };
-    let Some(turn) = core.store.change(taken).await? else { return Ok(false) };
+    let Some(listener) = listener(core, workspace, plugin).await? else { return Ok(false) };
+    let (now, lease) = (core.clock.now(), core.clock.new_id());
+    let taken = TakeTurn { workspace, plugin: plugin.clone(), lease, now, until: now + LEASE };
+    let ended = match core.store.change(taken).await {
+        Ok(Some(turn)) => take(core, listener, turn, draining).await,
+        Ok(None) => return Ok(false),
+        Err(error) => Err(error),
+    };
+    if !matches!(ended, Ok(Ended::Over(_))) {
+        // Nobody knows what is committed of it. If this fails, too, the lease ends by itself.
+        let _ = core.store.change(GiveBackTurn { workspace, plugin: plugin.clone(), lease }).await;
+    }
+    Ok(matches!(ended?, Ended::Over(true)))
+}
+
+/// How a turn ended.
+enum Ended {
+    /// Its end is committed; whether it is worth looking again at once.
+    Over(bool),
+    /// Its place is another one by now: somebody else was there.
+    Lost,
+}
+
+/// The plugin is told of one batch after the other until there are no more, or it has had its time.
+async fn take(core: &Arc<Core>, mut listener: Listener, turn: Turn, draining: &CancellationToken) -> Result<Ended> {
+    let (workspace, plugin) = (turn.workspace, turn.plugin.clone());
     let (begun, begun_at) = (Instant::now(), turn.position);
     let mut telling = Telling { committed: begun_at, turn, ahead: VecDeque::new(), again: false };
     loop {
-        // Where this fails, nobody knows whether the last step was committed: the lease ends by itself.
-        if !telling.tell(core, &listener).await? {
-            return Ok(telling.again || telling.committed > begun_at);
+        match telling.tell(core, &listener).await? {
+            Told::GoesOn => {}
+            Told::Over => return Ok(Ended::Over(telling.again || telling.committed > begun_at)),
+            Told::Lost => return Ok(Ended::Lost),
         }
         // The log goes on while it is told of what was there, and is at hand where somebody looks at it.
         let turn = &telling.turn;
         let head = core.feeds.get(workspace).map_or(turn.head, |feed| feed.head().max(turn.head));
         let is_over = turn.position >= head || begun.elapsed() > TURN || draining.is_cancelled();
-        let goes_on = if is_over { None } else { self::listener(core, workspace, plugin).await? };
+        let goes_on = if is_over { None } else { self::listener(core, workspace, &plugin).await? };
         let Some(goes_on) = goes_on else {
-            core.store.change(telling.step(core)).await?;
-            return Ok(telling.turn.position > begun_at);
+            return Ok(match telling.ends(core).await? {
+                Told::Lost => Ended::Lost,
+                _ => Ended::Over(telling.turn.position > begun_at),
+            });
         };
         listener = goes_on;
     }
+}
+
+/// Whether a turn goes on when the plugin has been told something.
+enum Told {
+    GoesOn,
+    Over,
+    Lost,
 }
 
 /// A turn, and how far it has come.
@@ -248,8 +280,8 @@ struct Telling {
 }
 
 impl Telling {
-    /// Tells the plugin of the next events; whether the turn goes on.
-    async fn tell(&mut self, core: &Arc<Core>, listener: &Listener) -> Result<bool> {
+    /// Tells the plugin of the next events.
+    async fn tell(&mut self, core: &Arc<Core>, listener: &Listener) -> Result<Told> {
         let Listener { here, local, plugin } = listener;
         let wanted = plugin.module.wish(Hook::OnEvents).map(|wish| wish.events.as_slice()).unwrap_or_default();
         // After a failure one by one, so that it shows which of them it is.
@@ -264,16 +296,15 @@ impl Telling {
                 effects::left_out(core, self.turn.workspace, &self.turn.plugin, &what);
             }
             self.moves_on(self.turn.head.max(self.turn.position));
-            return Ok(true);
+            return Ok(Told::GoesOn);
         };
         if told.is_empty() {
             self.moves_on(position);
-            return Ok(true);
+            return Ok(Told::GoesOn);
         }
         let now = core.clock.now();
         if local.vitals.breaker().admit(now) == Admission::No {
-            core.store.change(self.step(core)).await?;
-            return Ok(false);
+            return self.ends(core).await;
         }
         let events: Vec<&Event> = told.iter().map(|entry| &entry.event).collect();
         let mut span = traced::telling(core, self.turn.workspace, &events).await;
@@ -284,7 +315,7 @@ impl Telling {
             Err(failure) => {
                 let kind = failure.kind.as_str();
                 tracing::warn!(plugin = %self.turn.plugin, kind, what = %failure.what, "a plugin failed");
-                return self.failed(core, local, &events, position, &failure).await.map(|()| false);
+                return self.failed(core, local, &events, position, &failure).await.map(|()| Told::Over);
             }
         };
         local.vitals.breaker().succeeded();
@@ -292,7 +323,7 @@ impl Telling {
         if issued.is_empty() {
             // Its place is committed with what it issues next, or at the end of its turn.
             self.moves_on(position);
-            return Ok(true);
+            return Ok(Told::GoesOn);
         }
         let (data, effects) = effects::prepared(core, here, local, self.turn.workspace, issued).await?;
         let (bot, depth, next) = (local.row.bot, depth_of(&events), Next::GoesOn(now + LEASE));
@@ -305,15 +336,14 @@ impl Telling {
                     let what = format!("a post: {refused}");
                     effects::left_out(core, self.turn.workspace, &self.turn.plugin, &what);
                 }
-                Ok(true)
+                Ok(Told::GoesOn)
             }
             // The turn is another node's by now, and so is what comes of these events.
-            Ok(None) => Ok(false),
+            Ok(None) => Ok(Told::Lost),
             // Somebody else changed what the plugin had looked at: it is told again.
-            Err(Error::Rejected(Rejection::Conflict)) => {
+            Err(Error::Rejected(Rejection::Outrun { .. })) => {
                 self.again = true;
-                core.store.change(self.step(core)).await?;
-                Ok(false)
+                self.ends(core).await
             }
             Err(error @ Error::Unavailable(_)) => Err(error),
             // What it left cannot be stored, and could not be the next time.
@@ -321,7 +351,7 @@ impl Telling {
                 tracing::error!(plugin = %self.turn.plugin, %error, "what a plugin left could not be stored");
                 let what = "what it left could not be stored".to_owned();
                 let failure = Failure { kind: FailureKind::Answer, what };
-                self.failed(core, local, &events, position, &failure).await.map(|()| false)
+                self.failed(core, local, &events, position, &failure).await.map(|()| Told::Over)
             }
         }
     }
@@ -370,6 +400,12 @@ impl Telling {
 
     fn moves_on(&mut self, position: Position) {
         (self.turn.position, self.turn.failures) = (position, 0);
+    }
+
+    /// Ends the turn where it is now.
+    async fn ends(&self, core: &Core) -> Result<Told> {
+        let committed = core.store.change(self.step(core)).await?;
+        Ok(if committed.is_some() { Told::Over } else { Told::Lost })
     }
 
     /// The end of the turn where it is now.

@@ -7,7 +7,7 @@
 use std::{sync::Arc, time::Duration};
 
 use jackfield_domain::{
-    JobId, Timestamp,
+    JobId, Timestamp, WorkspaceId,
     jobs::{Job, JobKind, NewJob},
     plugins::{FailureKind, HubState, PluginId, Slice},
 };
@@ -18,7 +18,8 @@ use super::{
     super::{Core, jobs::Claim},
     Loaded,
     aside::{self, Asked},
-    before, effects, occasion, refresh,
+    before::Tries,
+    effects, occasion, refresh,
 };
 use crate::{
     Error, Result,
@@ -112,11 +113,11 @@ pub async fn run(core: &Arc<Core>, claim: &Claim) -> Result<()> {
     // It may have been switched on, or off, at another node just now.
     refresh(core).await?;
     let run: ScheduledRun = serde_json::from_str(&claim.job.payload).map_err(Error::internal)?;
-    before::retried(|| slice(core, claim, &run)).await
+    let workspace = claim.job.workspace.ok_or_else(|| Error::internal("a run of a schedule is of no workspace"))?;
+    Tries::new(core, workspace).until_done(|| slice(core, claim, workspace, &run)).await
 }
 
-async fn slice(core: &Arc<Core>, claim: &Claim, run: &ScheduledRun) -> Result<()> {
-    let workspace = claim.job.workspace.ok_or_else(|| Error::internal("a run of a schedule is of no workspace"))?;
+async fn slice(core: &Arc<Core>, claim: &Claim, workspace: WorkspaceId, run: &ScheduledRun) -> Result<()> {
     let here = super::here(core, workspace).await?;
     let now = core.clock.now();
     let mut end = EndSlice {

@@ -252,7 +252,7 @@ async fn slices(
         let end = EndPreparing { data, effects, bot: row.bot, ..ending(core, workspace, loaded, lease, progress) };
         match core.store.change(end).await {
             // Somebody else changed what it had looked at: the same slice again.
-            Err(Error::Rejected(Rejection::Conflict)) => continue,
+            Err(Error::Rejected(Rejection::Outrun { .. })) => continue,
             Ok(None) => return Ok(false),
             done => drop(done?),
         }

@@ -27,6 +27,8 @@ pub struct Vitals {
     careful_until: AtomicI64,
     /// It was told something without failing since the last event was laid aside.
     has_heard: AtomicBool,
+    /// Whose data was changed by others while it looked waits here for another look, so that nobody outruns everybody.
+    pub second_look: Arc<tokio::sync::Mutex<()>>,
     health: Mutex<Health>,
 }
 

@@ -33,6 +33,8 @@ pub(super) enum RemoteCommand {
     Enable(SwitchArgs),
     /// Switch a plugin off, in the workspace or in one conversation. What it keeps stays.
     Disable(SwitchArgs),
+    /// Take back what was said of a plugin: it is what it is for the hub, or in a conversation what it is in the workspace.
+    Inherit(InheritArgs),
     /// Install a package, or put it in the place of the version that is in force. For operators.
     Install(packages::InstallArgs),
     /// Decide about a version that waits because it asks for more. For operators.
@@ -82,6 +84,9 @@ pub(super) enum RemoteCommand {
     Logs {
         /// The plugin's id.
         plugin: String,
+        /// Go on with each line that it writes from then on.
+        #[arg(long, short)]
+        follow: bool,
         #[command(flatten)]
         hub: HubArgs,
     },
@@ -119,11 +124,31 @@ pub(super) struct SwitchArgs {
     hub: HubArgs,
 }
 
+#[derive(Args)]
+pub(super) struct InheritArgs {
+    /// The plugin's id.
+    plugin: String,
+    /// Only in this conversation, by its id.
+    #[arg(long, value_name = "ID")]
+    conversation: Option<String>,
+    #[command(flatten)]
+    hub: HubArgs,
+}
+
 pub(super) async fn run(command: RemoteCommand) -> Result<(), String> {
     match command {
         RemoteCommand::List(hub) => list(&hub).await,
         RemoteCommand::Enable(arguments) => switch(&arguments, "pluginEnable", "on").await,
         RemoteCommand::Disable(arguments) => switch(&arguments, "pluginDisable", "off").await,
+        RemoteCommand::Inherit(InheritArgs { plugin, conversation, hub }) => {
+            let of = if conversation.is_some() { "workspace" } else { "hub" };
+            let input = json!({ "pluginId": plugin, "conversationId": conversation });
+            act(&hub, "pluginInherit", input, |plugin| {
+                let state = if plugin["isOn"] == json!(true) { "on" } else { "off" };
+                format!("{} is as the {of} has it; in the workspace it is {state}", shown(&plugin["id"]))
+            })
+            .await
+        }
         RemoteCommand::Install(arguments) => packages::install(&arguments).await,
         RemoteCommand::Upgrade(command) => packages::upgrade(&command).await,
         RemoteCommand::RollBack { plugin, hub } => packages::roll_back(&plugin, &hub).await,
@@ -137,7 +162,8 @@ pub(super) async fn run(command: RemoteCommand) -> Result<(), String> {
         }
         RemoteCommand::Health { plugin, hub } => health(&hub, &plugin).await,
         RemoteCommand::Verdicts { message, hub } => verdicts(&hub, &message).await,
-        RemoteCommand::Logs { plugin, hub } => logs(&hub, &plugin).await,
+        RemoteCommand::Logs { plugin, follow: true, hub } => follow_logs(&hub, &plugin).await,
+        RemoteCommand::Logs { plugin, follow: false, hub } => logs(&hub, &plugin).await,
     }
 }
 
@@ -265,13 +291,30 @@ async fn logs(hub: &HubArgs, id: &str) -> Result<(), String> {
     if hub.json {
         return say_json(&plugin["logs"]);
     }
-    for line in plugin["logs"].as_array().into_iter().flatten() {
-        let text = line["text"].as_str().unwrap_or_default();
-        // What has several lines is shown with several.
-        let text: Vec<String> = text.lines().map(plain).collect();
-        say_line(&format!("{} {:<5} {}", shown(&line["at"]), shown(&line["level"]), text.join("\n    ")));
-    }
+    plugin["logs"].as_array().into_iter().flatten().for_each(say_log_line);
     Ok(())
+}
+
+/// The same lines, and then each as it is written, until the hub or whoever asked has enough of it.
+async fn follow_logs(hub: &HubArgs, id: &str) -> Result<(), String> {
+    about(hub, id, "").await?;
+    let document = "subscription($plugin: String!) { pluginLogs(input: { pluginId: $plugin }) { at level text } }";
+    let each = |mut data: Value| {
+        let line = data["pluginLogs"].take();
+        if hub.json {
+            say_line(&line.to_string());
+        } else {
+            say_log_line(&line);
+        }
+    };
+    Client::new(hub)?.follow(document, json!({ "plugin": id }), each).await
+}
+
+fn say_log_line(line: &Value) {
+    let text = line["text"].as_str().unwrap_or_default();
+    // What has several lines is shown with several.
+    let text: Vec<String> = text.lines().map(plain).collect();
+    say_line(&format!("{} {:<5} {}", shown(&line["at"]), shown(&line["level"]), text.join("\n    ")));
 }
 
 fn configuration_in(argument: &str) -> Result<Value, String> {

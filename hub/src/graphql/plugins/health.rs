@@ -23,6 +23,8 @@ pub enum PluginFailureKind {
     Answer,
     /// It said itself that it failed.
     Reported,
+    /// Others changed its data while it looked, again and again.
+    Conflict,
     /// The hub could not do its part: no fault of the plugin's.
     Hub,
 }

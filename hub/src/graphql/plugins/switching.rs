@@ -82,6 +82,24 @@ pub struct PluginDisablePayload {
     errors: Vec<UserError>,
 }
 
+/// Where a plugin is to be what it is by itself.
+#[derive(InputObject)]
+pub struct PluginInheritInput {
+    /// Its id.
+    plugin_id: ID,
+    /// In this conversation as in the workspace; if left out, in the workspace as the hub has it.
+    conversation_id: Option<ID>,
+}
+
+/// What came of it.
+#[derive(SimpleObject)]
+pub struct PluginInheritPayload {
+    /// The plugin as it is now.
+    plugin: Option<Plugin>,
+    /// Why nothing was changed.
+    errors: Vec<UserError>,
+}
+
 /// How a plugin is to be configured.
 #[derive(InputObject)]
 pub struct PluginConfigureInput {
@@ -113,7 +131,7 @@ impl SwitchingMutation {
         #[graphql(desc = "Which one, and where.")] input: PluginEnableInput,
     ) -> Result<Option<PluginEnablePayload>> {
         let place = (input.scope.into(), input.conversation_id);
-        let outcome = switch(ctx, &input.plugin_id, place, true, input.missed_events.into()).await;
+        let outcome = switch(ctx, &input.plugin_id, place, Some(true), input.missed_events.into()).await;
         let (plugin, errors) = changed(ctx, outcome).await?;
         Ok(Some(PluginEnablePayload { plugin, errors }))
     }
@@ -125,9 +143,22 @@ impl SwitchingMutation {
         #[graphql(desc = "Which one, and where.")] input: PluginDisableInput,
     ) -> Result<Option<PluginDisablePayload>> {
         let place = (input.scope.into(), input.conversation_id);
-        let outcome = switch(ctx, &input.plugin_id, place, false, Missed::CatchUp).await;
+        let outcome = switch(ctx, &input.plugin_id, place, Some(false), Missed::CatchUp).await;
         let (plugin, errors) = changed(ctx, outcome).await?;
         Ok(Some(PluginDisablePayload { plugin, errors }))
+    }
+
+    /// Takes back what was said of a plugin: in the viewer's workspace it is on if it is on for the hub by default, or in one
+    /// conversation if it is on in the workspace.
+    async fn plugin_inherit(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which one, and where.")] input: PluginInheritInput,
+    ) -> Result<Option<PluginInheritPayload>> {
+        let place = (settings::Scope::Workspace, input.conversation_id);
+        let outcome = switch(ctx, &input.plugin_id, place, None, Missed::CatchUp).await;
+        let (plugin, errors) = changed(ctx, outcome).await?;
+        Ok(Some(PluginInheritPayload { plugin, errors }))
     }
 
     /// Configures a plugin in the viewer's workspace, if its schema and the plugin itself let that through. For those who
@@ -157,22 +188,25 @@ async fn switch(
     ctx: &Context<'_>,
     plugin: &ID,
     (scope, conversation): (settings::Scope, Option<ID>),
-    is_on: bool,
+    is_on: Option<bool>,
     missed: Missed,
 ) -> Result<PluginId, Error> {
     let (core, viewer) = (ctx.core(), ctx.viewer()?);
     admin::runs(&viewer)?;
     let plugin = named(plugin)?;
     match (scope, conversation) {
-        (settings::Scope::Hub, None) => packages::switch(core, &viewer, &plugin, is_on).await?,
+        (settings::Scope::Hub, None) => {
+            let is_on = is_on.ok_or_else(|| Error::internal("what holds for the hub is not inherited"))?;
+            packages::switch(core, &viewer, &plugin, is_on).await?;
+        }
         (settings::Scope::Hub, Some(_)) => {
             let expected = "left out where all workspaces are meant";
             return Err(Rejection::Invalid { field: "conversationId", expected }.into());
         }
-        (settings::Scope::Workspace, None) => admin::switch(core, &viewer, &plugin, Some(is_on), missed).await?,
+        (settings::Scope::Workspace, None) => admin::switch(core, &viewer, &plugin, is_on, missed).await?,
         (settings::Scope::Workspace, Some(conversation)) => {
             let conversation = id(&conversation, "conversation", "conversationId")?;
-            admin::switch_in_conversation(core, &viewer, &plugin, conversation, Some(is_on)).await?;
+            admin::switch_in_conversation(core, &viewer, &plugin, conversation, is_on).await?;
         }
     }
     Ok(plugin)

@@ -69,7 +69,13 @@ pub async fn carry_out(
     let mut refused = Vec::new();
     let posts: Vec<&Outgoing> = effects.posts.iter().collect();
     if !posts.is_empty() {
-        refused.extend(send_within(work, &posts).await?.into_iter().filter_map(Result::err));
+        for why in send_within(work, &posts).await?.into_iter().filter_map(Result::err) {
+            if let Rejection::Outrun { .. } = why {
+                // The plugins that looked at it have to look again.
+                return Err(why.into());
+            }
+            refused.push(why);
+        }
     }
     // Of what is said more than once of a message the last counts, and is all that is done.
     let annotations: BTreeMap<_, _> = effects.annotations.iter().map(|(message, value)| (*message, value)).collect();
@@ -186,6 +192,39 @@ impl Change for TurnStep {
             letters::lay_aside(work, letter).await?;
         }
         Ok(Some(refused))
+    }
+}
+
+/// Ends a turn of which it is not known how far it came: what was committed of it the next one finds.
+pub struct GiveBackTurn {
+    pub workspace: WorkspaceId,
+    pub plugin: PluginId,
+    pub lease: Uuid,
+}
+
+#[async_trait]
+impl Change for GiveBackTurn {
+    type Outcome = ();
+
+    fn workspace(&self) -> Option<WorkspaceId> {
+        Some(self.workspace)
+    }
+
+    fn leaves_rooms(&self) -> bool {
+        true
+    }
+
+    async fn apply(&self, work: &mut Work) -> Result<()> {
+        use workspaces::Column;
+        let free = workspaces::ActiveModel { lease: Set(None), lease_until: Set(None), ..Default::default() };
+        workspaces::Entity::update_many()
+            .set(free)
+            .filter(Column::WorkspaceId.eq(self.workspace.0))
+            .filter(Column::PluginId.eq(self.plugin.as_str()))
+            .filter(Column::Lease.eq(self.lease))
+            .exec(&work.transaction)
+            .await?;
+        Ok(())
     }
 }
 

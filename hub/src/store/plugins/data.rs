@@ -111,7 +111,7 @@ pub struct DataChange {
 
 /// Something else stands under a key than a hook had seen, or others have taken the room: it has to run again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Conflict;
+struct Conflict;
 
 type Owner = (WorkspaceId, PluginId);
 
@@ -166,7 +166,7 @@ impl Overlay {
     }
 
     /// Applies a change on top of those before it, all of it or nothing.
-    pub fn apply(&mut self, change: &DataChange, now: Timestamp) -> Result<(), Conflict> {
+    pub fn apply(&mut self, change: &DataChange, now: Timestamp) -> Result<(), Rejection> {
         let owner = (change.workspace, change.plugin.clone());
         self.most.insert(owner.clone(), change.most);
         let before = self.before.get(&owner);
@@ -176,7 +176,8 @@ impl Overlay {
             let key = operation.key();
             let known = fresh.get(key).or_else(|| after.get(key)).cloned();
             let value = known.unwrap_or_else(|| before.and_then(|before| before.get(key)).cloned());
-            fresh.insert(key.to_owned(), changed(operation, value, now)?);
+            let value = changed(operation, value, now).map_err(|Conflict| outrun(&change.plugin))?;
+            fresh.insert(key.to_owned(), value);
         }
         after.extend(fresh);
         Ok(())
@@ -231,12 +232,16 @@ impl Overlay {
                     counted = counted.filter(workspaces::Column::StorageBytes.lte(most - room));
                 }
                 if counted.exec(database).await?.rows_affected == 0 {
-                    return Err(Rejection::Conflict.into());
+                    return Err(outrun(&plugin).into());
                 }
             }
         }
         Ok(())
     }
+}
+
+fn outrun(plugin: &PluginId) -> Rejection {
+    Rejection::Outrun { plugin: plugin.clone() }
 }
 
 fn size(key: &str, value: &Value) -> i64 {
@@ -352,11 +357,15 @@ mod tests {
         assert_eq!(stands(&overlay, "count").as_deref(), Some("5"));
         assert_eq!(overlay.apply(&operations(vec![swap("word", None, "a")]), now), Ok(()));
         let late = operations(vec![increment("count", 1), swap("word", None, "b")]);
-        assert_eq!(overlay.apply(&late, now), Err(Conflict), "somebody was there before");
+        assert_eq!(overlay.apply(&late, now), Err(outrun(&late.plugin)), "somebody was there before");
         assert_eq!(stands(&overlay, "count").as_deref(), Some("5"));
         assert_eq!(overlay.apply(&operations(vec![swap("word", Some("a"), "b")]), now), Ok(()));
         assert_eq!(stands(&overlay, "word").as_deref(), Some("b"));
-        assert_eq!(overlay.apply(&operations(vec![increment("word", 1)]), now), Err(Conflict), "it is no number");
+        assert_eq!(
+            overlay.apply(&operations(vec![increment("word", 1)]), now),
+            Err(outrun(&late.plugin)),
+            "it is no number"
+        );
     }
 
     #[test]

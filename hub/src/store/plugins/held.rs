@@ -15,7 +15,7 @@ use super::{
         messages::{self},
         writer::{FromPlugins, Outgoing, keys, send_within, used},
     },
-    data::{Conflict, Overlay},
+    data::Overlay,
     id, verdicts,
 };
 use crate::{Error, Result};
@@ -203,7 +203,7 @@ pub async fn commit_data(work: &Work, plugins: &FromPlugins, at: Timestamp) -> R
     }
     let mut overlay = Overlay::read(&work.transaction, &plugins.data, at).await?;
     for change in &plugins.data {
-        overlay.apply(change, at).map_err(|Conflict| Rejection::Conflict)?;
+        overlay.apply(change, at)?;
     }
     overlay.write(&work.transaction).await
 }

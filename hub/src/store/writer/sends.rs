@@ -17,10 +17,7 @@ use sea_orm::{
 use super::{
     super::{
         log, members, messages,
-        plugins::{
-            data::{Conflict, Overlay},
-            verdicts,
-        },
+        plugins::{data::Overlay, verdicts},
     },
     Outgoing, Sent, Work, moves,
     rows::Rows,
@@ -231,7 +228,7 @@ impl Batch {
 
         // Whatever becomes of the message: what a plugin counts, it counts.
         for change in send.data() {
-            self.data.apply(change, send.at).map_err(|Conflict| Rejection::Conflict)?;
+            self.data.apply(change, send.at)?;
         }
         let place = send.message.conversation();
         let sees_after = self.rows.sees_after(place, send.sender);

@@ -9,6 +9,8 @@ use super::{super::plain, HubArgs};
 
 /// Whatever a hub does for one request it has done by then.
 const LIMIT: Duration = Duration::from_secs(60);
+/// A hub that has nothing to tell says so more often than this.
+const SILENCE: Duration = Duration::from_secs(60);
 /// No answer to what is asked here is longer.
 const ANSWER_MAX_BYTES: usize = 16 << 20;
 
@@ -81,9 +83,36 @@ impl Client {
         Err(format!("the package is not taken: {status} {}", plain(answer.text().await.unwrap_or_default())))
     }
 
+    /// Follows what a subscription tells, until the hub ends it or is away.
+    pub async fn follow(&self, document: &str, variables: Value, mut each: impl FnMut(Value)) -> Result<(), String> {
+        let request = self.request(&json!({ "query": document, "variables": variables }), "text/event-stream");
+        let mut response = request.timeout(Duration::from_secs(u64::from(u32::MAX))).send().await.map_err(fault)?;
+        let mut waiting = Vec::new();
+        loop {
+            let chunk = tokio::time::timeout(SILENCE, response.chunk()).await.map_err(|_| "the hub is silent")?;
+            let Some(chunk) = chunk.map_err(fault)? else { return Err("the hub has gone away".to_owned()) };
+            waiting.extend_from_slice(&chunk);
+            if waiting.len() > ANSWER_MAX_BYTES {
+                return Err("the answer is longer than any of a hub's".to_owned());
+            }
+            while let Some(end) = waiting.windows(2).position(|pair| pair == b"\n\n") {
+                let event: Vec<u8> = waiting.drain(..end + 2).collect();
+                match event.strip_prefix(b"event: next\ndata: ".as_slice()) {
+                    Some(data) => each(self.data_of(serde_json::from_slice(data).map_err(|error| error.to_string())?)?),
+                    None if event.starts_with(b"event: complete") => return Ok(()),
+                    // A sign of life.
+                    None => {}
+                }
+            }
+        }
+    }
+
     /// Asks, and answers the data; or the errors, as the hub says them.
     pub async fn ask(&self, document: &str, variables: Value) -> Result<Value, String> {
-        let mut answer = self.post(&json!({ "query": document, "variables": variables })).await?;
+        self.data_of(self.post(&json!({ "query": document, "variables": variables })).await?)
+    }
+
+    fn data_of(&self, mut answer: Value) -> Result<Value, String> {
         match answer["errors"].as_array().filter(|errors| !errors.is_empty()) {
             None => Ok(answer["data"].take()),
             Some(errors) => Err(self.refused(errors, |error| error["extensions"]["code"].clone())),
@@ -105,20 +134,17 @@ impl Client {
         errors.iter().map(words).collect::<Vec<_>>().join("\n")
     }
 
-    async fn post(&self, body: &Value) -> Result<Value, String> {
-        let fault = |error: reqwest::Error| {
-            let causes = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
-            let causes: Vec<String> = causes.map(plain).collect();
-            format!("the hub cannot be reached: {}; is it running, and is --url right?", causes.join(": "))
-        };
-        let request = self
-            .http
+    fn request(&self, body: &Value, accept: &'static str) -> reqwest::RequestBuilder {
+        self.http
             .post(self.url.clone())
             .header(header::AUTHORIZATION, self.token.clone())
             .header(header::CONTENT_TYPE, "application/json")
-            .header(header::ACCEPT, "application/graphql-response+json")
-            .body(body.to_string());
-        let mut response = request.send().await.map_err(fault)?;
+            .header(header::ACCEPT, accept)
+            .body(body.to_string())
+    }
+
+    async fn post(&self, body: &Value) -> Result<Value, String> {
+        let mut response = self.request(body, "application/graphql-response+json").send().await.map_err(fault)?;
         let status = response.status();
         let mut bytes = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(fault)? {
@@ -132,4 +158,10 @@ impl Client {
             format!("what answers at {} is no hub: it says {status}, and nothing in GraphQL", plain(&self.url))
         })
     }
+}
+
+fn fault(error: reqwest::Error) -> String {
+    let causes = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
+    let causes: Vec<String> = causes.map(plain).collect();
+    format!("the hub cannot be reached: {}; is it running, and is --url right?", causes.join(": "))
 }
