@@ -78,7 +78,9 @@ impl Hub {
         let mut folders = Vec::new();
         for mut node in std::mem::take(&mut self.nodes) {
             if !node.stop().await {
-                return Err("a hub that was to start anew did not stop by itself".into());
+                let log = std::fs::read_to_string(log_path(&node.folder)).unwrap_or_default();
+                let last: Vec<&str> = log.lines().rev().take(5).collect();
+                return Err(format!("a hub that was to start anew did not stop by itself; its last lines are {last:#?}").into());
             }
             folders.push(node.folder);
         }
