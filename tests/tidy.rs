@@ -269,7 +269,7 @@ fn every_story_that_is_named_as_a_proof_is_told() {
 
 #[test]
 fn the_published_schema_is_the_one_that_is_served() {
-    let (path, served) = (root().join("schema.graphql"), jackfield::graphql::sdl());
+    let (path, served) = (root().join("schema.graphql"), jackfield::hub::published_schema());
     if std::env::var_os("UPDATE_SCHEMA").is_some() {
         fs::write(&path, &served).expect("the file can be written");
     }
@@ -280,7 +280,7 @@ fn the_published_schema_is_the_one_that_is_served() {
 fn everything_in_the_schema_is_described() {
     let mut described = false;
     let mut missing = Vec::new();
-    let sdl = jackfield::graphql::sdl();
+    let sdl = jackfield::hub::published_schema();
     let mut in_text = false;
     for (number, line) in sdl.lines().enumerate() {
         let line = line.trim();

@@ -12,7 +12,6 @@ use tracing_subscriber::EnvFilter;
 use crate::{
     clock::Clock,
     config::{self, Config, LogFormat},
-    graphql,
     hub::{self, Hub},
     identity,
     store::Store,
@@ -147,7 +146,7 @@ pub fn run() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         Command::Schema => {
-            say(graphql::sdl());
+            say(crate::hub::published_schema());
             return ExitCode::SUCCESS;
         }
         Command::CompilePlugin => {

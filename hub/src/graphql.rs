@@ -8,6 +8,7 @@ mod audit;
 mod blocks;
 mod bots;
 mod commands;
+pub mod composed;
 mod conversations;
 pub mod documents;
 mod errors;
@@ -27,15 +28,19 @@ mod policies;
 mod receipts;
 mod scalars;
 mod scope;
+pub mod served;
 mod sessions;
 mod signals;
 mod users;
 mod workspaces;
 
+use std::sync::Arc;
+
 use async_graphql::{MergedObject, MergedSubscription, SchemaBuilder, ValidationMode};
 
 pub use answers::{Answer, execute};
 pub use async_graphql::parser::types::OperationType;
+use composed::{Addition, Composition, Known};
 
 /// Everything that can be asked.
 #[derive(MergedObject, Default)]
@@ -59,6 +64,7 @@ pub struct Query(
     audit::AuditQuery,
     jobs::JobQuery,
     events::EventQuery,
+    composed::QueryFields,
 );
 
 /// Everything that can be done.
@@ -87,6 +93,7 @@ pub struct Mutation(
     commands::CommandMutation,
     signals::TypingMutation,
     jobs::JobMutation,
+    composed::MutationFields,
 );
 
 /// Everything that can be followed.
@@ -104,16 +111,17 @@ pub struct Schema {
 }
 
 impl Schema {
-    pub fn new(introspection: bool) -> Self {
+    /// With what plugins add.
+    pub fn new(introspection: bool, added: &Arc<Composition>) -> Self {
         let build = |mode| {
-            let builder = builder().validation_mode(mode);
+            let builder = builder(added).validation_mode(mode);
             if introspection {
                 builder.finish()
             } else {
                 builder.disable_introspection().disable_suggestions().finish()
             }
         };
-        Schema { validating: build(ValidationMode::Strict), trusting: build(ValidationMode::Fast) }
+        added.within(|| Schema { validating: build(ValidationMode::Strict), trusting: build(ValidationMode::Fast) })
     }
 
     /// In its own language.
@@ -121,22 +129,29 @@ impl Schema {
         self.validating.sdl()
     }
 
-    fn executor(&self, prepared: &documents::Prepared) -> &Executor {
-        if prepared.is_valid() { &self.trusting } else { &self.validating }
+    fn executor(&self, is_valid: bool) -> &Executor {
+        if is_valid { &self.trusting } else { &self.validating }
     }
 }
 
-fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
+fn builder(added: &Arc<Composition>) -> SchemaBuilder<Query, Mutation, Subscription> {
     Executor::build(Query::default(), Mutation::default(), Subscription::default())
         // Counted by ourselves, before validation; the parser has a bound of its own for what is nested.
         .limit_recursive_depth(usize::MAX)
+        .data(added.clone())
 }
 
-/// The schema in its own language, as it is published.
-pub fn sdl() -> String {
+/// The schema in its own language, as it is published: with what the plugins add that come with the hub.
+pub fn sdl(added: Vec<Addition>) -> String {
     let options = async_graphql::SDLExportOptions::new().sorted_fields().sorted_arguments().sorted_enum_items();
-    let mut sdl = Schema::new(true).validating.sdl_with_options(options);
+    let added = Arc::new(Composition::of(added, &core()));
+    let mut sdl = Schema::new(true, &added).validating.sdl_with_options(options);
     sdl.truncate(sdl.trim_end().len());
     sdl.push('\n');
     sdl
+}
+
+/// What the core has by itself.
+pub fn core() -> Known {
+    Known::of(&Schema::new(false, &Arc::default()).sdl())
 }

@@ -31,7 +31,7 @@ pub use uploads::Uploads;
 use crate::{
     actions::Core,
     config::Config,
-    graphql::{Schema, documents::Documents, live::Live},
+    graphql::{documents::Documents, live::Live, served::Served},
 };
 
 /// Where GraphQL is spoken, over each of its protocols.
@@ -42,8 +42,7 @@ pub struct Gate {
     pub core: Arc<Core>,
     pub config: Config,
     pub entrance: Entrance,
-    pub schema: Schema,
-    pub documents: Documents,
+    pub served: Served,
     pub live: Arc<Live>,
     pub metrics: PrometheusHandle,
     pub long_bodies: LongBodies,
@@ -52,6 +51,13 @@ pub struct Gate {
     pub draining: CancellationToken,
     /// Everything that has to come to its end before the hub does.
     pub connections: TaskTracker,
+}
+
+impl Gate {
+    /// By what documents are prepared and executed at the moment.
+    pub fn documents(&self) -> Arc<Documents> {
+        self.served.documents(&self.core.plugins)
+    }
 }
 
 /// Everything that the public address serves.

@@ -17,13 +17,17 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     Error, Result,
-    actions::{self, Core, feed, issuers, passwords, plugins::Plugins, setup, typing},
+    actions::{
+        self, Core, feed, issuers, passwords,
+        plugins::{FieldRules, Plugins},
+        setup, typing,
+    },
     blobs::{Blobs, Shelf},
     bundled,
     bus::Bus,
     clock::Clock,
     config::Config,
-    graphql::{self, documents::Documents, live::Live},
+    graphql::{self, composed::Addition, live::Live, served::Served},
     http::{self, Entrance, Gate, LongBodies, Uploads},
     identity::{self, Identity},
     jobs,
@@ -60,8 +64,7 @@ impl Hub {
         let issuers = config.issuers().map_err(fault)?;
         let shelf = config.shelf().map_err(fault)?;
         let traces = Traces::start(config.collector().map_err(fault)?)?;
-        let schema = graphql::Schema::new(config.graphql.introspection);
-        let documents = Documents::new(&config.graphql, &schema.sdl()).map_err(fault)?;
+        let served = Served::new(config.graphql.clone()).map_err(fault)?;
         let listener = bind(config.listen).await?;
         let address = listener.local_addr().map_err(Error::internal)?;
         let private = match config.metrics_listen().map_err(fault)? {
@@ -74,7 +77,7 @@ impl Hub {
         Store::migrate(&place).await?;
         let (store, commits) = Store::open(&place).await?;
         let key = setup::signing_key(&store, &clock).await?;
-        let plugins = plugins(&config, &shelf, &key)?;
+        let plugins = plugins(&config, &shelf, &key, served.rules())?;
         let core = Arc::new(Core {
             store,
             bus,
@@ -106,9 +109,8 @@ impl Hub {
         let code = setup::first_start(&core).await?;
         let gate = Arc::new(Gate {
             entrance: Entrance::new(core.clone()),
-            documents,
-            live: Arc::new(Live::new(schema.clone(), core.clone(), &config.sockets)),
-            schema,
+            served,
+            live: Arc::new(Live::new(core.clone(), &config.sockets)),
             core: core.clone(),
             metrics: metrics(),
             long_bodies: LongBodies::default(),
@@ -203,7 +205,7 @@ async fn bind(address: SocketAddr) -> Result<TcpListener> {
 }
 
 /// The host of the plugins, with what comes with the program.
-fn plugins(config: &Config, shelf: &Shelf, key: &[u8]) -> Result<Plugins> {
+fn plugins(config: &Config, shelf: &Shelf, key: &[u8], rules: Arc<dyn FieldRules>) -> Result<Plugins> {
     let embedded = config.embedded.clone();
     let program = embedded.compiler.map_or_else(std::env::current_exe, Ok).map_err(Error::internal)?;
     let (folder, cache_key) =
@@ -220,7 +222,24 @@ fn plugins(config: &Config, shelf: &Shelf, key: &[u8]) -> Result<Plugins> {
     let packages = bundled::PACKAGES.iter().map(|bytes| bytes.to_vec()).chain(embedded.packages);
     let bundled = packages.map(Package::read).collect::<Result<_, _>>();
     let limits = Limits { before_wall_ms: config.plugins.before_ms, ..Limits::default() };
-    Ok(Plugins::new(host, Blobs::open(shelf)?, bundled.map_err(Error::internal)?, limits, seal(key, b"plugin uploads")))
+    Ok(Plugins::new(
+        host,
+        Blobs::open(shelf)?,
+        bundled.map_err(Error::internal)?,
+        limits,
+        seal(key, b"plugin uploads"),
+        rules,
+    ))
+}
+
+/// The API in the language of schemas: the core, and what plugins add that come with the hub.
+pub fn published_schema() -> String {
+    let packages = bundled::PACKAGES.iter().filter_map(|bytes| Package::read(bytes.to_vec()).ok());
+    let additions = packages.filter_map(|package| {
+        let manifest = package.manifest();
+        Some(Addition { plugin: manifest.id.clone(), sdl: manifest.graphql.as_deref()?.into() })
+    });
+    graphql::sdl(additions.collect())
 }
 
 /// A key for one purpose, made of the hub's own.

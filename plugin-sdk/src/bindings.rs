@@ -81,6 +81,12 @@ group!(
 );
 
 group!(
+    graphql_hooks,
+    "jackfield:sdk-graphql/graphql",
+    "package jackfield:sdk-graphql; world graphql { export jackfield:plugin/graphql-hooks@0.1.0; }"
+);
+
+group!(
     lifecycle_hooks,
     "jackfield:sdk-lifecycle/lifecycle",
     "package jackfield:sdk-lifecycle; world lifecycle { export jackfield:plugin/lifecycle-hooks@0.1.0; }"

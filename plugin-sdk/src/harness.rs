@@ -39,7 +39,8 @@ use crate::{
     capabilities::types::{Refusal, Slice},
     hooks::{
         CommandCall, CommandReply, ConversationDraft, ConversationVerdict, DeletionDraft, DeletionVerdict, EditDraft,
-        EditVerdict, EventBatch, JoinDraft, JoinVerdict, MessageDraft, MessageVerdict, ScheduledRun,
+        EditVerdict, EventBatch, FieldCall, JoinDraft, JoinVerdict, MessageDraft, MessageVerdict, MutationCall,
+        ScheduledRun,
     },
     mock::{MockHub, capability, run, surroundings},
 };
@@ -133,6 +134,10 @@ hooks! {
     run_schedule = "schedule-hooks.run"(scheduled: ScheduledRun) -> Result<Slice, String>;
     /// Somebody runs a command.
     run_command = "command-hooks.run"(call: CommandCall) -> Result<CommandReply, Refusal>;
+    /// Somebody asks for a field that the plugin adds; the values are JSON.
+    resolve = "graphql-hooks.resolve"(call: FieldCall) -> Vec<Result<String, String>>;
+    /// Somebody does something by a field that the plugin adds; the payload is JSON.
+    mutate = "graphql-hooks.mutate"(call: MutationCall) -> Result<String, Refusal>;
 }
 
 impl PluginHarness {

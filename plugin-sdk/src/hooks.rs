@@ -5,11 +5,13 @@
 
 use std::{any::Any, cell::RefCell, marker::PhantomData, rc::Rc};
 
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
 pub use crate::bindings::{
     command_hooks::{Argument, ArgumentValue, CommandCall, CommandReply},
     event_hooks::{Event, EventBatch},
+    graphql_hooks::{FieldCall, MutationCall},
     lifecycle_hooks::{ConfigurationProblem, Earlier},
     membership_hooks::{ConversationDraft, ConversationPatch, ConversationVerdict, JoinDraft, JoinVerdict},
     message_hooks::{
@@ -99,6 +101,83 @@ pub enum CommandAnswer {
     Reply(CommandReply),
     /// It is not done, and why.
     Refuse(Refusal),
+}
+
+/// Fields that the plugin adds to the GraphQL API: those of the `graphql` in its manifest.
+///
+/// ```
+/// use jackfield_plugin::prelude::*;
+///
+/// #[data]
+/// struct Echo {}
+///
+/// #[plugin]
+/// impl GraphqlHooks for Echo {
+///     fn resolve(&self, call: FieldCall) -> Result<Vec<Result<Value>>> {
+///         call.each(|message| Ok(json!({ "text": messages::get(message)?.text() })))
+///     }
+/// }
+///
+/// let hub = MockHub::new();
+/// hub.configure(json!({}));
+/// let (ann, tea) = hub.conversation_of("Ann");
+/// let said = hub.message(&ann, &tea, "Milk?");
+/// let call = hub.field_call(&ann, "Message.echo", &json!({}), &[&said.id, "msg_0"]);
+/// let values = hub.looking::<Echo, _>(|plugin| plugin.resolve(call)).unwrap();
+/// assert_eq!(values[0].as_ref().unwrap(), &json!({ "text": "Milk?" }));
+/// assert!(values[1].is_err());
+/// ```
+pub trait GraphqlHooks: Plugin {
+    /// Somebody asks for a field. There is a value for each of `call.objects`, in their order; see [`FieldCall::each`].
+    fn resolve(&self, call: FieldCall) -> Result<Vec<Result<Value>>> {
+        Err(Failure::new(format!("nothing is known of {}.{}", call.parent, call.field)))
+    }
+
+    /// Somebody wants something done that a field of `Mutation` stands for.
+    fn mutate(&self, call: MutationCall) -> Result<MutationAnswer> {
+        Err(Failure::new(format!("nothing is known of Mutation.{}", call.field)))
+    }
+}
+
+/// What came of a mutation.
+#[derive(Clone, Debug, PartialEq)]
+pub enum MutationAnswer {
+    /// It is done, and this is its payload, in which the hub fills in `errors`.
+    Done(Value),
+    /// It is not done, and why.
+    Refuse(Refusal),
+}
+
+impl MutationAnswer {
+    /// It is done, and this is its payload.
+    pub fn done(payload: impl Serialize) -> Result<Self> {
+        Ok(Self::Done(serde_json::to_value(payload)?))
+    }
+
+    /// Tells the viewer why not.
+    pub fn refuse(code: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::Refuse(Refusal::new(code, reason))
+    }
+}
+
+impl FieldCall {
+    /// The arguments, read by serde.
+    pub fn arguments<T: DeserializeOwned>(&self) -> Result<T> {
+        Ok(serde_json::from_str(&self.arguments)?)
+    }
+
+    /// A value for each of the objects; one that fails does not keep the others from theirs.
+    pub fn each<T: Serialize>(&self, mut value: impl FnMut(&str) -> Result<T>) -> Result<Vec<Result<Value>>> {
+        Ok(self.objects.iter().map(|object| Ok(serde_json::to_value(value(object)?)?)).collect())
+    }
+}
+
+impl MutationCall {
+    /// What stands in `input`, read by serde.
+    pub fn input<T: DeserializeOwned>(&self) -> Result<T> {
+        let mut arguments: Value = serde_json::from_str(&self.arguments)?;
+        Ok(serde_json::from_value(arguments["input"].take())?)
+    }
 }
 
 /// What happens to the plugin itself, in one workspace.
@@ -246,6 +325,20 @@ impl<T: CommandHooks> bindings::command_hooks::Guest for Exported<T> {
         match or_trap(with_plugin(|plugin: &T| plugin.run_command(call))) {
             CommandAnswer::Reply(reply) => Ok(reply),
             CommandAnswer::Refuse(refusal) => Err(refusal),
+        }
+    }
+}
+
+impl<T: GraphqlHooks> bindings::graphql_hooks::Guest for Exported<T> {
+    fn resolve(call: FieldCall) -> Vec<Result<String, String>> {
+        let values = or_trap(with_plugin(|plugin: &T| plugin.resolve(call)));
+        values.into_iter().map(|value| in_words(value.map(|value| value.to_string()))).collect()
+    }
+
+    fn mutate(call: MutationCall) -> Result<String, Refusal> {
+        match or_trap(with_plugin(|plugin: &T| plugin.mutate(call))) {
+            MutationAnswer::Done(payload) => Ok(payload.to_string()),
+            MutationAnswer::Refuse(refusal) => Err(refusal),
         }
     }
 }

@@ -20,8 +20,8 @@ use crate::{
         UserStatus, WorkspaceRole,
     },
     hooks::{
-        ConfigurationProblem, EditDraft, Event, LifecycleHooks, MessageDraft, Plugin, validate_configuration,
-        with_plugin,
+        ConfigurationProblem, EditDraft, Event, FieldCall, LifecycleHooks, MessageDraft, MutationCall, Plugin,
+        validate_configuration, with_plugin,
     },
 };
 pub(crate) use calls::capability;
@@ -210,6 +210,37 @@ impl MockHub {
             payload: None,
             depth: 0,
         })
+    }
+
+    /// A field that somebody asks for, such as `Message.poll`, of the things with these ids; of one empty id where it is one of
+    /// `Query`.
+    pub fn field_call(&self, viewer: &User, field: &str, arguments: &Value, objects: &[&str]) -> FieldCall {
+        let (parent, field) = field.split_once('.').expect("a field is named with what it was added to: Message.poll");
+        FieldCall {
+            parent: parent.to_owned(),
+            field: field.to_owned(),
+            arguments: arguments.to_string(),
+            objects: objects.iter().map(|object| (*object).to_owned()).collect(),
+            viewer: viewer.clone(),
+        }
+    }
+
+    /// Something that somebody wants done by a field of `Mutation`, with this `input`.
+    pub fn mutation_call(&self, viewer: &User, field: &str, input: &Value) -> MutationCall {
+        let arguments = json!({ "input": input }).to_string();
+        MutationCall { field: field.to_owned(), arguments, viewer: viewer.clone() }
+    }
+
+    /// Runs a hook that only looks, as [`GraphqlHooks::resolve`](crate::hooks::GraphqlHooks::resolve) does: nothing of what it
+    /// does is done.
+    pub fn looking<P: Plugin, R>(&self, hook: impl FnOnce(&P) -> Result<R>) -> Result<R> {
+        let before = hub(|state| state.clone());
+        let answer = call(Mode::Before, || with_plugin(hook));
+        hub(|state| {
+            let log = std::mem::take(&mut state.log);
+            *state = State { log, ..before };
+        });
+        answer
     }
 
     /// Runs a before-hook: it may read, and change key-value data, which is committed whatever it answers.

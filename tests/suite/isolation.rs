@@ -155,8 +155,11 @@ stories! {
         does(owner, "pluginConfigure", json!({ "pluginId": plugin, "configuration": rules }), "").await;
         let held = does(&cast.ann, "messageSend", json!({ "conversationId": new, "body": "a gale, says the heron" }), "held { id }").await;
         does(owner, "heldMessageReject", json!({ "heldMessageId": held["held"]["id"] }), "").await;
-        cast.ann.say(&new, "@all, the heron is back").await;
+        let back = cast.ann.say(&new, "@all, the heron is back").await;
         of_ann.until(|event| event["__typename"] == json!("MentionsUpdated") && event["conversation"]["id"] == json!(new)).await;
+        let mark = json!({ "message": back["id"], "word": "heron" });
+        assert_eq!(run(&cast.ann, "mark", Some(&new), mark).await["errors"], json!([]));
+        of_ann.until(|event| event["__typename"] == json!("AnnotationChanged") && event["conversation"]["id"] == json!(new)).await;
         let news = json!({ "whom": "conversation", "ids": new, "kind": "news", "words": "the heron is well" });
         assert_eq!(run(&cast.ann, "tell", Some(&new), news).await["errors"], json!([]));
         cast.bob.say(&cast.conversation(), "a heron again").await;

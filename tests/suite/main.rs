@@ -12,6 +12,7 @@ mod deletion;
 mod documents;
 mod events;
 mod faults;
+mod fields;
 mod floods;
 mod hostile;
 mod identity;
@@ -65,6 +66,7 @@ fn main() -> ExitCode {
         documents::stories(),
         events::stories(),
         faults::stories(),
+        fields::stories(),
         floods::stories(),
         hostile::stories(),
         identity::stories(),

@@ -136,6 +136,13 @@ pub enum Fact {
         sequence: i64,
         users: Vec<UserId>,
     },
+    /// What a plugin keeps beside a message is not what it was.
+    AnnotationChanged {
+        conversation: ConversationId,
+        message: MessageId,
+        sequence: i64,
+        plugin: PluginId,
+    },
     /// A plugin wants a moderator to look at a message of this user's before it is sent.
     MessageHeld {
         user: UserId,
@@ -209,6 +216,8 @@ words! {
         MessageDeleted = "message_deleted",
         /// A message mentions other people than before.
         MentionsUpdated = "mentions_updated",
+        /// What a plugin keeps beside a message changed, and with it what its fields say of the message.
+        AnnotationChanged = "annotation_changed",
         /// A message of the viewer's waits for a moderator.
         MessageHeld = "message_held",
         /// A moderator has decided about a message of the viewer's that waited.
@@ -275,6 +284,7 @@ impl Fact {
             Fact::MessageEdited { .. } => EventKind::MessageEdited,
             Fact::MessageDeleted { .. } => EventKind::MessageDeleted,
             Fact::MentionsUpdated { .. } => EventKind::MentionsUpdated,
+            Fact::AnnotationChanged { .. } => EventKind::AnnotationChanged,
             Fact::MessageHeld { .. } => EventKind::MessageHeld,
             Fact::HeldMessageDecided { .. } => EventKind::HeldMessageDecided,
             Fact::PluginEvent { .. } => EventKind::PluginEvent,
@@ -310,6 +320,7 @@ impl Fact {
             | Fact::MessageEdited { conversation, .. }
             | Fact::MessageDeleted { conversation, .. }
             | Fact::MentionsUpdated { conversation, .. }
+            | Fact::AnnotationChanged { conversation, .. }
             | Fact::ReceiptsAdvanced { conversation, .. } => Audience::Conversation(*conversation),
             Fact::PluginEvent { audience, .. } => match audience {
                 plugins::Audience::Users(_) => Audience::Named,
@@ -351,6 +362,7 @@ impl Fact {
             | Fact::MessageEdited { conversation, .. }
             | Fact::MessageDeleted { conversation, .. }
             | Fact::MentionsUpdated { conversation, .. }
+            | Fact::AnnotationChanged { conversation, .. }
             | Fact::MessageHidden { conversation, .. }
             | Fact::ReceiptsAdvanced { conversation, .. } => Some(*conversation),
         }
@@ -389,6 +401,7 @@ impl Fact {
             | Fact::MessageEdited { .. }
             | Fact::MessageDeleted { .. }
             | Fact::MentionsUpdated { .. }
+            | Fact::AnnotationChanged { .. }
             | Fact::MessageHeld { .. }
             | Fact::HeldMessageDecided { .. }
             | Fact::PluginEvent { .. }
@@ -422,6 +435,7 @@ impl Fact {
             | Fact::MessageEdited { sequence, .. }
             | Fact::MessageDeleted { sequence, .. }
             | Fact::MentionsUpdated { sequence, .. }
+            | Fact::AnnotationChanged { sequence, .. }
             | Fact::MessageHidden { sequence, .. } => Some(*sequence),
             _ => None,
         }

@@ -136,6 +136,10 @@ words! {
         Schedule = "schedule",
         /// Somebody runs a command.
         Command = "command",
+        /// Somebody asks for a field that the plugin adds to what there is.
+        Resolve = "resolve",
+        /// Somebody does something by a field that the plugin adds.
+        Mutate = "mutate",
         /// The plugin is switched on in a workspace for the first time.
         Install = "install",
         /// The data was written by another version.
@@ -163,6 +167,8 @@ impl Hook {
             Hook::OnEvents
             | Hook::Schedule
             | Hook::Command
+            | Hook::Resolve
+            | Hook::Mutate
             | Hook::Install
             | Hook::Upgrade
             | Hook::Enable

@@ -47,6 +47,8 @@ words! {
         Held = "HELD",
         /// The plugin did not manage what it was asked.
         PluginFailed = "PLUGIN_FAILED",
+        /// The plugin that does this is not on.
+        PluginDisabled = "PLUGIN_DISABLED",
         /// Somebody has decided about it before, and otherwise.
         Decided = "DECIDED",
         /// Others changed the same at the same time, again and again; try again.
@@ -147,6 +149,8 @@ pub enum Rejection {
     Conflict,
     #[error("what the plugin {plugin} keeps changed while it looked; try again")]
     Outrun { plugin: PluginId },
+    #[error("the plugin {plugin} is not on here; those who run the workspace can switch it on")]
+    PluginDisabled { plugin: PluginId },
     #[error("this can be done with groups alone")]
     GroupsOnly,
     #[error("the policy of the workspace keeps conversations; you may archive them")]
@@ -199,6 +203,7 @@ impl Rejection {
             Rejection::Conflict | Rejection::Outrun { .. } => ErrorCode::Conflict,
             Rejection::Decided { .. } => ErrorCode::Decided,
             Rejection::PluginFailed { .. } => ErrorCode::PluginFailed,
+            Rejection::PluginDisabled { .. } => ErrorCode::PluginDisabled,
         }
     }
 
@@ -249,6 +254,7 @@ impl Rejection {
             | Rejection::Decided { .. }
             | Rejection::BadPackage { .. }
             | Rejection::PluginFailed { .. }
+            | Rejection::PluginDisabled { .. }
             | Rejection::LastOwner => None,
         }
     }

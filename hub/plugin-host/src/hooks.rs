@@ -3,6 +3,7 @@
 
 mod after;
 mod before;
+mod fields;
 
 use std::future::Future;
 
@@ -15,6 +16,7 @@ pub use after::{
 pub use before::{
     BeforeConversationCreate, BeforeCreate, BeforeDelete, BeforeEdit, BeforeJoin, ConversationPatch, MessagePatch,
 };
+pub use fields::{MutateField, ResolveField};
 
 use crate::{live::Live, run::Stop};
 

@@ -38,6 +38,8 @@ use crate::{
 
 /// So many instances are kept warm at most, all plugins and workspaces together.
 const WARM: usize = 32;
+/// The answer to a field is waited for so many milliseconds at most.
+const FIELD_MS: u64 = 1_000;
 /// A warm instance is let go after so many calls, so that what it leaks does not grow without end.
 const CALLS: u32 = 10_000;
 
@@ -274,8 +276,7 @@ impl PluginHost {
         let Some(_slot) = self.slot(&meter).await else {
             return Outcome::failed(FailureKind::Hub, "too many plugins were running, and none made room in time");
         };
-        let stage =
-            if A::HOOK.is_before() || A::HOOK == Hook::ValidateConfiguration { Stage::Before } else { Stage::After };
+        let stage = if A::HOOK.is_before() || only_looks(A::HOOK) { Stage::Before } else { Stage::After };
         let run = Run::new(
             Arc::clone(&occasion.bridge),
             Caller { workspace: occasion.workspace, plugin: plugin.module.id().clone(), viewer: occasion.viewer },
@@ -312,7 +313,7 @@ impl PluginHost {
         };
         let answer = answered.map_err(|error| failure(&error, run));
         match &answer {
-            Ok(_) if A::HOOK == Hook::ValidateConfiguration => issued = Issued::default(),
+            Ok(_) if only_looks(A::HOOK) => issued = Issued::default(),
             Ok(_) => {}
             Err(_) => issued = Issued::default(),
         }
@@ -388,13 +389,23 @@ impl<T> Outcome<T> {
     }
 }
 
+/// Whether nothing of what is issued is ever committed.
+fn only_looks(hook: Hook) -> bool {
+    matches!(hook, Hook::ValidateConfiguration | Hook::Resolve)
+}
+
 /// How long a hook may keep the processor busy, and how long it may take.
 fn times(hook: Hook, limits: &Limits) -> (Duration, Duration) {
     let milliseconds = Duration::from_millis;
     if hook.is_before() {
         return (milliseconds(limits.before_cpu_ms), milliseconds(limits.before_wall_ms));
     }
-    let span = milliseconds(if hook == Hook::Schedule { limits.schedule_ms } else { limits.after_ms });
+    let span = milliseconds(match hook {
+        Hook::Schedule => limits.schedule_ms,
+        // Somebody waits for it.
+        Hook::Resolve => return (milliseconds(limits.after_ms.min(FIELD_MS)), milliseconds(FIELD_MS)),
+        _ => limits.after_ms,
+    });
     // It stands back behind others, which is not to be held against it.
     (span, span * 2)
 }

@@ -143,6 +143,9 @@ fn wanted(module: &Module, name: &str) -> Result<Hook, String> {
     Err(match hook {
         Hook::Schedule => "plugin.toml names no schedules, so that a hub would never run one".to_owned(),
         Hook::Command => "plugin.toml names no commands, so that a hub would never run one".to_owned(),
+        Hook::Resolve | Hook::Mutate => {
+            "plugin.toml has no `graphql`, so that a hub has no fields to ask for".to_owned()
+        }
         hook => format!("plugin.toml does not name the hook {}, so that a hub would never call it", hook.as_str()),
     })
 }

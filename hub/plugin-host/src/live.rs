@@ -33,6 +33,7 @@ struct Indices {
     events: Option<hooks::event_hooks::GuestIndices>,
     schedule: Option<hooks::schedule_hooks::GuestIndices>,
     commands: Option<hooks::command_hooks::GuestIndices>,
+    graphql: Option<hooks::graphql_hooks::GuestIndices>,
     lifecycle: Option<hooks::lifecycle_hooks::GuestIndices>,
 }
 
@@ -54,6 +55,7 @@ impl Module {
                 "event-hooks" => indices.events = Some(hooks::event_hooks::GuestIndices::new(&pre)?),
                 "schedule-hooks" => indices.schedule = Some(hooks::schedule_hooks::GuestIndices::new(&pre)?),
                 "command-hooks" => indices.commands = Some(hooks::command_hooks::GuestIndices::new(&pre)?),
+                "graphql-hooks" => indices.graphql = Some(hooks::graphql_hooks::GuestIndices::new(&pre)?),
                 _ => indices.lifecycle = Some(hooks::lifecycle_hooks::GuestIndices::new(&pre)?),
             }
         }
@@ -96,6 +98,7 @@ struct Groups {
     events: Option<hooks::event_hooks::Guest>,
     schedule: Option<hooks::schedule_hooks::Guest>,
     commands: Option<hooks::command_hooks::Guest>,
+    graphql: Option<hooks::graphql_hooks::Guest>,
     lifecycle: Option<hooks::lifecycle_hooks::Guest>,
 }
 
@@ -150,6 +153,7 @@ impl Live {
         events: event_hooks,
         schedule: schedule_hooks,
         commands: command_hooks,
+        graphql: graphql_hooks,
         lifecycle: lifecycle_hooks,
     }
 }

@@ -67,6 +67,11 @@ pub struct Manifest {
     pub on_at_first_start: bool,
 }
 
+/// Whether a hook is wanted by its name, and not by what it is for: schedules, commands and fields.
+fn is_named(hook: Hook) -> bool {
+    !matches!(hook, Hook::Schedule | Hook::Command | Hook::Resolve | Hook::Mutate)
+}
+
 fn one() -> u32 {
     1
 }
@@ -192,10 +197,11 @@ impl Manifest {
         match hook {
             Hook::Schedule if self.schedules.is_empty() => return None,
             Hook::Command if self.commands.is_empty() => return None,
+            Hook::Resolve | Hook::Mutate if self.graphql.is_none() => return None,
             _ => {}
         }
         let written = match hook {
-            Hook::Schedule | Hook::Command => HookWish::default(),
+            hook if !is_named(hook) => HookWish::default(),
             _ => self.hooks.get(hook.as_str())?.clone(),
         };
         Some(Wish {
@@ -245,9 +251,8 @@ impl Manifest {
 
     fn check_hook(name: &str, wish: &HookWish) -> Result<(), ManifestError> {
         let place = format!("hooks.{name}");
-        let by_itself = |hook: &Hook| !matches!(hook, Hook::Schedule | Hook::Command);
-        let Some(hook) = Hook::from_word(name).filter(by_itself) else {
-            let known = listed(Hook::ALL.iter().filter(|hook| by_itself(hook)).map(|hook| hook.as_str()));
+        let Some(hook) = Hook::from_word(name).filter(|hook| is_named(*hook)) else {
+            let known = listed(Hook::ALL.iter().filter(|hook| is_named(**hook)).map(|hook| hook.as_str()));
             return Err(ManifestError::UnknownHook { hook: name.to_owned(), known });
         };
         let of_order = wish.phase.is_some() || wish.priority.is_some() || wish.on_failure.is_some();

@@ -233,6 +233,7 @@ pub(crate) fn group_of(hook: Hook) -> &'static str {
         Hook::OnEvents => "event-hooks",
         Hook::Schedule => "schedule-hooks",
         Hook::Command => "command-hooks",
+        Hook::Resolve | Hook::Mutate => "graphql-hooks",
         Hook::Install
         | Hook::Upgrade
         | Hook::Enable

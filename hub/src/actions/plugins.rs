@@ -8,6 +8,7 @@ mod aside;
 pub mod before;
 pub mod commands;
 pub mod effects;
+pub mod fields;
 mod here;
 mod journal;
 pub mod letters;
@@ -55,6 +56,15 @@ const WORKSPACES: usize = 10_000;
 /// Of so many plugins in workspaces it is remembered how they do: about thirty megabytes.
 const VITALS: usize = 10_000;
 
+/// What is installed, by id.
+pub type Installed = Arc<Vec<Arc<Loaded>>>;
+
+/// What plugins may add to the API, beside what others add to it.
+pub trait FieldRules: Send + Sync {
+    /// What is wrong with it, and what to do, in words for the plugin's author.
+    fn check(&self, plugin: &PluginId, sdl: &str, others: &[(PluginId, &str)]) -> Result<(), String>;
+}
+
 pub struct Plugins {
     pub host: Arc<PluginHost>,
     pub blobs: Blobs,
@@ -72,10 +82,13 @@ pub struct Plugins {
     unprepared: Mutex<HashSet<(WorkspaceId, PluginId)>>,
     /// What addresses for uploads are signed with.
     upload_key: [u8; 32],
-    /// Where those who run commands wait for each other.
+    /// Where those who run commands wait for each other, and those who ask for fields.
     commands: commands::Places,
+    fields: commands::Places,
     /// What they have to say to the admins.
     pub journal: Journal,
+    /// What they may add to the API.
+    pub rules: Arc<dyn FieldRules>,
     /// Something was committed that plugins may want to hear of.
     pub stirred: Notify,
 }
@@ -88,7 +101,14 @@ struct Known {
 }
 
 impl Plugins {
-    pub fn new(host: PluginHost, blobs: Blobs, bundled: Vec<Package>, limits: Limits, upload_key: [u8; 32]) -> Self {
+    pub fn new(
+        host: PluginHost,
+        blobs: Blobs,
+        bundled: Vec<Package>,
+        limits: Limits,
+        upload_key: [u8; 32],
+        rules: Arc<dyn FieldRules>,
+    ) -> Self {
         let bundled = bundled.into_iter().map(|package| (hash_of(&package), Arc::new(package))).collect();
         Plugins {
             host: Arc::new(host),
@@ -102,7 +122,9 @@ impl Plugins {
             unprepared: Mutex::default(),
             upload_key,
             commands: commands::Places::default(),
+            fields: commands::Places::default(),
             journal: Journal::default(),
+            rules,
             stirred: Notify::new(),
         }
     }
@@ -117,7 +139,7 @@ impl Plugins {
     }
 
     /// What is installed, by id.
-    pub fn installed(&self) -> Arc<Vec<Arc<Loaded>>> {
+    pub fn installed(&self) -> Installed {
         self.known.read().unwrap_or_else(PoisonError::into_inner).installed.clone()
     }
 

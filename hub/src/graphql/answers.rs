@@ -6,7 +6,7 @@ use async_graphql::{Name, Response, ServerError, Value, parser::types::Operation
 use metrics::{counter, histogram};
 use serde::Serialize;
 
-use super::{Schema, documents::Prepared, errors, scope::Scope};
+use super::{documents::Prepared, errors, scope::Scope};
 use crate::{
     Error,
     actions::{Core, Reader, counting},
@@ -26,7 +26,6 @@ impl From<Response> for Answer {
 
 /// Executes a query or mutation in the name of the reader, and says what it cost.
 pub async fn execute(
-    schema: &Schema,
     core: &Arc<Core>,
     reader: Reader,
     address: Option<IpAddr>,
@@ -41,7 +40,7 @@ pub async fn execute(
     let scope = Scope::new(core.clone(), reader, prepared.max_answer_bytes).from(address);
     let request = prepared.request().data(scope.clone());
     let mut span = traces::span("graphql");
-    let execution = tokio::time::timeout(EXECUTION_LIMIT, schema.executor(prepared).execute(request));
+    let execution = tokio::time::timeout(EXECUTION_LIMIT, prepared.executor().execute(request));
     let (executed, statements) = span.within(counting(execution)).await;
     histogram!("jackfield_graphql_statements").record(statements as f64);
     let response = match executed {

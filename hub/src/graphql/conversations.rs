@@ -23,6 +23,7 @@ use jackfield_domain::{
 use invitations::ConversationInvitation;
 
 use super::{
+    composed::ConversationFields,
     errors::{UserError, refusals},
     messages::{HistoryArguments, Message},
     pages::Connection,
@@ -145,6 +146,12 @@ impl Conversation {
     /// Its id.
     pub async fn id(&self) -> ID {
         self.0.id.to_string().into()
+    }
+
+    #[graphql(flatten)]
+    #[expect(clippy::unused_async, reason = "whoever flattens it awaits it")]
+    async fn added(&self) -> ConversationFields {
+        ConversationFields::of(self.0.id, Some(self.0.id))
     }
 
     /// What it is for.

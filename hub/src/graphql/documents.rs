@@ -13,7 +13,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, OnceLock,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -29,6 +29,7 @@ use sha2::{Digest, Sha256};
 pub use count::Cost;
 use shape::Shape;
 
+use super::{Executor, Schema};
 use crate::config::{ConfigError, GraphQl};
 
 /// What a client sends, by whatever transport.
@@ -69,6 +70,9 @@ impl Refusal {
 #[derive(Clone)]
 pub struct Prepared {
     known: Arc<Known>,
+    /// What executes it, whatever is served by then.
+    schema: Schema,
+    number: usize,
     operation_name: Option<String>,
     variables: Variables,
     pub operation: OperationType,
@@ -79,6 +83,9 @@ pub struct Prepared {
 
 pub struct Documents {
     index: index::Index,
+    schema: Schema,
+    /// No other ones have this number.
+    number: usize,
     limits: GraphQl,
     trusted: Option<HashMap<String, String>>,
     parsed: Mutex<Parsed>,
@@ -133,9 +140,12 @@ const KEPT_BYTES: usize = 8 * 1_024 * 1_024;
 const PART_BYTES: usize = 500;
 
 impl Documents {
-    pub fn new(limits: &GraphQl, sdl: &str) -> Result<Self, ConfigError> {
+    pub fn new(limits: &GraphQl, schema: Schema) -> Result<Self, ConfigError> {
+        static MADE: AtomicUsize = AtomicUsize::new(0);
         Ok(Documents {
-            index: index::Index::of(sdl),
+            index: index::Index::of(&schema.sdl()),
+            schema,
+            number: MADE.fetch_add(1, Ordering::Relaxed),
             limits: limits.clone(),
             trusted: limits.trusted()?,
             parsed: Mutex::default(),
@@ -162,6 +172,8 @@ impl Documents {
         known.plan.get_or_init(|| Plan::of(document, &self.index));
         Ok(Prepared {
             known,
+            schema: self.schema.clone(),
+            number: self.number,
             operation_name: asked.operation_name,
             variables,
             operation: ty,
@@ -254,6 +266,11 @@ impl Prepared {
         request
     }
 
+    /// What executes it.
+    pub fn executor(&self) -> &Executor {
+        self.schema.executor(self.is_valid())
+    }
+
     fn plan(&self) -> &Plan {
         self.known.plan.get().expect("what is prepared has been planned")
     }
@@ -330,15 +347,15 @@ impl Prepared {
         Some(declared.node.default_value.as_ref().map_or(Value::Null, |default| default.node.clone()))
     }
 
-    /// What two subscriptions must have in common for one answer to serve both: the document, the operation, and the
-    /// variables that are used below the root field. What the root field's own arguments say is not in it.
+    /// What two subscriptions must have in common for one answer to serve both: the schema, the document, the operation, and
+    /// the variables that are used below the root field. What the root field's own arguments say is not in it.
     pub fn selection_key(&self, field: &Field) -> String {
         let mut used = Vec::new();
         self.variables_used(&field.selection_set.node, &mut used);
         used.sort_unstable();
         used.dedup();
         let values: Vec<_> = used.into_iter().map(|name| (name.as_str(), self.variable(name))).collect();
-        serde_json::json!([&*self.known.text, self.operation_name, values]).to_string()
+        serde_json::json!([self.number, &*self.known.text, self.operation_name, values]).to_string()
     }
 
     fn variables_used<'a>(&'a self, set: &'a SelectionSet, used: &mut Vec<&'a Name>) {
@@ -382,7 +399,7 @@ mod tests {
 
     #[test]
     fn documents_that_are_sent_once_take_no_more_and_more_room() {
-        let documents = Documents::new(&GraphQl::default(), "type Query { a: Int }").expect("documents");
+        let documents = Documents::new(&GraphQl::default(), Schema::new(true, &Arc::default())).expect("documents");
         for (times, fields, words) in [(40, 2_000, 0), (1_500, 1, 14_000)] {
             for number in 0..times {
                 let query = Some(format!("{{ {} }} #{} {number}", "a ".repeat(fields), " ".repeat(words)));

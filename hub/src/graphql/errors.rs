@@ -48,6 +48,8 @@ pub enum ErrorCode {
     Held,
     /// The plugin did not manage what it was asked.
     PluginFailed,
+    /// The plugin that does this is not on.
+    PluginDisabled,
     /// Somebody has decided about it before, and otherwise.
     Decided,
     /// Others changed the same at the same time, again and again; try again.
@@ -67,7 +69,7 @@ pub struct UserError {
     path: Option<Vec<String>>,
     /// When the same may be tried again, where waiting is all that it needs.
     retry_at: Option<DateTime>,
-    /// Where a plugin refused: which one, by its id.
+    /// Where it is a plugin's: which one, by its id.
     plugin: Option<String>,
     /// Where a plugin refused: its own code, for programs that know the plugin.
     plugin_code: Option<String>,
@@ -84,9 +86,36 @@ impl From<Rejection> for UserError {
         let (code, message) = (rejection.code().into(), said(&rejection));
         let (plugin, plugin_code) = match rejection {
             Rejection::RefusedByPlugin { plugin, refusal } => (Some(plugin.into()), Some(refusal.code)),
+            Rejection::PluginFailed { plugin, .. } | Rejection::PluginDisabled { plugin } => {
+                (Some(plugin.into()), None)
+            }
             _ => (None, None),
         };
         UserError { code, message, path, retry_at, plugin, plugin_code }
+    }
+}
+
+impl UserError {
+    /// As it stands in the payload of a plugin's field.
+    pub fn to_json(&self) -> serde_json::Value {
+        let code = async_graphql::InputType::to_value(&self.code).into_json().unwrap_or_default();
+        serde_json::json!({
+            "code": code, "message": self.message, "path": self.path, "plugin": self.plugin, "pluginCode": self.plugin_code,
+        })
+    }
+
+    /// The same from there.
+    pub fn of_json(value: &serde_json::Value) -> Option<Self> {
+        let code = async_graphql::Name::new(value.get("code")?.as_str()?);
+        let text = |name: &str| value.get(name)?.as_str().map(str::to_owned);
+        Some(UserError {
+            code: async_graphql::InputType::parse(Some(Value::Enum(code))).ok()?,
+            message: text("message")?,
+            path: serde_json::from_value(value.get("path")?.clone()).ok()?,
+            retry_at: None,
+            plugin: text("plugin"),
+            plugin_code: text("pluginCode"),
+        })
     }
 }
 
@@ -164,6 +193,7 @@ pub fn bad_request(code: &str, message: impl Into<String>, request_id: &str) -> 
 fn code(fault: &Error) -> &'static str {
     match fault {
         Error::Rejected(Rejection::NotAllowed { .. }) => "NOT_ALLOWED",
+        Error::Rejected(Rejection::PluginFailed { .. }) => "PLUGIN_FAILED",
         Error::Rejected(_) => "BAD_REQUEST",
         Error::Unauthenticated(_) => "UNAUTHENTICATED",
         Error::Unavailable(_) => "UNAVAILABLE",

@@ -18,7 +18,7 @@ use conversations::{
     ConversationMembersRemoved, ConversationSettingsUpdated, ConversationUpdated,
 };
 use messages::{MessageDeleted, MessageEdited, MessageHidden, MessageSent, ReceiptsAdvanced};
-use plugins::{HeldMessageDecided, MentionsUpdated, MessageHeld, PluginEvent};
+use plugins::{AnnotationChanged, HeldMessageDecided, MentionsUpdated, MessageHeld, PluginEvent};
 
 use super::{
     conversations::Conversation,
@@ -72,6 +72,8 @@ pub enum EventKind {
     MessageDeleted,
     /// A message mentions other people than before.
     MentionsUpdated,
+    /// What a plugin keeps beside a message changed, and with it what its fields say of the message.
+    AnnotationChanged,
     /// A message of the viewer's waits for a moderator.
     MessageHeld,
     /// A moderator has decided about a message of the viewer's that waited.
@@ -111,6 +113,7 @@ pub enum Event {
     MessageEdited(MessageEdited),
     MessageDeleted(MessageDeleted),
     MentionsUpdated(MentionsUpdated),
+    AnnotationChanged(AnnotationChanged),
     MessageHeld(MessageHeld),
     HeldMessageDecided(HeldMessageDecided),
     PluginEvent(PluginEvent),
@@ -373,6 +376,9 @@ impl Event {
                     }
                     Fact::MentionsUpdated { conversation, message, users, .. } => {
                         MentionsUpdated::of(logged, *conversation, *message, users.clone()).into()
+                    }
+                    Fact::AnnotationChanged { conversation, message, plugin, .. } => {
+                        AnnotationChanged::of(logged, *conversation, *message, plugin.clone()).into()
                     }
                     Fact::MessageHeld { held, .. } => MessageHeld(logged, *held).into(),
                     Fact::HeldMessageDecided { held, .. } => HeldMessageDecided(logged, *held).into(),

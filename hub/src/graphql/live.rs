@@ -36,7 +36,7 @@ use self::{
     waiting::Deliveries,
 };
 use super::{
-    Answer, Schema, documents::Prepared, errors, events::EventsInput, plugins::PluginLogsInput, scalars::EventCursor,
+    Answer, documents::Prepared, errors, events::EventsInput, plugins::PluginLogsInput, scalars::EventCursor,
     scope::Moment, signals::SignalsInput,
 };
 use crate::{
@@ -111,7 +111,6 @@ const RUN: usize = 256;
 const FOLLOWED_PARTS: usize = 50_000;
 
 pub struct Live {
-    schema: Schema,
     core: Arc<Core>,
     max_waiting: usize,
     room: Arc<Room>,
@@ -141,10 +140,10 @@ impl Drop for Upkeep {
 }
 
 impl Live {
-    pub fn new(schema: Schema, core: Arc<Core>, sockets: &Sockets) -> Self {
+    pub fn new(core: Arc<Core>, sockets: &Sockets) -> Self {
         let room = Arc::new(Room::new(sockets.max_waiting_bytes));
         let (groups, followed) = (Mutex::default(), Mutex::default());
-        Live { schema, core, max_waiting: sockets.max_waiting, room, groups, followed }
+        Live { core, max_waiting: sockets.max_waiting, room, groups, followed }
     }
 
     fn upkeep(self: &Arc<Self>, user: UserId, parts: usize) -> Result<Arc<Upkeep>, String> {

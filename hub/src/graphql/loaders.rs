@@ -12,7 +12,7 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use jackfield_domain::{
-    ConversationId, MessageId, UserId,
+    ConversationId, MessageId, Rejection, UserId,
     conversations::{Conversation, Member},
     messages::{Details, Message},
     receipts::Reach,
@@ -22,7 +22,11 @@ use tokio::sync::oneshot;
 
 use crate::{
     Error, Result, actions,
-    actions::{Core, Reader, receipts::Place},
+    actions::{
+        Core, Reader,
+        plugins::fields::{Asked, Thing},
+        receipts::Place,
+    },
 };
 
 pub struct Loaders {
@@ -45,6 +49,15 @@ pub struct Loaders {
     pub blocked: Loader<UserId, ()>,
     /// The viewer's own part in a conversation.
     pub parts: Loader<ConversationId, Member>,
+    /// What plugins answer.
+    pub added: Loader<FieldKey, Result<serde_json::Value, Rejection>>,
+}
+
+/// A field that a plugin adds, of one thing.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct FieldKey {
+    pub asked: Asked,
+    pub thing: Thing,
 }
 
 impl Loaders {
@@ -99,6 +112,22 @@ impl Loaders {
                     Ok(found.into_iter().map(|user| (user, ())).collect())
                 })
             }),
+            added: Loader::new(source.clone(), |source, keys| {
+                Box::pin(async move {
+                    let mut together: HashMap<Asked, Vec<Thing>> = HashMap::new();
+                    for FieldKey { asked, thing } in keys {
+                        together.entry(asked).or_default().push(thing);
+                    }
+                    let (core, viewer) = (&source.0, source.1.viewer()?);
+                    let found = together.into_iter().map(|(asked, things)| async move {
+                        let values = actions::plugins::fields::resolve(core, viewer, &asked, &things).await?;
+                        let key = move |thing| FieldKey { asked: asked.clone(), thing };
+                        Ok::<_, Error>(things.into_iter().map(key).zip(values).collect::<Vec<_>>())
+                    });
+                    let found = futures_util::future::try_join_all(found).await?;
+                    Ok(found.into_iter().flatten().collect())
+                })
+            }),
             parts: Loader::new(source, |source, ids| {
                 Box::pin(async move {
                     let viewer = source.1.viewer()?;
@@ -124,7 +153,7 @@ struct State<K, V> {
     waiting: HashMap<K, Vec<oneshot::Sender<Result<Option<V>>>>>,
 }
 
-impl<K: Eq + Hash + Copy, V: Clone> Loader<K, V> {
+impl<K: Eq + Hash + Clone, V: Clone> Loader<K, V> {
     fn new(source: Source, fetch: Fetch<K, V>) -> Self {
         Loader { source, fetch, state: Mutex::new(State { known: HashMap::new(), waiting: HashMap::new() }) }
     }
@@ -165,7 +194,7 @@ impl<K: Eq + Hash + Copy, V: Clone> Loader<K, V> {
 
     async fn fetch_waiting(&self) {
         let waiting = std::mem::take(&mut self.lock().waiting);
-        let fetched = (self.fetch)(self.source.clone(), waiting.keys().copied().collect()).await;
+        let fetched = (self.fetch)(self.source.clone(), waiting.keys().cloned().collect()).await;
         let mut state = self.lock();
         for (key, replies) in waiting {
             let value = fetched.as_ref().map(|found| found.get(&key).cloned()).map_err(Error::clone);

@@ -14,6 +14,7 @@ use jackfield_domain::{
 };
 
 use super::{
+    composed::MessageFields,
     conversations::{Conversation, page},
     errors::{UserError, refusals},
     held::HeldMessage,
@@ -45,6 +46,12 @@ impl Message {
     /// Its id.
     pub async fn id(&self) -> ID {
         self.0.id.to_string().into()
+    }
+
+    #[graphql(flatten)]
+    #[expect(clippy::unused_async, reason = "whoever flattens it awaits it")]
+    async fn added(&self) -> MessageFields {
+        MessageFields::of(self.0.id, Some(self.0.conversation))
     }
 
     /// Its number in the conversation: 1, 2, 3 … without a gap, the same for everyone.

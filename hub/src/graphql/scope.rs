@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use async_graphql::Context;
+use async_graphql::ContextBase;
 use jackfield_domain::{ConversationId, messages::Message};
 
 use super::{documents::Refusal, loaders::Loaders};
@@ -120,7 +120,7 @@ pub trait Scoped {
     fn has_room_for(&self, words: &str) -> bool;
 }
 
-impl Scoped for Context<'_> {
+impl<T> Scoped for ContextBase<'_, T> {
     fn core(&self) -> &Arc<Core> {
         &self.data_unchecked::<Scope>().core
     }

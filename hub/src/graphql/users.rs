@@ -5,6 +5,7 @@ use jackfield_domain::users::{self, ProfileDraft};
 use serde_json::{Map, Value};
 
 use super::{
+    composed::UserFields,
     conversations::page,
     errors::{UserError, refusals},
     pages::Connection,
@@ -52,6 +53,12 @@ impl User {
     /// Its id.
     pub async fn id(&self) -> ID {
         self.0.id.to_string().into()
+    }
+
+    #[graphql(flatten)]
+    #[expect(clippy::unused_async, reason = "whoever flattens it awaits it")]
+    async fn added(&self) -> UserFields {
+        UserFields::of(self.0.id, None)
     }
 
     /// The name to show.

@@ -284,7 +284,7 @@ impl Exchange {
     }
 
     async fn answer(self, asked: Asked, method: &Method) -> Response {
-        let prepared = match self.gate.documents.prepare(asked) {
+        let prepared = match self.gate.documents().prepare(asked) {
             Ok(prepared) => prepared,
             Err(refusal) => {
                 let answer = Answer::refused(refusal.code(), refusal.to_string(), &self.request_id);
@@ -358,5 +358,5 @@ pub async fn execute(
     request_id: &str,
 ) -> Answer {
     let reader = admitted.map_or(Reader::Nobody, |admitted| Reader::Viewer(admitted.viewer.clone()));
-    graphql::execute(&gate.schema, &gate.core, reader, client.0, prepared, request_id).await
+    graphql::execute(&gate.core, reader, client.0, prepared, request_id).await
 }

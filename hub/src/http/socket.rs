@@ -348,7 +348,7 @@ impl Connection {
         }
         let Some(admitted) = self.admitted.clone() else { return Err(Close::because(4401, "Unauthorized").into()) };
         let request_id = self.gate.core.clock.new_id().simple().to_string();
-        let prepared = match self.gate.documents.prepare(asked) {
+        let prepared = match self.gate.documents().prepare(asked) {
             Ok(prepared) => prepared,
             Err(refusal) => {
                 let answer = Answer::refused(refusal.code(), refusal.to_string(), &request_id);

@@ -50,6 +50,7 @@ fn head(item: &TokenStream) -> Option<(&'static str, String)> {
         "EventHooks" => "event_hooks",
         "ScheduleHooks" => "schedule_hooks",
         "CommandHooks" => "command_hooks",
+        "GraphqlHooks" => "graphql_hooks",
         "LifecycleHooks" => "lifecycle_hooks",
         _ => return None,
     };

@@ -250,6 +250,7 @@ pub const FIELDS: &[(&str, &[&str])] = &[
     ("PluginDisablePayload", &["errors { code }", "plugin { id isOn }"]),
     ("PluginInheritPayload", &["errors { code }", "plugin { id isOn }"]),
     ("PluginEnablePayload", &["errors { code }", "plugin { id isOn }"]),
+    ("AnnotationChanged", &["at", "conversation { id }", "cursor", "message { id }", "plugin"]),
     ("PluginEvent", &["at", "cursor", "kind", "payload", "plugin"]),
     ("PluginException", &["conversationId", "isOn"]),
     ("PluginFailureCount", &["count", "kind"]),

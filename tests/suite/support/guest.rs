@@ -1,4 +1,5 @@
-//! The plugin that does what stories ask of it (`tests/guest`): built once, and installed with whatever manifest a story wants.
+//! The plugins that do what stories ask of them (`tests/guest`, `tests/fields`): built once, and installed with whatever
+//! manifest a story wants.
 
 use std::{path::Path, sync::OnceLock};
 
@@ -8,40 +9,57 @@ use serde_json::{Value, json};
 use super::{Person, World, account::does};
 
 pub const GUEST: &str = "test.guest";
+pub const FIELDS: &str = "test.fields";
 
-/// The component without a manifest, and the manifest that it has.
-fn built() -> &'static (Vec<u8>, Value) {
-    static BUILT: OnceLock<(Vec<u8>, Value)> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/guest");
-        // Where the plugins lie that come with the hub, so that what they have in common is compiled already.
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the target folder").join("plugins");
-        let machine = ThisMachine { folder: &folder, say: &|words| eprintln!("{words}") };
-        let compiler = Compiler::find(&machine).unwrap_or_else(|error| panic!("{error}"));
-        let package = build(&compiler, &folder, &target, Effort::Release).unwrap_or_else(|error| panic!("{error}"));
-        let mut component = package.bytes;
-        let name = MANIFEST_SECTION.as_bytes();
-        let at = component.windows(name.len()).rposition(|window| window == name).expect("it carries a manifest");
-        let manifest = serde_json::from_slice(&component[at + name.len()..]).expect("JSON");
-        // Before the name stand its length, that of the section, and what kind of section it is.
-        let section = component.len() - at + 1;
-        component.truncate(at - 1 - length(section).len() - 1);
-        (component, manifest)
-    })
+/// A component without a manifest, and the manifest that it has.
+struct Built(OnceLock<(Vec<u8>, Value)>, &'static str);
+
+static GUEST_BUILT: Built = Built(OnceLock::new(), "../tests/guest");
+static FIELDS_BUILT: Built = Built(OnceLock::new(), "../tests/fields");
+
+impl Built {
+    fn get(&self) -> &(Vec<u8>, Value) {
+        self.0.get_or_init(|| {
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(self.1);
+            // Where the plugins lie that come with the hub, so that what they have in common is compiled already.
+            let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the target folder").join("plugins");
+            let machine = ThisMachine { folder: &folder, say: &|words| eprintln!("{words}") };
+            let compiler = Compiler::find(&machine).unwrap_or_else(|error| panic!("{error}"));
+            let package = build(&compiler, &folder, &target, Effort::Release).unwrap_or_else(|error| panic!("{error}"));
+            let mut component = package.bytes;
+            let name = MANIFEST_SECTION.as_bytes();
+            let at = component.windows(name.len()).rposition(|window| window == name).expect("it carries a manifest");
+            let manifest = serde_json::from_slice(&component[at + name.len()..]).expect("JSON");
+            // Before the name stand its length, that of the section, and what kind of section it is.
+            let section = component.len() - at + 1;
+            component.truncate(at - 1 - length(section).len() - 1);
+            (component, manifest)
+        })
+    }
+
+    /// With a manifest that is different in something.
+    fn with(&self, change: impl FnOnce(&mut Value)) -> Vec<u8> {
+        let (component, manifest) = self.get();
+        let (mut package, mut manifest) = (component.clone(), manifest.clone());
+        change(&mut manifest);
+        let mut section = vec![MANIFEST_SECTION.len() as u8];
+        section.extend(MANIFEST_SECTION.as_bytes());
+        section.extend(manifest.to_string().as_bytes());
+        package.push(0);
+        package.extend(length(section.len()));
+        package.extend(section);
+        package
+    }
 }
 
-/// The plugin, with a manifest that is different in something.
+/// The guest, with a manifest that is different in something.
 pub fn guest(change: impl FnOnce(&mut Value)) -> Vec<u8> {
-    let (component, manifest) = built();
-    let (mut package, mut manifest) = (component.clone(), manifest.clone());
-    change(&mut manifest);
-    let mut section = vec![MANIFEST_SECTION.len() as u8];
-    section.extend(MANIFEST_SECTION.as_bytes());
-    section.extend(manifest.to_string().as_bytes());
-    package.push(0);
-    package.extend(length(section.len()));
-    package.extend(section);
-    package
+    GUEST_BUILT.with(change)
+}
+
+/// The plugin that adds fields, with a manifest that is different in something.
+pub fn fields(change: impl FnOnce(&mut Value)) -> Vec<u8> {
+    FIELDS_BUILT.with(change)
 }
 
 /// A number as WebAssembly writes it: seven bits a byte, the least first.

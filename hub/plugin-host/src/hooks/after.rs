@@ -59,7 +59,9 @@ fn event(told: &ToldEvent<'_>) -> events::Event {
 
 fn message_of(fact: &Fact) -> Option<jackfield_domain::MessageId> {
     match fact {
-        Fact::MessageSent { message, .. } | Fact::MentionsUpdated { message, .. } => Some(*message),
+        Fact::MessageSent { message, .. }
+        | Fact::MentionsUpdated { message, .. }
+        | Fact::AnnotationChanged { message, .. } => Some(*message),
         _ => fact.changed_message(),
     }
 }
@@ -89,6 +91,7 @@ fn users_of(fact: &Fact) -> Vec<UserId> {
         | Fact::WorkspaceUpdated
         | Fact::WorkspaceClosed
         | Fact::PluginEvent { .. }
+        | Fact::AnnotationChanged { .. }
         | Fact::ConversationUpdated { .. }
         | Fact::MessageSent { .. }
         | Fact::MessageEdited { .. }

@@ -8,11 +8,11 @@ use super::meaning::{self, Meant};
 use crate::{
     hooks::{
         Ask, Before, BeforeConversationCreate, BeforeCreate, BeforeDelete, BeforeEdit, BeforeJoin,
-        ConfigurationChanged, ConversationPatch, Disable, Enable, Install, MessagePatch, OnEvents, RunCommand,
-        RunSchedule, Upgrade, ValidateConfiguration, Verdict,
+        ConfigurationChanged, ConversationPatch, Disable, Enable, Install, MessagePatch, MutateField, OnEvents,
+        ResolveField, RunCommand, RunSchedule, Upgrade, ValidateConfiguration, Verdict,
     },
     host::{Failure, Occasion, Outcome, Plugin, PluginHost},
-    wit::exports::jackfield::plugin::{command_hooks, lifecycle_hooks, membership_hooks, message_hooks},
+    wit::exports::jackfield::plugin::{command_hooks, graphql_hooks, lifecycle_hooks, membership_hooks, message_hooks},
 };
 
 /// Puts a question. What cannot be one is told in words.
@@ -68,6 +68,25 @@ pub(super) async fn put(
             let outcome = host.ask(plugin, &occasion, &RunCommand(call)).await;
             told(outcome, |answer| match answer {
                 Ok(reply) => json!({ "Ok": { "text": reply.text } }),
+                Err(refusal) => json!({ "Err": refused(&refusal) }),
+            })
+        }
+        Hook::Resolve => {
+            let (call,): (graphql_hooks::FieldCall,) = arguments(with)?;
+            occasion.viewer = Some(meaning::id("user", &call.viewer.id)?);
+            told(host.ask(plugin, &occasion, &ResolveField(call)).await, |values| {
+                let value = |value: Result<String, String>| match value {
+                    Ok(value) => json!({ "Ok": value }),
+                    Err(what) => json!({ "Err": what }),
+                };
+                values.into_iter().map(value).collect()
+            })
+        }
+        Hook::Mutate => {
+            let (call,): (graphql_hooks::MutationCall,) = arguments(with)?;
+            occasion.viewer = Some(meaning::id("user", &call.viewer.id)?);
+            told(host.ask(plugin, &occasion, &MutateField(call)).await, |answer| match answer {
+                Ok(payload) => json!({ "Ok": payload }),
                 Err(refusal) => json!({ "Err": refused(&refusal) }),
             })
         }

@@ -237,7 +237,7 @@ async fn are_there(core: &Core, viewer: &Viewer, arguments: &[(String, ArgumentV
 
 /// What a plugin issued, less what the viewer could not have done or asked for: nobody reaches through a plugin into what is
 /// not theirs. The admins see what was left out.
-async fn within_reach(core: &Core, viewer: &Viewer, local: &Local, issued: Issued) -> Result<Issued> {
+pub async fn within_reach(core: &Core, viewer: &Viewer, local: &Local, issued: Issued) -> Result<Issued> {
     let Issued { operations, effects } = issued;
     let about: Vec<MessageId> = effects
         .iter()
@@ -288,7 +288,7 @@ impl Default for Places {
 }
 
 /// Who has a place. Whoever drops it leaves it.
-struct Place<'p> {
+pub struct Place<'p> {
     _own: Own<'p>,
     _of_plugin: OwnedSemaphorePermit,
     _of_all: SemaphorePermit<'p>,
@@ -302,7 +302,7 @@ struct Own<'p> {
 
 impl Places {
     /// A place for a user who wants something of a plugin.
-    async fn enter(&self, user: UserId, plugin: &PluginId) -> Result<Place<'_>> {
+    pub async fn enter(&self, user: UserId, plugin: &PluginId) -> Result<Place<'_>> {
         let own = self.own(user)?;
         let of_plugin = self.of(plugin);
         let both = async {
@@ -312,6 +312,12 @@ impl Places {
         };
         let place = tokio::time::timeout(PATIENCE, both).await;
         place.map_err(|_| Error::unavailable("too many commands are running"))?
+    }
+
+    /// A place beside those who want something of the same plugin, and of no other.
+    pub async fn beside(&self, plugin: &PluginId) -> Result<OwnedSemaphorePermit> {
+        let place = tokio::time::timeout(PATIENCE, self.of(plugin).acquire_owned()).await;
+        place.map_err(|_| Error::unavailable("too many wait for a plugin"))?.map_err(Error::internal)
     }
 
     fn of(&self, plugin: &PluginId) -> Arc<Semaphore> {

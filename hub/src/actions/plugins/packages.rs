@@ -8,7 +8,7 @@ use jackfield_domain::{
     jobs::{Job, JobKind, NewJob},
     plugins::{Capability, HubState, Installed, Offer, Package as Row, PluginId, fits},
 };
-use jackfield_plugin_host::Package;
+use jackfield_plugin_host::{Manifest, Package};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -76,6 +76,7 @@ async fn put(
     };
     // Another node may have put one in force a moment ago.
     refresh(core).await?;
+    check_fields(core, manifest)?;
     let known = core.plugins.find(&manifest.id);
     let offer = Offer {
         package: row.clone(),
@@ -94,6 +95,20 @@ async fn put(
     };
     core.store.change(change).await?;
     refresh(core).await
+}
+
+/// Whether what it adds to the API goes together with the rest.
+fn check_fields(core: &Core, manifest: &Manifest) -> Result<(), Rejection> {
+    let Some(sdl) = &manifest.graphql else { return Ok(()) };
+    let installed = core.plugins.installed();
+    let others = installed.iter().filter(|other| other.installed.plugin != manifest.id);
+    let others: Vec<(PluginId, &str)> =
+        others.filter_map(|other| Some((other.installed.plugin.clone(), other.manifest.graphql.as_deref()?))).collect();
+    core.plugins.rules.check(&manifest.id, sdl, &others).map_err(|why| Rejection::BadPackage {
+        why: format!(
+            "the `graphql` of its manifest is not good: {why}; correct plugin.toml and build the plugin again"
+        ),
+    })
 }
 
 /// Changes what is installed, in the name of an operator.

@@ -547,7 +547,9 @@ fn concerns(local: &Local, plugin: &Plugin, wanted: &[EventKind], event: &Event)
 
 fn message_of(fact: &Fact) -> Option<MessageId> {
     match fact {
-        Fact::MessageSent { message, .. } | Fact::MentionsUpdated { message, .. } => Some(*message),
+        Fact::MessageSent { message, .. }
+        | Fact::MentionsUpdated { message, .. }
+        | Fact::AnnotationChanged { message, .. } => Some(*message),
         fact => fact.changed_message(),
     }
 }

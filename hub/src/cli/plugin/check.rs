@@ -6,20 +6,26 @@ use jackfield_domain::plugins::{Hook, Limits};
 use jackfield_plugin_host::{Manifest, Package, manifest::ArgumentKind};
 use serde_json::Value;
 
+use crate::graphql::{
+    self,
+    composed::{Addition, Composition},
+};
+
 use super::{super::say, build, load, plain, read, size};
 
 pub(super) async fn run(plugin: &Path) -> Result<(), String> {
     let package = if plugin.is_dir() { build::package(plugin)?.0 } else { read(plugin)? };
     let begun = Instant::now();
     load(&package).await?;
-    let mut report = describe(&package);
+    let fields = fields(package.manifest())?;
+    let mut report = describe(&package, &fields);
     let _ = writeln!(report, "a hub takes it: compiled within its limits, in {} ms", begun.elapsed().as_millis());
     say(report);
     Ok(())
 }
 
 /// What it says of itself.
-fn describe(package: &Package) -> String {
+fn describe(package: &Package, fields: &[String]) -> String {
     let manifest = package.manifest();
     let mut report = format!("{} {}: {}\n", manifest.id, manifest.version, plain(&manifest.name));
     let mut line = |name: &str, words: String| {
@@ -29,6 +35,7 @@ fn describe(package: &Package) -> String {
     line("hooks", or_none(Hook::ALL.iter().filter_map(|hook| hook_in_words(manifest, *hook))));
     line("capabilities", or_none(manifest.capabilities.iter().cloned()));
     line("commands", or_none(manifest.commands.iter().map(command)));
+    line("fields", or_none(fields.iter().cloned()));
     line("schedules", or_none(manifest.schedules.iter().map(|it| format!("{} ({})", it.name, plain(&it.cron)))));
     line("secrets", or_none(manifest.secrets.iter().map(|secret| secret.name.clone())));
     line("configuration", or_none(configuration(manifest).into_iter()));
@@ -36,6 +43,15 @@ fn describe(package: &Package) -> String {
     line("data version", manifest.data_version.to_string());
     line("size", size(package.component().len()));
     report
+}
+
+/// What it adds to the API.
+fn fields(manifest: &Manifest) -> Result<Vec<String>, String> {
+    let Some(sdl) = &manifest.graphql else { return Ok(Vec::new()) };
+    let addition = Addition { plugin: manifest.id.clone(), sdl: sdl.as_str().into() };
+    let added =
+        Composition::alone(addition, &graphql::core()).map_err(|why| format!("the `graphql` of plugin.toml: {why}"))?;
+    Ok(added.names())
 }
 
 fn or_none(words: impl Iterator<Item = String>) -> String {

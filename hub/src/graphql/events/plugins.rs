@@ -57,6 +57,48 @@ impl MentionsUpdated {
     }
 }
 
+pub struct AnnotationChanged {
+    logged: Logged,
+    conversation: ConversationId,
+    message: MessageId,
+    plugin: PluginId,
+}
+
+impl AnnotationChanged {
+    pub fn of(logged: Logged, conversation: ConversationId, message: MessageId, plugin: PluginId) -> Self {
+        AnnotationChanged { logged, conversation, message, plugin }
+    }
+}
+
+/// What a plugin keeps beside a message changed: ask for the plugin's fields of the message to see what they say now.
+#[Object]
+impl AnnotationChanged {
+    /// Where this event stands; hand it back to go on behind it.
+    pub async fn cursor(&self) -> EventCursor {
+        self.logged.cursor()
+    }
+
+    /// When it happened.
+    async fn at(&self) -> DateTime {
+        self.logged.at()
+    }
+
+    /// Where the message was sent.
+    async fn conversation(&self, ctx: &Context<'_>) -> Result<Option<Conversation>> {
+        self.logged.conversation(ctx, self.conversation).await
+    }
+
+    /// The message as it is now; null if it is there no more for the viewer.
+    async fn message(&self, ctx: &Context<'_>) -> Result<Option<Message>> {
+        Message::find(ctx, self.message).await
+    }
+
+    /// Which plugin, by its id.
+    async fn plugin(&self) -> &str {
+        self.plugin.as_str()
+    }
+}
+
 pub struct MessageHeld(pub Logged, pub HeldMessageId);
 
 /// A message of the viewer's waits for a moderator, because a plugin wants it so.

@@ -34,7 +34,7 @@ impl Renderer {
         let (items, source) = mpsc::channel(1);
         let scope = Scope::new(live.core.clone(), reader, prepared.max_answer_bytes);
         let request = prepared.request().data(scope.clone()).data(Source::new(source));
-        let mut responses = live.schema.executor(prepared).execute_stream(request).boxed();
+        let mut responses = prepared.executor().execute_stream(request).boxed();
         // A sound subscription waits for its first item; anything it says before that is a complaint.
         match responses.next().now_or_never() {
             None => {

@@ -36,22 +36,26 @@ impl Store {
     }
 }
 
-/// Puts a value in the place of what there was; none takes it away.
+/// Puts a value in the place of what there was; none takes it away. Whether that made a difference.
 pub async fn set(
     database: &impl ConnectionTrait,
     plugin: &PluginId,
     message: MessageId,
     value: Option<&str>,
-) -> Result<()> {
+) -> Result<bool> {
+    let before = Entity::find_by_id((message.0, plugin.to_string())).one(database).await?.map(|row| row.value);
+    if before.as_deref() == value {
+        return Ok(false);
+    }
     let Some(value) = value else {
         Entity::delete_by_id((message.0, plugin.to_string())).exec(database).await?;
-        return Ok(());
+        return Ok(true);
     };
     let row =
         ActiveModel { message_id: Set(message.0), plugin_id: Set(plugin.to_string()), value: Set(value.to_owned()) };
     let over = OnConflict::columns([Column::MessageId, Column::PluginId]).update_column(Column::Value).to_owned();
     Entity::insert(row).on_conflict(over).exec_without_returning(database).await?;
-    Ok(())
+    Ok(true)
 }
 
 /// Nothing is left beside messages that are no more.

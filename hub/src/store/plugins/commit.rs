@@ -80,8 +80,10 @@ pub async fn carry_out(
     // Of what is said more than once of a message the last counts, and is all that is done.
     let annotations: BTreeMap<_, _> = effects.annotations.iter().map(|(message, value)| (*message, value)).collect();
     for (message, value) in annotations {
-        if reached(work, workspace, effects, message).await?.is_some() {
-            annotations::set(&work.transaction, plugin, message, value.as_deref()).await?;
+        let Some(message) = reached(work, workspace, effects, message).await? else { continue };
+        if annotations::set(&work.transaction, plugin, message.id, value.as_deref()).await? {
+            let (conversation, sequence, plugin) = (message.conversation, message.sequence, plugin.clone());
+            work.record(actor, at, Fact::AnnotationChanged { conversation, message: message.id, sequence, plugin });
         }
     }
     let mentions: BTreeMap<_, _> = effects.mentions.iter().map(|(message, targets)| (*message, targets)).collect();
