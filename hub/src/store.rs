@@ -73,7 +73,7 @@ pub use messages::{
 pub use people::{UpdateProfile, UpdateRole, UpdateStatus};
 pub use plugins::{
     ChangePlugin,
-    commit::{CommitIssued, Effects, GiveBackTurn, MakeBot, Next, TurnStep, WriteLogs},
+    commit::{CommitIssued, Effects, MakeBot, Next, TurnStep, WriteLogs},
     data::{DataChange, SweepPluginData},
     held::{DecideHeld, KeepOutcome},
     letters::{DecideLetter, Deed, Fate},
@@ -81,7 +81,7 @@ pub use plugins::{
     removal::{Piece, PurgePlugin},
     runs::{CommitCommand, SweepCommandRuns},
     schedules::{EndSlice, EnqueueRuns, ScheduledRun, SliceEnding},
-    workspaces::{ChangeInConversation, ChangeInWorkspace, ReleaseTurns, SetSecret, TakeTurn, Turn},
+    workspaces::{ChangeInConversation, ChangeInWorkspace, GiveBackTurn, ReleaseTurns, SetSecret, TakeTurn, Turn},
 };
 pub use reads::counting;
 pub use receipts::{AdvanceReceipts, Mark, Standing};

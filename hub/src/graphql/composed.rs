@@ -110,7 +110,6 @@ impl Composition {
     }
 
     fn field(&self, parent: &str, name: &str) -> Option<&AddedField> {
-        // Most is never asked for by a name that nobody added.
         self.fields.get(&(parent.to_owned(), name.to_owned()))
     }
 

@@ -105,10 +105,12 @@ impl Typed<'_> {
 
     fn leaf(&self, ctx: &ContextSelectionSet<'_>, name: &str) -> ServerResult<Value> {
         let wrong = || self.wrong(ctx, kind(&self.value));
+        // Where there is no room, the whole answer is thrown away.
+        if !ctx.has_room_for(self.value.as_str().unwrap_or(NO_WORDS)) {
+            return Ok(Value::Null);
+        }
         match (&self.value, name) {
-            // Where it does not fit, the whole answer is thrown away.
-            (Json::String(text), "String") if ctx.has_room_for(text) => Ok(Value::String(text.clone())),
-            (Json::String(_), "String") => Ok(Value::String(String::new())),
+            (Json::String(text), "String") => Ok(Value::String(text.clone())),
             (Json::String(text), "ID") if text.len() <= ID_MAX => Ok(Value::String(text.clone())),
             (Json::Bool(yes), "Boolean") => Ok(Value::Boolean(*yes)),
             (Json::Number(number), "Int") if number.as_i64().is_some_and(|number| i32::try_from(number).is_ok()) => {
@@ -125,6 +127,8 @@ impl Typed<'_> {
     }
 }
 
+/// What is no text takes about as much room as this.
+const NO_WORDS: &str = "00000";
 /// An id has at most so many bytes.
 const ID_MAX: usize = 1_024;
 

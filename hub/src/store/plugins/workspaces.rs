@@ -449,6 +449,38 @@ impl Change for TakeTurn {
     }
 }
 
+/// Ends a turn of which it is not known how far it came: what was committed of it the next one finds.
+pub struct GiveBackTurn {
+    pub workspace: WorkspaceId,
+    pub plugin: PluginId,
+    pub lease: Uuid,
+}
+
+#[async_trait]
+impl Change for GiveBackTurn {
+    type Outcome = ();
+
+    fn workspace(&self) -> Option<WorkspaceId> {
+        Some(self.workspace)
+    }
+
+    fn leaves_rooms(&self) -> bool {
+        true
+    }
+
+    async fn apply(&self, work: &mut Work) -> Result<()> {
+        let free = ActiveModel { lease: Set(None), lease_until: Set(None), ..Default::default() };
+        Entity::update_many()
+            .set(free)
+            .filter(Column::WorkspaceId.eq(self.workspace.0))
+            .filter(Column::PluginId.eq(self.plugin.as_str()))
+            .filter(Column::Lease.eq(self.lease))
+            .exec(&work.transaction)
+            .await?;
+        Ok(())
+    }
+}
+
 /// Ends every turn that somebody has.
 pub struct ReleaseTurns;
 
