@@ -5,7 +5,7 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
     pin::pin,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use jackfield_domain::{
@@ -363,7 +363,9 @@ impl PluginHost {
         if let Ok(slot) = self.slots.try_acquire() {
             return Some(slot);
         }
-        timeout(meter.wall_left(), self.slots.acquire()).await.ok()?.ok()
+        let slot = timeout(meter.wall_left(), self.slots.acquire()).await.ok()?.ok();
+        meter.waited(meter.wall());
+        slot
     }
 }
 
@@ -436,14 +438,18 @@ fn failure(error: &wasmtime::Error, run: &Run) -> Failure {
 /// is set when the call has to wait for the first time, which most never do.
 async fn metered<T>(work: impl Future<Output = wasmtime::Result<T>>, meter: &Meter) -> wasmtime::Result<T> {
     let mut work = pin!(work);
-    let mut alarm = None;
+    let (mut alarm, mut waits_since) = (None, None::<Instant>);
     poll_fn(|context| {
+        if let Some(since) = waits_since.take() {
+            meter.waited(since.elapsed());
+        }
         meter.take_up();
         let polled = work.as_mut().poll(context);
         meter.lay_aside();
         if polled.is_ready() {
             return polled;
         }
+        waits_since = Some(Instant::now());
         let alarm = alarm.get_or_insert_with(|| Box::pin(sleep(meter.wall_left())));
         alarm.as_mut().poll(context).map(|()| Err(meter.too_long().into()))
     })

@@ -240,7 +240,13 @@ pub(crate) struct Meter {
     /// Nanoseconds of the thread's time when the call was last taken up.
     taken_up: AtomicU64,
     spent: AtomicU64,
+    /// Nanoseconds for which it could not go on, although it would have.
+    kept_waiting: AtomicU64,
 }
+
+/// So long the hub may take for what it is asked, at each time, before it is the hub that is slow and not the plugin that asks
+/// for much.
+const PROMPT: Duration = Duration::from_millis(2);
 
 impl Meter {
     pub(crate) fn new(cpu_limit: Duration, wall_limit: Duration) -> Self {
@@ -251,6 +257,7 @@ impl Meter {
             measures: AtomicBool::new(false),
             taken_up: AtomicU64::new(0),
             spent: AtomicU64::new(0),
+            kept_waiting: AtomicU64::new(0),
         }
     }
 
@@ -286,8 +293,21 @@ impl Meter {
         }
     }
 
+    /// It waited so long: for a place, for what it had asked the hub for, or for the processor.
+    pub(crate) fn waited(&self, time: Duration) {
+        let kept_waiting = time.saturating_sub(PROMPT).as_nanos();
+        self.kept_waiting.fetch_add(u64::try_from(kept_waiting).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// It is over in any case; whose fault that is depends.
     pub(crate) fn too_long(&self) -> Stop {
-        Stop::new(FailureKind::WallTime, format!("it took longer than {} ms", self.wall_limit.as_millis()))
+        let (limit, kept_waiting) = (self.wall_limit, Duration::from_nanos(self.kept_waiting.load(Ordering::Relaxed)));
+        if self.wall().saturating_sub(kept_waiting) < limit {
+            let (limit, kept_waiting) = (limit.as_millis(), kept_waiting.as_millis());
+            let what = format!("it was not done after {limit} ms, for {kept_waiting} of which the hub kept it waiting");
+            return Stop::new(FailureKind::Hub, what);
+        }
+        Stop::new(FailureKind::WallTime, format!("it took longer than {} ms", limit.as_millis()))
     }
 
     fn tick(&self) -> Result<(), Stop> {
@@ -311,4 +331,22 @@ impl Meter {
 fn thread_time() -> u64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// F: P-01, P-04
+    #[test]
+    fn who_is_kept_waiting_is_not_slow() {
+        let meter = Meter::new(Duration::MAX, Duration::from_nanos(1));
+        // What is answered promptly is the plugin's own time, however often it asks.
+        for _ in 0..1_000 {
+            meter.waited(Duration::from_millis(1));
+        }
+        assert_eq!(meter.too_long().kind, FailureKind::WallTime);
+        meter.waited(Duration::from_secs(60));
+        assert_eq!(meter.too_long().kind, FailureKind::Hub);
+    }
 }

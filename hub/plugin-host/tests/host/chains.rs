@@ -318,8 +318,8 @@ async fn a_chain_has_its_time() {
             other => panic!("{other:?}"),
         })
         .collect();
-    assert_eq!(kinds[0], FailureKind::WallTime, "it had time enough");
-    assert_eq!(*kinds.last().unwrap(), FailureKind::Hub, "that there was no time left is not its fault");
+    // That the hub does not answer is no plugin's fault, and nor is that there was no time left.
+    assert_eq!(kinds, [FailureKind::Hub; 8]);
 
     // One that an admin gave more time than there is for all: what it overran was not its own limit.
     let slow = link(&host, &waiting("a.slow"), USUAL).await;

@@ -45,11 +45,17 @@ impl Local {
     }
 
     pub fn is_on_in(&self, conversation: Option<ConversationId>) -> bool {
+        if self.is_shut_out() {
+            return false;
+        }
         conversation.and_then(|conversation| self.elsewhere.get(&conversation).copied()).unwrap_or(self.is_on)
     }
 
     /// Whether there is anything in the workspace for it to do.
     pub fn is_on_somewhere(&self) -> bool {
+        if self.is_shut_out() {
+            return false;
+        }
         self.is_on || self.elsewhere.values().any(|is_on| *is_on)
     }
 
@@ -58,7 +64,8 @@ impl Local {
         self.is_on_somewhere() && self.loaded.manifest.wish(Hook::OnEvents).is_some()
     }
 
-    /// Whether the hub has switched it off because it failed too often: until somebody decides, what must not pass without it does not.
+    /// Whether the hub has switched it off because it failed too often: until somebody decides it does nothing anywhere, and what
+    /// must not pass without it does not.
     fn is_shut_out(&self) -> bool {
         self.row.is_on == Some(false) && self.row.off_reason.is_some() && self.row.data_version.is_some()
     }
