@@ -17,6 +17,7 @@ pub mod memory;
 pub mod messages;
 pub mod passwords;
 pub mod plugins;
+pub mod presence;
 pub mod receipts;
 mod secrets;
 pub mod sessions;
@@ -49,6 +50,8 @@ pub struct Core {
     pub identity: Identity,
     pub passwords: passwords::Passwords,
     pub typing: typing::Table,
+    /// Who is there at the other nodes.
+    pub others: presence::Others,
     pub plugins: plugins::Plugins,
     /// Somebody has put something into the queue of jobs.
     pub jobs: Notify,

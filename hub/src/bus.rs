@@ -4,7 +4,10 @@ mod redis;
 
 use std::sync::Arc;
 
-use jackfield_domain::{Event, WorkspaceId, signals::Signal};
+use jackfield_domain::{
+    Event, WorkspaceId,
+    signals::{Signal, There},
+};
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
@@ -19,6 +22,7 @@ pub enum Note {
     /// Events that were committed, in order. The log itself says whether there are more.
     Logged(Vec<Event>),
     Signal(Signal),
+    There(There),
 }
 
 impl Note {
@@ -27,6 +31,7 @@ impl Note {
         match self {
             Note::Logged(events) => events.first().map(|event| event.workspace),
             Note::Signal(signal) => Some(signal.workspace),
+            Note::There(there) => Some(there.workspace),
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::{
     actions::{
         self, Core, feed, issuers, passwords,
         plugins::{FieldRules, Plugins},
-        setup, typing,
+        presence, setup, typing,
     },
     blobs::{Blobs, Shelf},
     bundled,
@@ -88,6 +88,7 @@ impl Hub {
             memory: Arc::default(),
             feeds: feed::Feeds::default(),
             typing: typing::Table::default(),
+            others: presence::Others::default(),
             plugins,
             jobs: Notify::new(),
             traces,
@@ -95,6 +96,7 @@ impl Hub {
         let mut tasks = JoinSet::new();
         tasks.spawn(feed::run(core.clone(), commits));
         tasks.spawn(typing::run(core.clone()));
+        tasks.spawn(presence::run(core.clone()));
         issuers::refresh(&core).await?;
         tasks.spawn(issuers::run(core.clone()));
 

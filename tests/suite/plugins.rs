@@ -103,6 +103,47 @@ stories! {
         is_mentioned_by(&eve, false, &[]).await;
     }
 
+    /// F: P-21
+    async fn here_means_who_is_there_at_whichever_node_and_an_edit_asks_nobody_again(backend) {
+        let world = Setup::new(backend).nodes(2).start().await;
+        let (ann, bob, mo) = (world.person("ann").await, world.person("bob").await, world.person("mo").await);
+        let tea = ann.group("Tea", &[&bob, &mo]).await;
+        let mut socket = bob.at(&world, 1).socket().await;
+        socket.follow("e", json!({})).await;
+        let mentioned = async |message: &str| {
+            let found = ann.ask("query($id: ID!) { message(id: $id) { mentions { name } } }", json!({ "id": message })).await;
+            found["message"]["mentions"].clone()
+        };
+        // Who is at which node the others hear a moment later.
+        let of_bob = json!([{ "name": "bob" }]);
+        within("the word that somebody is there", async {
+            loop {
+                let message = text(&ann.say(&tea, "@here?").await["id"]);
+                let round = text(&ann.say(&tea, "@mo, well").await["id"]);
+                while mentioned(&round).await != json!([{ "name": "mo" }]) {}
+                if mentioned(&message).await == of_bob {
+                    return;
+                }
+            }
+        })
+        .await;
+        let mut said = Vec::new();
+        for number in 0..6 {
+            said.push(text(&ann.at(&world, number % 2).say(&tea, &format!("@here, number {number}")).await["id"]));
+        }
+        for message in &said {
+            within("a mention", async { while mentioned(message).await != of_bob {} }).await;
+        }
+
+        // Bob goes and Mo comes; what was said before was said to Bob.
+        drop(socket);
+        let mut socket = mo.at(&world, 1).socket().await;
+        socket.follow("e", json!({})).await;
+        does(&ann, "messageEdit", json!({ "messageId": said[0], "body": "@here, number none, @mo" }), "").await;
+        let both = json!([{ "name": "bob" }, { "name": "mo" }]);
+        within("a mention more", async { while mentioned(&said[0]).await != both {} }).await;
+    }
+
     /// F: P-23, P-08
     async fn what_is_refused_counts_once_however_often_it_is_asked(backend) {
         let world = Setup::new(backend).nodes(2).start().await;

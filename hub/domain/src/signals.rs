@@ -1,6 +1,7 @@
 //! What is true for a moment and never stored.
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::{ConversationId, Timestamp, UserId, WorkspaceId};
 
@@ -22,4 +23,14 @@ pub enum Typing {
         until: Timestamp,
     },
     Stopped,
+}
+
+/// Who has a socket or a stream open at a node, in one workspace, instead of what the node said before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct There {
+    pub node: Uuid,
+    pub workspace: WorkspaceId,
+    pub users: Vec<UserId>,
+    /// Until when that counts, if nothing follows.
+    pub until: Timestamp,
 }

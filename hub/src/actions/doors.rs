@@ -12,7 +12,7 @@ use std::{
 };
 
 use jackfield_domain::{BotTokenId, Event, Fact, Position, SessionId, UserId, WorkspaceId};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 /// What somebody came in with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub struct Doors {
     open: Mutex<Open>,
     ended: AtomicU64,
     stirred: AtomicU64,
+    /// Somebody has come, or gone.
+    pub changed: Notify,
 }
 
 /// Where a look at the store began: what it said is to be believed only until this moves.
@@ -80,6 +82,15 @@ impl Doors {
         open.doors.values().filter(|door| door.workspace == workspace).map(|door| door.user).collect()
     }
 
+    /// The same of all workspaces in which anybody is.
+    pub fn everybody(&self) -> HashMap<WorkspaceId, BTreeSet<UserId>> {
+        let mut everybody: HashMap<WorkspaceId, BTreeSet<UserId>> = HashMap::new();
+        for door in self.lock().doors.values() {
+            everybody.entry(door.workspace).or_default().insert(door.user);
+        }
+        everybody
+    }
+
     /// Nobody is believed any more because of what was seen before.
     pub fn move_on(&self) {
         self.ended.fetch_add(1, Ordering::SeqCst);
@@ -97,6 +108,7 @@ impl Doors {
         open.next += 1;
         let id = open.next;
         open.doors.insert(id, Door { workspace, user, bearer, state: sender });
+        self.changed.notify_one();
         Pass { id, doors: self.clone(), state, _follows: follows }
     }
 
@@ -195,5 +207,6 @@ impl Pass {
 impl Drop for Pass {
     fn drop(&mut self) {
         self.doors.lock().doors.remove(&self.id);
+        self.doors.changed.notify_one();
     }
 }

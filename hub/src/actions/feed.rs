@@ -270,6 +270,7 @@ pub async fn run(core: Arc<Core>, mut commits: crate::store::Commits) {
                     core.feeds.take(events.iter().cloned().map(|event| Entry { event, message: None }).collect());
                 }
                 Ok(Note::Signal(signal)) => core.typing.take(&core, signal),
+                Ok(Note::There(there)) => core.others.take(there),
                 // What was missed is found by the poll.
                 Err(_) => {}
             },

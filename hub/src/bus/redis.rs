@@ -269,7 +269,7 @@ mod tests {
         let told = gathered([logged(first, 1), logged(second, 1), logged(first, 2)]);
         let positions = told.iter().map(|note| match note {
             Note::Logged(events) => events.iter().map(|event| event.position.0).collect::<Vec<_>>(),
-            Note::Signal(_) => Vec::new(),
+            Note::Signal(_) | Note::There(_) => Vec::new(),
         });
         assert_eq!(positions.collect::<Vec<_>>(), [vec![1, 2], vec![1]]);
     }

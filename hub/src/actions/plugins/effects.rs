@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jackfield_domain::{
     ConversationId, MessageId, Rejection, WorkspaceId,
     messages::{CheckedMessage, ContentType, Location, MessageDraft, MessageKind},
-    plugins::{Effect, Hook, Issued, LogLevel, LogLine, NewMessage, PluginId},
+    plugins::{Effect, Hook, Issued, LogLevel, LogLine, MentionTarget, NewMessage, PluginId},
 };
 use jackfield_plugin_host::{Decision, hooks::BeforeCreate};
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::{super::Core, Here, before, here::Local, occasion};
 use crate::{
     Error, Result,
-    actions::memory,
+    actions::{memory, presence},
     store::{DataChange, Effects, FromPlugins, Outgoing},
 };
 
@@ -87,7 +87,9 @@ pub async fn prepared(
             Effect::Notify(notice) => effects.notices.push(notice),
         }
     }
-    effects.online = core.memory.doors.people(workspace);
+    if effects.mentions.iter().any(|(_, targets)| targets.contains(&MentionTarget::Online)) {
+        effects.online = presence::people(core, workspace);
+    }
     effects.within = local.ready.as_ref().and_then(|plugin| plugin.grants.conversations.clone());
     Ok((plugins, effects))
 }

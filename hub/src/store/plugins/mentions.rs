@@ -1,6 +1,6 @@
 //! Who is meant by which message: found by plugins, kept, listed and counted here.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jackfield_domain::{
     ConversationId, ConversationRole, MessageId, UserId, WorkspaceRole,
@@ -34,6 +34,8 @@ pub struct Model {
     /// Beside the message, so that what is unread can be counted without looking at messages.
     pub conversation_id: Uuid,
     pub sequence: i64,
+    /// Meant because they were there when it was said.
+    pub was_online: bool,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -130,13 +132,16 @@ pub async fn set(
     online: &BTreeSet<UserId>,
 ) -> Result<Option<Vec<UserId>>> {
     let before = of(database, message.id).await?;
-    let meant = if targets.is_empty() { BTreeSet::new() } else { resolved(database, message, targets, online).await? };
-    let own: BTreeSet<UserId> =
-        before.iter().filter(|row| row.plugin_id == plugin.as_str()).map(|row| UserId(row.user_id)).collect();
-    if own == meant {
+    let rows = || before.iter().filter(|row| row.plugin_id == plugin.as_str());
+    let own: BTreeSet<UserId> = rows().map(|row| UserId(row.user_id)).collect();
+    // Who was there when it was said stays meant, whoever has come or gone when it is edited.
+    let then: BTreeSet<UserId> = rows().filter(|row| row.was_online).map(|row| UserId(row.user_id)).collect();
+    let online = if then.is_empty() { online } else { &then };
+    let meant = if targets.is_empty() { BTreeMap::new() } else { resolved(database, message, targets, online).await? };
+    if own.iter().eq(meant.keys()) {
         return Ok(None);
     }
-    let gone: Vec<Uuid> = own.difference(&meant).map(|user| user.0).collect();
+    let gone: Vec<Uuid> = own.iter().filter(|user| !meant.contains_key(user)).map(|user| user.0).collect();
     if !gone.is_empty() {
         Entity::delete_many()
             .filter(Column::MessageId.eq(message.id.0))
@@ -146,20 +151,22 @@ pub async fn set(
             .await?;
     }
     let new: Vec<ActiveModel> = meant
-        .difference(&own)
-        .map(|user| ActiveModel {
+        .iter()
+        .filter(|(user, _)| !own.contains(user))
+        .map(|(user, was_online)| ActiveModel {
             message_id: Set(message.id.0),
             user_id: Set(user.0),
             plugin_id: Set(plugin.to_string()),
             conversation_id: Set(message.conversation.0),
             sequence: Set(message.sequence),
+            was_online: Set(*was_online),
         })
         .collect();
     for part in new.chunks(1_000) {
         Entity::insert_many(part.to_vec()).exec_without_returning(database).await?;
     }
     let others = before.iter().filter(|row| row.plugin_id != plugin.as_str()).map(|row| UserId(row.user_id));
-    Ok(Some(others.chain(meant).collect::<BTreeSet<_>>().into_iter().collect()))
+    Ok(Some(others.chain(meant.into_keys()).collect::<BTreeSet<_>>().into_iter().collect()))
 }
 
 async fn of(database: &impl ConnectionTrait, message: MessageId) -> Result<Vec<Model>> {
@@ -172,13 +179,13 @@ pub async fn forget(database: &impl ConnectionTrait, ids: &[MessageId]) -> Resul
     Ok(())
 }
 
-/// Those members of the message's conversation whom the targets mean.
+/// Those members of the message's conversation whom the targets mean, and whether only because they are there.
 async fn resolved(
     database: &impl ConnectionTrait,
     message: &Message,
     targets: &[MentionTarget],
     online: &BTreeSet<UserId>,
-) -> Result<BTreeSet<UserId>> {
+) -> Result<BTreeMap<UserId, bool>> {
     let rows: Vec<(Uuid, String, String)> = members::Entity::find()
         .join(
             JoinType::InnerJoin,
@@ -195,14 +202,15 @@ async fn resolved(
         .await?;
     let meant = rows.into_iter().filter_map(|(user, role, workspace_role)| {
         let user = UserId(user);
-        let is_meant = targets.iter().any(|target| match target {
+        let is_named = targets.iter().any(|target| match target {
             MentionTarget::User(named) => *named == user,
             MentionTarget::Everyone => true,
-            MentionTarget::Online => online.contains(&user),
+            MentionTarget::Online => false,
             MentionTarget::WorkspaceRole(named) => WorkspaceRole::from_word(&workspace_role) == Some(*named),
             MentionTarget::ConversationRole(named) => ConversationRole::from_word(&role) == Some(*named),
         });
-        is_meant.then_some(user)
+        let is_there = targets.contains(&MentionTarget::Online) && online.contains(&user);
+        (is_named || is_there).then_some((user, !is_named))
     });
     Ok(meant.collect())
 }
