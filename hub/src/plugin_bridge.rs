@@ -55,6 +55,29 @@ impl Bridge for HubBridge {
         Ok(Page { rows, has_more })
     }
 
+    async fn kv_scan_many(
+        &self,
+        caller: &Caller,
+        prefixes: &[String],
+        limit: u32,
+    ) -> Answer<Vec<Page<(String, Vec<u8>)>>> {
+        let limit = limit as usize;
+        let found = answer(reading::scan_many(&*self.core()?, caller, prefixes, limit as u64 + 1).await)?;
+        let mut pages: Vec<Page<_>> = prefixes.iter().map(|_| Page::default()).collect();
+        for (number, row) in found {
+            let page = &mut pages[number];
+            page.has_more = page.rows.len() == limit;
+            if !page.has_more {
+                page.rows.push(row);
+            }
+        }
+        Ok(pages)
+    }
+
+    fn new_message_id(&self) -> Answer<MessageId> {
+        Ok(MessageId(self.core()?.clock.new_id()))
+    }
+
     async fn kv_used(&self, caller: &Caller) -> Answer<u64> {
         answer(reading::used(&*self.core()?, caller).await)
     }

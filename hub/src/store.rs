@@ -81,6 +81,7 @@ pub use plugins::{
     removal::{Piece, PurgePlugin},
     runs::{CommitCommand, SweepCommandRuns},
     schedules::{EndSlice, EnqueueRuns, ScheduledRun, SliceEnding},
+    timers::Timer,
     workspaces::{ChangeInConversation, ChangeInWorkspace, GiveBackTurn, ReleaseTurns, SetSecret, TakeTurn, Turn},
 };
 pub use reads::counting;

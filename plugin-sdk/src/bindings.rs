@@ -17,6 +17,7 @@ pub mod capabilities {
                 import jackfield:plugin/log@0.1.0;
                 import jackfield:plugin/clock@0.1.0;
                 import jackfield:plugin/random@0.1.0;
+                import jackfield:plugin/timers@0.1.0;
                 import jackfield:plugin/messages@0.1.0;
                 import jackfield:plugin/conversations@0.1.0;
                 import jackfield:plugin/users@0.1.0;

@@ -1,6 +1,6 @@
 //! What a plugin may ask of the hub: one module a capability.
 //!
-//! `config`, `log`, `clock` and `random` are there for everybody. The others are declared in the manifest and granted by
+//! `config`, `log`, `clock`, `random` and `timers` are there for everybody. The others are declared in the manifest and granted by
 //! an admin, and answer [`types::Error::Denied`] where they were not. In a test they ask the [`MockHub`](crate::mock::MockHub).
 
 use serde::{Serialize, de::DeserializeOwned};
@@ -66,14 +66,17 @@ pub mod types {
 
 /// The plugin's own data, key by key; values are anything that serde knows, kept as JSON.
 pub mod kv {
+    use std::convert::Infallible;
+
     use super::{DeserializeOwned, Result, Serialize, host};
+    use crate::bindings::capabilities::kv::Entry;
 
     /// What stands under a key.
     pub fn get<T: DeserializeOwned>(key: &str) -> Result<Option<T>> {
         read(host::kv::get(key)?.as_deref())
     }
 
-    /// The same for up to 100 keys in one call, in their order.
+    /// The same for up to 1,000 keys in one call, in their order.
     pub fn get_many<T: DeserializeOwned>(keys: &[String]) -> Result<Vec<Option<T>>> {
         host::kv::get_many(keys)?.iter().map(|value| read(value.as_deref())).collect()
     }
@@ -90,6 +93,14 @@ pub mod kv {
                 return Ok(found);
             }
         }
+    }
+
+    /// The first entries under each of up to 100 prefixes in one call, at most `limit` (1 to 100) of each. None of the prefixes
+    /// may be the beginning of another.
+    pub fn scan_many<T: DeserializeOwned>(prefixes: &[String], limit: u32) -> Result<Vec<Vec<(String, T)>>> {
+        let entry = |entry: Entry| Ok((entry.key, serde_json::from_slice(&entry.value)?));
+        let pages = host::kv::scan_many(prefixes, limit)?.into_iter();
+        pages.map(|page| page.entries.into_iter().map(entry).collect()).collect()
     }
 
     /// Puts a value under a key, whatever was there.
@@ -109,11 +120,25 @@ pub mod kv {
         expires_in_seconds: Option<u32>,
         change: impl FnOnce(Option<T>) -> T,
     ) -> Result<T> {
+        let value = try_update(key, expires_in_seconds, |there| Ok::<_, Infallible>(change(there)))?;
+        Ok(value.unwrap_or_else(|never| match never {}))
+    }
+
+    /// The same where `change` may say no: then nothing is changed, and what it says is answered. What it decides holds when
+    /// the outcome of the hook is committed, also where it puts back what was there.
+    pub fn try_update<T: Serialize + DeserializeOwned, E>(
+        key: &str,
+        expires_in_seconds: Option<u32>,
+        change: impl FnOnce(Option<T>) -> Result<T, E>,
+    ) -> Result<Result<T, E>> {
         let there = host::kv::get(key)?;
-        let value = change(read(there.as_deref())?);
+        let value = match change(read(there.as_deref())?) {
+            Ok(value) => value,
+            Err(no) => return Ok(Err(no)),
+        };
         // What was read is what is compared, so that only the commit can say no, and then the hook runs again.
         host::kv::compare_and_set(key, there.as_deref(), &serde_json::to_vec(&value)?, expires_in_seconds)?;
-        Ok(value)
+        Ok(Ok(value))
     }
 
     /// Adds to a number and answers what it will be. What others add meanwhile is never lost and never a reason to run again.
@@ -184,16 +209,21 @@ pub mod random {
     pub use super::host::random::{bytes, number};
 }
 
+/// Times at which the plugin wants to be called that only it knows.
+pub mod timers {
+    pub use super::host::timers::run_at;
+}
+
 /// Messages of the workspace, and new ones by the plugin's bot user.
 pub mod messages {
-    use super::Result;
     pub use super::host::messages::{get, get_many, history, post};
+    use super::{Result, types::MessageKind};
     pub use crate::bindings::capabilities::messages::{HistoryPage, HistoryWindow, NewMessage};
 
-    /// Sends a message of these words, as an effect.
-    pub fn say(conversation: &str, words: impl Into<String>) -> Result<u32> {
-        let conversation = conversation.to_owned();
-        Ok(post(&NewMessage { conversation, body: words.into(), metadata: None, reply_to: None })?)
+    /// Sends a message of these words, as an effect, and answers the id that it will have.
+    pub fn say(conversation: &str, words: impl Into<String>) -> Result<String> {
+        let (conversation, kind) = (conversation.to_owned(), MessageKind::Text);
+        Ok(post(&NewMessage { conversation, kind, body: words.into(), metadata: None, reply_to: None })?)
     }
 }
 

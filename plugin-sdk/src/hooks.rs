@@ -166,6 +166,11 @@ impl FieldCall {
         Ok(serde_json::from_str(&self.arguments)?)
     }
 
+    /// Whether something within it is asked for, such as `options.voters`.
+    pub fn wants(&self, path: &str) -> bool {
+        self.selected.iter().any(|selected| selected == path)
+    }
+
     /// A value for each of the objects; one that fails does not keep the others from theirs.
     pub fn each<T: Serialize>(&self, mut value: impl FnMut(&str) -> Result<T>) -> Result<Vec<Result<Value>>> {
         Ok(self.objects.iter().map(|object| Ok(serde_json::to_value(value(object)?)?)).collect())

@@ -21,7 +21,7 @@ use crate::{
     },
     hooks::{
         ConfigurationProblem, EditDraft, Event, FieldCall, LifecycleHooks, MessageDraft, MutationCall, Plugin,
-        validate_configuration, with_plugin,
+        ScheduledRun, validate_configuration, with_plugin,
     },
 };
 pub(crate) use calls::capability;
@@ -213,7 +213,7 @@ impl MockHub {
     }
 
     /// A field that somebody asks for, such as `Message.poll`, of the things with these ids; of one empty id where it is one of
-    /// `Query`.
+    /// `Query`. Nothing is said of what is asked for within it.
     pub fn field_call(&self, viewer: &User, field: &str, arguments: &Value, objects: &[&str]) -> FieldCall {
         let (parent, field) = field.split_once('.').expect("a field is named with what it was added to: Message.poll");
         FieldCall {
@@ -221,6 +221,7 @@ impl MockHub {
             field: field.to_owned(),
             arguments: arguments.to_string(),
             objects: objects.iter().map(|object| (*object).to_owned()).collect(),
+            selected: Vec::new(),
             viewer: viewer.clone(),
         }
     }
@@ -265,6 +266,25 @@ impl MockHub {
     pub fn kept(&self, key: &str) -> Option<Value> {
         let value = hub(|state| state.kept(key))?;
         Some(serde_json::from_slice(&value).expect("what the SDK keeps is JSON"))
+    }
+
+    /// The keys under which the plugin keeps something, in their order.
+    pub fn keys(&self) -> Vec<String> {
+        hub(|state| state.kv.keys().filter(|key| state.kept(key).is_some()).cloned().collect())
+    }
+
+    /// When the plugin wants one of its schedules to run.
+    pub fn timer(&self, schedule: &str) -> Option<i64> {
+        hub(|state| state.timers.get(schedule).copied())
+    }
+
+    /// The run of a schedule whose time, as the plugin wanted it, has come; none where it has not.
+    pub fn due(&self, schedule: &str) -> Option<ScheduledRun> {
+        hub(|state| {
+            let due_at = state.timers.get(schedule).copied().filter(|at| *at <= state.now)?;
+            state.timers.remove(schedule);
+            Some(ScheduledRun { schedule: schedule.to_owned(), due_at, resume: None, attempt: 1 })
+        })
     }
 
     /// Whom a message mentions, as the plugin said last.

@@ -34,6 +34,7 @@ mod plugin_cli;
 mod plugin_components;
 mod plugins;
 mod policies;
+mod polls;
 mod program;
 mod property;
 mod receipts;
@@ -88,6 +89,7 @@ fn main() -> ExitCode {
         plugin_components::stories(),
         plugins::stories(),
         policies::stories(),
+        polls::stories(),
         program::stories(),
         property::stories(),
         receipts::stories(),

@@ -89,8 +89,17 @@ pub trait Bridge: Send + Sync {
         after: Option<&str>,
         limit: u32,
     ) -> Answer<Page<(String, Vec<u8>)>>;
+    /// The first entries of each of these prefixes.
+    async fn kv_scan_many(
+        &self,
+        caller: &Caller,
+        prefixes: &[String],
+        limit: u32,
+    ) -> Answer<Vec<Page<(String, Vec<u8>)>>>;
     /// How many bytes the plugin's own data has, keys and values together. May be a little old.
     async fn kv_used(&self, caller: &Caller) -> Answer<u64>;
+    /// The id of a message that a plugin is about to send.
+    fn new_message_id(&self) -> Answer<MessageId>;
     async fn messages(&self, caller: &Caller, ids: &[MessageId]) -> Answer<Vec<Option<WholeMessage>>>;
     /// The oldest first; none where there is no such conversation.
     async fn history(

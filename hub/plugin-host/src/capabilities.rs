@@ -111,6 +111,10 @@ impl Run {
     /// The same for what changes more than the plugin's own data.
     fn enter_effect(&mut self, capability: Capability) -> Done<()> {
         self.enter(capability)?;
+        self.may_have_effects()
+    }
+
+    fn may_have_effects(&self) -> Done<()> {
         if self.stage == Stage::Before {
             return Err(Denial::Tell(Error::NotHere));
         }

@@ -281,6 +281,7 @@ impl PluginHost {
             Arc::clone(&occasion.bridge),
             Caller { workspace: occasion.workspace, plugin: plugin.module.id().clone(), viewer: occasion.viewer },
             occasion.now,
+            Arc::clone(&plugin.module.manifest),
             Arc::clone(&plugin.configuration),
             Arc::clone(&plugin.grants),
             plugin.limits,

@@ -145,8 +145,9 @@ pub enum ArgumentKind {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Schedule {
     pub name: String,
-    /// Five fields, in UTC: minute, hour, day of the month, month, day of the week.
-    pub cron: String,
+    /// Five fields, in UTC: minute, hour, day of the month, month, day of the week. None where it runs when the plugin wants it to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cron: Option<String>,
 }
 
 /// How a plugin wants to be called for one hook, once its manifest is known to be good.
@@ -238,7 +239,8 @@ impl Manifest {
         let names = self.schedules.iter().map(|schedule| &schedule.name);
         check_names("schedules", names)?;
         for schedule in &self.schedules {
-            if schedule.cron.split_whitespace().count() != 5 {
+            let Some(cron) = &schedule.cron else { continue };
+            if cron.split_whitespace().count() != 5 {
                 let what = "`cron` has five fields: minute, hour, day of the month, month, day of the week";
                 return Err(wrong(&format!("schedules.{}", schedule.name), what));
             }

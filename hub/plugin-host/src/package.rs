@@ -212,7 +212,7 @@ fn interface(name: &str) -> Option<(&str, &str)> {
 /// What a plugin that imports this interface must have declared: one of these, or nothing. None if there is no such interface.
 fn needed_for(interface: &str) -> Option<&'static [Capability]> {
     Some(match interface {
-        "types" | "config" | "log" | "clock" | "random" => &[],
+        "types" | "config" | "log" | "clock" | "random" | "timers" => &[],
         "kv" => &[Capability::Kv],
         "messages" => &[Capability::MessagesRead, Capability::MessagesPost],
         "conversations" => &[Capability::ConversationsRead],

@@ -18,6 +18,7 @@ use wasmtime::{ResourceLimiter, UpdateDeadline};
 use crate::{
     bridge::{Bridge, Caller},
     engine,
+    manifest::Manifest,
 };
 
 /// A line of a log counts for so many bytes more than its text, so that empty ones are not free.
@@ -69,6 +70,7 @@ pub(crate) struct Run {
     pub(crate) bridge: Arc<dyn Bridge>,
     pub(crate) caller: Caller,
     pub(crate) now: Timestamp,
+    pub(crate) manifest: Arc<Manifest>,
     pub(crate) configuration: Arc<str>,
     pub(crate) grants: Arc<Grants>,
     pub(crate) limits: Limits,
@@ -94,6 +96,7 @@ impl Run {
         bridge: Arc<dyn Bridge>,
         caller: Caller,
         now: Timestamp,
+        manifest: Arc<Manifest>,
         configuration: Arc<str>,
         grants: Arc<Grants>,
         limits: Limits,
@@ -105,6 +108,7 @@ impl Run {
             bridge,
             caller,
             now,
+            manifest,
             configuration,
             grants,
             limits,

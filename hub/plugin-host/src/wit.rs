@@ -15,6 +15,7 @@ wasmtime::component::bindgen!({
         "jackfield:plugin/clock.now": trappable,
         "jackfield:plugin/random.bytes": trappable,
         "jackfield:plugin/random.number": trappable,
+        "jackfield:plugin/timers.run-at": trappable,
         "jackfield:plugin/messages.post": trappable,
         "jackfield:plugin/annotations.set": trappable,
         "jackfield:plugin/annotations.remove": trappable,

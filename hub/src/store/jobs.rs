@@ -11,7 +11,7 @@ use jackfield_domain::{
 };
 use sea_orm::{
     ActiveValue::Set,
-    QueryOrder, QuerySelect,
+    QueryOrder, QuerySelect, UpdateMany,
     entity::prelude::*,
     sea_query::{ExprTrait, LockBehavior, LockType, OnConflict},
 };
@@ -124,6 +124,17 @@ pub async fn enqueue(work: &Work, jobs: &[NewJob]) -> Result<()> {
     let twice = OnConflict::new().do_nothing().to_owned();
     Entity::insert_many(rows).on_conflict(twice).exec_without_returning(&work.transaction).await?;
     Ok(())
+}
+
+/// Has jobs begin anew, as what they are to be by then.
+pub fn again(these: UpdateMany<Entity>, due_at: Timestamp, payload: &str) -> UpdateMany<Entity> {
+    these
+        .col_expr(Column::State, Expr::value(JobState::Waiting.as_str()))
+        .col_expr(Column::DueAt, Expr::value(due_at.0))
+        .col_expr(Column::Payload, Expr::value(payload))
+        .col_expr(Column::Attempts, Expr::value(0_i64))
+        .col_expr(Column::LastError, Expr::value(None::<String>))
+        .col_expr(Column::FinishedAt, Expr::value(None::<i64>))
 }
 
 /// Puts jobs into the queue.

@@ -14,6 +14,7 @@ pub mod preparing;
 pub mod removal;
 pub mod runs;
 pub mod schedules;
+pub mod timers;
 pub mod verdicts;
 pub mod workspaces;
 

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::host::{
-    annotations, clock, config, conversations, kv, log, mentions, messages, notices, random, secrets, users,
+    annotations, clock, config, conversations, kv, log, mentions, messages, notices, random, secrets, timers, users,
 };
 use crate::{
     Failure, Result,
@@ -35,6 +35,7 @@ pub(crate) fn capability(name: &str, arguments: Vec<Value>) -> Result<Value> {
         "kv.scan" => {
             call!(kv::scan, (prefix: String) &prefix, (after: Option<String>) after.as_deref(), (limit: u32) limit)
         }
+        "kv.scan-many" => call!(kv::scan_many, (prefixes: Vec<String>) &prefixes, (limit: u32) limit),
         "kv.set" => call!(kv::set, (key: String) &key, (value: Vec<u8>) &value, (expiry: Expiry) expiry),
         "kv.compare-and-set" => call!(
             kv::compare_and_set,
@@ -50,6 +51,7 @@ pub(crate) fn capability(name: &str, arguments: Vec<Value>) -> Result<Value> {
         "clock.now" => clock::now().into(),
         "random.bytes" => call!(random::bytes, (count: u32) count),
         "random.number" => random::number().into(),
+        "timers.run-at" => call!(timers::run_at, (schedule: String) &schedule, (at: i64) at),
         "messages.get" => call!(messages::get, (id: String) &id),
         "messages.get-many" => call!(messages::get_many, (ids: Vec<String>) &ids),
         "messages.history" => call!(
@@ -58,7 +60,7 @@ pub(crate) fn capability(name: &str, arguments: Vec<Value>) -> Result<Value> {
             (window: HistoryWindow) window,
             (limit: u32) limit
         ),
-        "messages.post" => call!(messages::post, (message: NewMessage) &message),
+        "messages.post" => call!(messages::post_as, (message: NewMessage) &message, (id: Option<String>) id),
         "conversations.get" => call!(conversations::get, (id: String) &id),
         "conversations.members" => {
             call!(conversations::members, (id: String) &id, (after: Option<String>) after.as_deref(), (limit: u32) limit)

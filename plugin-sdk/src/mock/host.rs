@@ -48,7 +48,7 @@ pub mod kv {
     }
 
     pub fn get_many(keys: &[String]) -> Result<Vec<Option<Vec<u8>>>, Error> {
-        within("keys", keys.len(), 100)?;
+        within("keys", keys.len(), 1_000)?;
         keys.iter().map(|key| get(key)).collect()
     }
 
@@ -61,6 +61,15 @@ pub mod kv {
             let (entries, has_more) = page(entries, limit, 100);
             Ok(EntriesPage { entries, has_more })
         })
+    }
+
+    pub fn scan_many(prefixes: &[String], limit: u32) -> Result<Vec<EntriesPage>, Error> {
+        within("prefixes", prefixes.len(), 100)?;
+        let is_within = |one: &String| prefixes.iter().filter(|other| one.starts_with(other.as_str())).count() > 1;
+        if prefixes.iter().any(is_within) {
+            return Err(Error::Invalid("one prefix is the beginning of another".to_owned()));
+        }
+        prefixes.iter().map(|prefix| scan(prefix, None, limit)).collect()
     }
 
     pub fn set(key: &str, value: &[u8], expires_in_seconds: Option<u32>) -> Result<(), Error> {
@@ -154,11 +163,25 @@ pub mod random {
     }
 }
 
+pub mod timers {
+    use super::{Error, hub};
+
+    /// Has a schedule run at a time, as an effect. Of several times the earliest counts.
+    pub fn run_at(schedule: &str, at: i64) -> Result<(), Error> {
+        hub(|state| {
+            state.effect("timers")?;
+            let planned = state.timers.entry(schedule.to_owned()).or_insert(at);
+            *planned = at.min(*planned);
+            Ok(())
+        })
+    }
+}
+
 pub mod messages {
     use super::{Error, hub, is_json, page, within};
     use crate::bindings::capabilities::{
         messages::{HistoryPage, HistoryWindow, NewMessage},
-        types::Message,
+        types::{Message, MessageKind},
     };
 
     /// A message.
@@ -202,15 +225,21 @@ pub mod messages {
     }
 
     /// Sends a message, as an effect.
-    pub fn post(message: &NewMessage) -> Result<u32, Error> {
+    pub fn post(message: &NewMessage) -> Result<String, Error> {
+        post_as(message, None)
+    }
+
+    /// The same for a message that was given an id elsewhere.
+    pub fn post_as(message: &NewMessage, id: Option<String>) -> Result<String, Error> {
         message.metadata.as_deref().map_or(Ok(()), is_json)?;
+        if !matches!(message.kind, MessageKind::Text | MessageKind::Poll) {
+            return Err(Error::Invalid("a plugin posts messages of the kinds `text` and `poll`".to_owned()));
+        }
         hub(|state| {
-            let number = state.effect("messages.post")?;
-            if !state.conversations.contains_key(&message.conversation) {
-                return Err(Error::NotFound);
-            }
+            state.effect("messages.post")?;
+            let posted = state.said(id, message)?;
             state.posts.push(message.clone());
-            Ok(number)
+            Ok(posted)
         })
     }
 }

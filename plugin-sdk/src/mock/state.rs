@@ -6,8 +6,11 @@ use serde_json::{Value, json};
 
 use crate::{
     bindings::capabilities::{log::Level, mentions::Target, messages::NewMessage, notices::Notice},
-    capabilities::types::{Conversation, Error, Member, Message, User},
+    capabilities::types::{Body, Conversation, Error, Member, Message, User},
 };
+
+/// The user as whom the plugin acts.
+const BOT: &str = "usr_ffffffffffffffffffffffffffffffff";
 
 /// Which kind of hook is running, which decides what it may do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,6 +39,8 @@ pub(super) struct State {
     pub annotations: BTreeMap<String, String>,
     pub mentions: BTreeMap<String, Vec<Target>>,
     pub secrets: BTreeMap<String, String>,
+    /// When schedules are to run.
+    pub timers: BTreeMap<String, i64>,
     pub posts: Vec<NewMessage>,
     pub notices: Vec<Notice>,
     pub log: Vec<(Level, String)>,
@@ -59,6 +64,7 @@ impl Default for State {
             annotations: BTreeMap::new(),
             mentions: BTreeMap::new(),
             secrets: BTreeMap::new(),
+            timers: BTreeMap::new(),
             posts: Vec::new(),
             notices: Vec::new(),
             log: Vec::new(),
@@ -77,6 +83,30 @@ impl State {
     /// As the hub writes them.
     pub fn id(&mut self, kind: &str) -> String {
         format!("{kind}_{:032x}", self.number())
+    }
+
+    /// A message of the plugin's bot user, and its id.
+    pub fn said(&mut self, id: Option<String>, new: &NewMessage) -> Result<String, Error> {
+        let (now, id) = (self.now, id.unwrap_or_else(|| self.id("msg")));
+        let conversation = self.conversations.get_mut(&new.conversation).ok_or(Error::NotFound)?;
+        conversation.last_sequence += 1;
+        conversation.last_activity_at = now;
+        let message = Message {
+            id: id.clone(),
+            conversation: new.conversation.clone(),
+            sequence: conversation.last_sequence,
+            sender: BOT.to_owned(),
+            kind: new.kind,
+            body: Body::Plain(new.body.clone()),
+            location: None,
+            metadata: new.metadata.clone(),
+            reply_to: new.reply_to.clone(),
+            created_at: now,
+            edited_at: None,
+            deleted_at: None,
+        };
+        self.messages.insert(id.clone(), message);
+        Ok(id)
     }
 
     /// What stands under a key and has not gone away.

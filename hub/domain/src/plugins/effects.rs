@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ConversationId, ConversationRole, MessageId, Timestamp, UserId, WorkspaceRole, roles::words};
+use crate::{
+    ConversationId, ConversationRole, MessageId, Timestamp, UserId, WorkspaceRole, messages::MessageKind, roles::words,
+};
 
 /// A key of a plugin's own data has at most so many bytes.
 pub const KEY_MAX_BYTES: usize = 256;
@@ -65,12 +67,20 @@ pub enum Effect {
         targets: Vec<MentionTarget>,
     },
     Notify(Notice),
+    /// Runs a schedule of its own at a time.
+    RunAt {
+        schedule: String,
+        at: Timestamp,
+    },
 }
 
 /// A message that the plugin's bot user is to send.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewMessage {
+    /// Given to the plugin when it issues the message, so that it can speak of it at once.
+    pub id: MessageId,
     pub conversation: ConversationId,
+    pub kind: MessageKind,
     pub body: String,
     /// A JSON object, as text.
     pub metadata: Option<String>,

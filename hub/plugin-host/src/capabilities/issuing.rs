@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use jackfield_domain::{
-    MessageId,
+    MessageId, Timestamp,
+    messages::MessageKind,
     plugins::{Audience, Capability, Effect, MentionTarget, NewMessage, Notice, check_word},
 };
 
@@ -15,8 +16,8 @@ use crate::{
         annotations,
         mentions::{self, Target},
         messages::{self, HistoryPage, HistoryWindow},
-        notices,
-        types::Message,
+        notices, timers,
+        types::{self, Message},
     },
 };
 
@@ -40,8 +41,14 @@ impl messages::Host for Run {
         told(self.page_of_history(&conversation, window, limit).await)
     }
 
-    fn post(&mut self, message: messages::NewMessage) -> Told<u32> {
+    fn post(&mut self, message: messages::NewMessage) -> Told<String> {
         told(self.post_message(message))
+    }
+}
+
+impl timers::Host for Run {
+    fn run_at(&mut self, schedule: String, at: i64) -> Told<()> {
+        told(self.run_schedule_at(schedule, at))
     }
 }
 
@@ -76,7 +83,7 @@ impl notices::Host for Run {
 }
 
 impl Run {
-    fn post_message(&mut self, message: messages::NewMessage) -> Done<u32> {
+    fn post_message(&mut self, message: messages::NewMessage) -> Done<String> {
         self.enter_costly(Capability::MessagesPost, |effect| matches!(effect, Effect::Post(_)), POSTS)?;
         let conversation = parse("conversation", &message.conversation)?;
         self.within_grant(conversation)?;
@@ -84,9 +91,28 @@ impl Run {
         if let Some(metadata) = &message.metadata {
             json("the metadata", metadata, self.limits.value_bytes, true)?;
         }
+        let kind = match message.kind {
+            types::MessageKind::Text => MessageKind::Text,
+            types::MessageKind::Poll => MessageKind::Poll,
+            _ => return Err(invalid("a plugin posts messages of the kinds `text` and `poll`")),
+        };
         let bytes = message.body.len() + message.metadata.as_ref().map_or(0, String::len);
-        let post = NewMessage { conversation, body: message.body, metadata: message.metadata, reply_to };
-        Ok(self.issue_effect(Effect::Post(post), bytes)?)
+        let id = self.bridge.new_message_id()?;
+        let post = NewMessage { id, conversation, kind, body: message.body, metadata: message.metadata, reply_to };
+        self.issue_effect(Effect::Post(post), bytes)?;
+        Ok(id.to_string())
+    }
+
+    fn run_schedule_at(&mut self, schedule: String, at: i64) -> Done<()> {
+        self.count()?;
+        self.may_have_effects()?;
+        if !self.manifest.schedules.iter().any(|known| known.name == schedule && known.cron.is_none()) {
+            let name = convert::cut(&schedule);
+            return Err(invalid(format!("the manifest has no schedule «{name}» without `cron`")));
+        }
+        let bytes = schedule.len();
+        self.issue_effect(Effect::RunAt { schedule, at: Timestamp(at) }, bytes)?;
+        Ok(())
     }
 
     async fn annotations_of(&mut self, messages: &[String]) -> Done<Vec<Option<String>>> {

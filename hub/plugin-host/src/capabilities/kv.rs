@@ -7,13 +7,22 @@ use jackfield_domain::plugins::{Capability, Operation, check_key};
 use sha2::{Digest, Sha256};
 
 use super::{Denial, Done, MANY, Run, Told, invalid, limited, told};
-use crate::wit::jackfield::plugin::{
-    kv::{EntriesPage, Entry, Host},
-    types::Error,
+use crate::{
+    bridge::Page,
+    wit::jackfield::plugin::{
+        kv::{EntriesPage, Entry, Host},
+        types::Error,
+    },
 };
 
 /// So many keys are remembered that a hook has looked at.
 const SEEN: usize = 10_000;
+/// So many keys are asked for in one call at most.
+const KEYS: usize = 1_000;
+/// So many bytes of values are handed to a plugin in one call at most: the same key may be asked for more than once.
+const VALUES_BYTES: usize = 4 << 20;
+/// A page of entries ends after so many bytes.
+const PAGE_BYTES: usize = 1 << 20;
 
 impl Host for Run {
     async fn get(&mut self, key: String) -> Told<Option<Vec<u8>>> {
@@ -26,6 +35,10 @@ impl Host for Run {
 
     async fn scan(&mut self, prefix: String, after: Option<String>, limit: u32) -> Told<EntriesPage> {
         told(self.kv_scan(prefix, after, limit).await)
+    }
+
+    async fn scan_many(&mut self, prefixes: Vec<String>, limit: u32) -> Told<Vec<EntriesPage>> {
+        told(self.kv_scan_many(prefixes, limit).await)
     }
 
     async fn set(&mut self, key: String, value: Vec<u8>, expires_in_seconds: Option<u32>) -> Told<()> {
@@ -59,8 +72,8 @@ impl Run {
 
     async fn kv_get_many(&mut self, keys: Vec<String>) -> Done<Vec<Option<Vec<u8>>>> {
         self.enter(Capability::Kv)?;
-        if keys.len() > MANY {
-            return Err(invalid(format!("there are {} keys, at most {MANY} may be asked for at once", keys.len())));
+        if keys.len() > KEYS {
+            return Err(invalid(format!("there are {} keys, at most {KEYS} may be asked for at once", keys.len())));
         }
         keys.iter().try_for_each(|key| check_key(key).map_err(invalid))?;
         let unknown: Vec<String> = keys.iter().filter(|key| !self.written.contains_key(*key)).cloned().collect();
@@ -72,27 +85,65 @@ impl Run {
             self.remember(key, value.as_deref());
         }
         let mut committed = committed.into_iter();
-        Ok(keys
-            .iter()
-            .map(|key| match self.written.get(key) {
+        let mut room = VALUES_BYTES;
+        let value = |key: &String| {
+            let value = match self.written.get(key) {
                 Some(written) => written.clone(),
                 None => committed.next().flatten(),
-            })
-            .collect())
+            };
+            room = room.checked_sub(value.as_ref().map_or(0, Vec::len)).ok_or_else(|| {
+                let what = format!("what stands under these keys has more than {VALUES_BYTES} bytes: ask for fewer");
+                Denial::Tell(Error::LimitReached(what))
+            })?;
+            Ok(value)
+        };
+        keys.iter().map(value).collect()
     }
 
     async fn kv_scan(&mut self, prefix: String, after: Option<String>, limit: u32) -> Done<EntriesPage> {
         self.enter(Capability::Kv)?;
         let limit = limited(limit, 100)?;
         let bridge = Arc::clone(&self.bridge);
-        let page = bridge.kv_scan(&self.caller, &prefix, after.as_deref(), limit).await?;
+        let mut after = after;
+        loop {
+            let page = bridge.kv_scan(&self.caller, &prefix, after.as_deref(), limit).await?;
+            let last = page.rows.last().map(|(key, _)| key.clone());
+            let own = self.with_own(page, &prefix, after.as_deref(), limit);
+            // Whoever asks goes on behind the last that they got: so a page is not empty where there is more, although the hook
+            // may have taken away all that is committed of it.
+            if !own.entries.is_empty() || !own.has_more || last.is_none() {
+                return Ok(own);
+            }
+            after = last;
+        }
+    }
+
+    async fn kv_scan_many(&mut self, prefixes: Vec<String>, limit: u32) -> Done<Vec<EntriesPage>> {
+        self.enter(Capability::Kv)?;
+        let limit = limited(limit, 100)?;
+        if prefixes.len() > MANY {
+            let count = prefixes.len();
+            return Err(invalid(format!("there are {count} prefixes, at most {MANY} may be asked for at once")));
+        }
+        let mut sorted: Vec<&str> = prefixes.iter().map(String::as_str).collect();
+        sorted.sort_unstable();
+        // So all pages together are no more than what the plugin keeps.
+        if sorted.windows(2).any(|two| two[1].starts_with(two[0])) {
+            return Err(invalid("one prefix is the beginning of another"));
+        }
+        let pages = Arc::clone(&self.bridge).kv_scan_many(&self.caller, &prefixes, limit).await?;
+        Ok(prefixes.iter().zip(pages).map(|(prefix, page)| self.with_own(page, prefix, None, limit)).collect())
+    }
+
+    /// A page, and on top of it what the hook has issued itself.
+    fn with_own(&self, page: Page<(String, Vec<u8>)>, prefix: &str, after: Option<&str>, limit: u32) -> EntriesPage {
         // Beyond the end of a page that is not the last, what the hook wrote itself waits for its own page.
         let end = if page.has_more { page.rows.last().map(|(key, _)| key.clone()) } else { None };
         let mut entries: BTreeMap<String, Option<Vec<u8>>> =
             page.rows.into_iter().map(|(key, value)| (key, Some(value))).collect();
         for (key, value) in &self.written {
-            let is_within = key.starts_with(&prefix)
-                && after.as_ref().is_none_or(|after| key > after)
+            let is_within = key.starts_with(prefix)
+                && after.is_none_or(|after| key.as_str() > after)
                 && end.as_ref().is_none_or(|end| key <= end);
             if is_within {
                 entries.insert(key.clone(), value.clone());
@@ -100,9 +151,16 @@ impl Run {
         }
         let mut entries: Vec<Entry> =
             entries.into_iter().filter_map(|(key, value)| Some(Entry { key, value: value? })).collect();
-        let has_more = page.has_more || entries.len() > limit as usize;
-        entries.truncate(limit as usize);
-        Ok(EntriesPage { entries, has_more })
+        let mut bytes = 0;
+        let fitting = entries.iter().take_while(|entry| {
+            let fits = bytes < PAGE_BYTES;
+            bytes += entry.value.len();
+            fits
+        });
+        let size = fitting.take(limit as usize).count();
+        let has_more = page.has_more || entries.len() > size;
+        entries.truncate(size);
+        EntriesPage { entries, has_more }
     }
 
     async fn kv_set(&mut self, key: String, value: Vec<u8>, expires_in_seconds: Option<u32>) -> Done<()> {

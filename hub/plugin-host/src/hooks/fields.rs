@@ -13,9 +13,16 @@ pub struct ResolveField(pub(crate) graphql::FieldCall);
 
 impl ResolveField {
     /// `arguments` is a JSON object. The objects are ids; where the field is one of `Query` there is a single empty one.
-    pub fn new(parent: &str, field: &str, arguments: String, objects: Vec<String>, viewer: &User) -> Self {
-        let (parent, field) = (parent.to_owned(), field.to_owned());
-        ResolveField(graphql::FieldCall { parent, field, arguments, objects, viewer: convert::user(viewer) })
+    pub fn new(
+        parent: &str,
+        field: &str,
+        arguments: String,
+        selected: Vec<String>,
+        objects: Vec<String>,
+        viewer: &User,
+    ) -> Self {
+        let (parent, field, viewer) = (parent.to_owned(), field.to_owned(), convert::user(viewer));
+        ResolveField(graphql::FieldCall { parent, field, arguments, objects, selected, viewer })
     }
 }
 

@@ -1,6 +1,13 @@
 //! Whoever answers in the place of a hub, and how a plugin's wishes reach them.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use jackfield_domain::{
@@ -50,11 +57,16 @@ impl Around {
     async fn many<T: DeserializeOwned>(&self, name: &str, asked: &[impl ToString]) -> Answer<Vec<Option<T>>> {
         let asked: Vec<String> = asked.iter().map(ToString::to_string).collect();
         let found: Vec<Option<T>> = self.call(name, json!([asked])).await?.unwrap_or_default();
-        if found.len() == asked.len() {
-            return Ok(found);
-        }
-        Err(Unavailable(format!("{name} was asked for {} and answered with {}", asked.len(), found.len())))
+        as_many(name, asked.len(), found)
     }
+}
+
+/// One for each that was asked for.
+fn as_many<T>(name: &str, asked: usize, found: Vec<T>) -> Answer<Vec<T>> {
+    if found.len() == asked {
+        return Ok(found);
+    }
+    Err(Unavailable(format!("{name} was asked for {asked} and answered with {}", found.len())))
 }
 
 fn in_words(error: &Error) -> String {
@@ -79,6 +91,11 @@ fn each<T, M>(found: &[Option<T>], meaning: fn(&T) -> Meant<M>) -> Answer<Vec<Op
     meant(found.iter().map(|one| one.as_ref().map(meaning).transpose()).collect())
 }
 
+fn page(page: kv::EntriesPage) -> Page<(String, Vec<u8>)> {
+    let rows = page.entries.into_iter().map(|entry| (entry.key, entry.value)).collect();
+    Page { rows, has_more: page.has_more }
+}
+
 /// A value as the contract has it in JSON.
 fn in_json(value: impl serde::Serialize) -> Value {
     serde_json::to_value(value).expect("the contract's types are JSON")
@@ -97,15 +114,25 @@ impl Bridge for Around {
         after: Option<&str>,
         limit: u32,
     ) -> Answer<Page<(String, Vec<u8>)>> {
-        let page: Option<kv::EntriesPage> = self.call("kv.scan", json!([prefix, after, limit])).await?;
-        Ok(page.map_or_else(Page::default, |page| Page {
-            rows: page.entries.into_iter().map(|entry| (entry.key, entry.value)).collect(),
-            has_more: page.has_more,
-        }))
+        let found: Option<kv::EntriesPage> = self.call("kv.scan", json!([prefix, after, limit])).await?;
+        Ok(found.map_or_else(Page::default, page))
+    }
+
+    async fn kv_scan_many(&self, _: &Caller, prefixes: &[String], limit: u32) -> Answer<Vec<Page<(String, Vec<u8>)>>> {
+        let pages: Vec<kv::EntriesPage> =
+            self.call("kv.scan-many", json!([prefixes, limit])).await?.unwrap_or_default();
+        as_many("kv.scan-many", prefixes.len(), pages.into_iter().map(page).collect())
     }
 
     async fn kv_used(&self, _: &Caller) -> Answer<u64> {
         Ok(self.storage_bytes)
+    }
+
+    fn new_message_id(&self) -> Answer<MessageId> {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        let number = LAST.fetch_add(1, Ordering::Relaxed);
+        // Those of whoever stands in for the hub begin with zeros.
+        Ok(format!("msg_ffffffffffffffff{number:016x}").parse().expect("this is an id"))
     }
 
     async fn messages(&self, _: &Caller, ids: &[MessageId]) -> Answer<Vec<Option<WholeMessage>>> {
@@ -238,12 +265,15 @@ fn effect(effect: Effect) -> (&'static str, Value) {
         Effect::Post(post) => {
             let message = messages::NewMessage {
                 conversation: post.conversation.to_string(),
+                kind: convert::message_kind(post.kind),
                 body: post.body,
                 metadata: post.metadata,
                 reply_to: post.reply_to.map(|id| id.to_string()),
             };
-            ("messages.post", json!([in_json(message)]))
+            // Which id it was given the contract does not tell, and whoever sends it has to know.
+            ("messages.post", json!([in_json(message), post.id.to_string()]))
         }
+        Effect::RunAt { schedule, at } => ("timers.run-at", json!([schedule, at.0])),
         Effect::Annotate { message, value: Some(value) } => ("annotations.set", json!([message.to_string(), value])),
         Effect::Annotate { message, value: None } => ("annotations.remove", json!([message.to_string()])),
         Effect::Mention { message, targets } => {

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use jackfield_domain::{
     ConversationRole, Timestamp, WorkspaceRole,
     conversations::{ConversationKind, ConversationStatus},
+    messages::MessageKind,
     plugins::{Audience, Effect, Issued, MentionTarget, NewMessage, Notice, Operation},
 };
 use serde_json::{Value, json};
@@ -181,6 +182,10 @@ fn data_annotations_and_secrets_are_the_plugins_own() {
     let page = ok(&json!({ "entries": [{ "key": "a", "value": [49] }], "has_more": true }));
     let page = asked!(|hub, who| hub.kv_scan(&who, "", Some("A"), 1), "kv.scan", json!(["", "A", 1]), page);
     assert_eq!(page.unwrap().rows, [("a".to_owned(), b"1".to_vec())]);
+    let prefixes = ["a".to_owned(), "b".to_owned()];
+    let pages = ok(&json!([{ "entries": [{ "key": "a", "value": [49] }], "has_more": true }]));
+    let pages = asked!(|hub, who| hub.kv_scan_many(&who, &prefixes, 1), "kv.scan-many", json!([["a", "b"], 1]), pages);
+    assert_eq!(pages.unwrap_err().to_string(), "kv.scan-many was asked for 2 and answered with 1");
     let id = HELLO.parse().unwrap();
     let found =
         asked!(|hub, who| hub.annotations(&who, &[id]), "annotations.get-many", json!([[HELLO]]), ok(&json!(["{}"])));
@@ -226,7 +231,14 @@ fn what_was_issued_is_done_in_its_order() {
             Operation::Delete { key: key() },
         ],
         effects: vec![
-            Effect::Post(NewMessage { conversation: tea, body: "hi".into(), metadata: None, reply_to: Some(hello) }),
+            Effect::Post(NewMessage {
+                id: hello,
+                conversation: tea,
+                kind: MessageKind::Poll,
+                body: "hi".into(),
+                metadata: None,
+                reply_to: Some(hello),
+            }),
             Effect::Annotate { message: hello, value: Some("1".into()) },
             Effect::Annotate { message: hello, value: None },
             Effect::Mention {
@@ -243,6 +255,7 @@ fn what_was_issued_is_done_in_its_order() {
             notify(Audience::Conversation(tea)),
             notify(Audience::Moderators),
             notify(Audience::Admins),
+            Effect::RunAt { schedule: "close".into(), at: Timestamp(7) },
         ],
     };
     let notice = |audience: Value| json!([{ "audience": audience, "kind": "news", "payload": "{}" }]);
@@ -253,7 +266,10 @@ fn what_was_issued_is_done_in_its_order() {
         ("kv.compare-and-set", json!(["k", null, [2], null])),
         ("kv.increment", json!(["k", -3, null])),
         ("kv.delete", json!(["k"])),
-        ("messages.post", json!([{ "conversation": TEA, "body": "hi", "metadata": null, "reply_to": HELLO }])),
+        (
+            "messages.post",
+            json!([{ "conversation": TEA, "kind": "Poll", "body": "hi", "metadata": null, "reply_to": HELLO }, HELLO]),
+        ),
         ("annotations.set", json!([HELLO, "1"])),
         ("annotations.remove", json!([HELLO])),
         ("mentions.set", json!([HELLO, targets])),
@@ -261,6 +277,7 @@ fn what_was_issued_is_done_in_its_order() {
         ("notices.send", notice(json!({ "Conversation": TEA }))),
         ("notices.send", notice(json!("Moderators"))),
         ("notices.send", notice(json!("Admins"))),
+        ("timers.run-at", json!(["close", 7])),
     ];
     let script = Script::default();
     assert_eq!(wait(carry_out(&script, issued)), Ok(()));

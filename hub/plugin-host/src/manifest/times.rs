@@ -6,22 +6,23 @@ use jackfield_domain::Timestamp;
 use super::Schedule;
 
 impl Schedule {
-    /// The next time after a moment. Every node says the same of it.
+    /// The next time after a moment, where its times are named. Every node says the same of it.
     pub fn next_after(&self, moment: Timestamp) -> Option<Timestamp> {
         let after = jiff::Timestamp::from_millisecond(moment.0).ok()?;
-        let next = self.times().ok()?.find_next(after).ok()?;
+        let next = times(self.cron.as_ref()?).ok()?.find_next(after).ok()?;
         Some(Timestamp(next.timestamp().as_millisecond()))
     }
 
     /// Can it be read, and is there such a time?
     pub(super) fn check(&self) -> Result<(), String> {
-        self.times().map_err(|what| format!("`cron` cannot be read: {what}"))?;
+        let Some(cron) = &self.cron else { return Ok(()) };
+        times(cron).map_err(|what| format!("`cron` cannot be read: {what}"))?;
         self.next_after(Timestamp(0)).map(drop).ok_or_else(|| "the time that `cron` names never comes".to_owned())
     }
+}
 
-    fn times(&self) -> Result<Crontab, String> {
-        format!("{} UTC", self.cron).parse().map_err(|error: cronexpr::Error| error.to_string())
-    }
+fn times(cron: &str) -> Result<Crontab, String> {
+    format!("{cron} UTC").parse().map_err(|error: cronexpr::Error| error.to_string())
 }
 
 #[cfg(test)]
@@ -31,7 +32,7 @@ mod tests {
     #[test]
     fn it_is_due_at_the_times_that_cron_names_and_after_the_moment() {
         let next = |cron: &str, after: &str| {
-            let schedule = Schedule { name: "any".to_owned(), cron: cron.to_owned() };
+            let schedule = Schedule { name: "any".to_owned(), cron: Some(cron.to_owned()) };
             let after: Timestamp = after.parse().expect("a moment");
             schedule.next_after(after).map(|next| next.to_string())
         };

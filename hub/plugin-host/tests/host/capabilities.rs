@@ -2,7 +2,10 @@
 
 use std::collections::HashSet;
 
-use jackfield_domain::plugins::{Audience, Capability, Effect, MentionTarget, NewMessage};
+use jackfield_domain::{
+    messages::MessageKind,
+    plugins::{Audience, Capability, Effect, MentionTarget, NewMessage},
+};
 use jackfield_plugin_host::{
     Grants, Outcome, Plugin, Reuse,
     hooks::{OnEvents, Verdict},
@@ -96,7 +99,7 @@ fn samples() -> Vec<(Capability, Guest)> {
             "messages",
             "post",
             &room,
-            "(call $messages_post TEXT (i32.const 1200) (i32.const 2) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 300))",
+            "(call $messages_post TEXT (i32.const 0) (i32.const 1200) (i32.const 2) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 300))",
         ),
         sample(
             Capability::Annotations,
@@ -191,7 +194,8 @@ async fn effects_are_collected() {
         assert_eq!(effects.len(), 1);
         effects.remove(0)
     };
-    let post = NewMessage { conversation: TEA, body: "{}".into(), metadata: None, reply_to: None };
+    let (kind, body) = (MessageKind::Text, "{}".into());
+    let post = NewMessage { id: HELLO, conversation: TEA, kind, body, metadata: None, reply_to: None };
     assert_eq!(effect(Capability::MessagesPost).await, Effect::Post(post));
     let annotation = Effect::Annotate { message: HELLO, value: Some("{}".into()) };
     assert_eq!(effect(Capability::Annotations).await, annotation);

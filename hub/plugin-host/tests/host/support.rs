@@ -218,6 +218,23 @@ impl Bridge for Hub {
         Ok(Page { rows, has_more })
     }
 
+    async fn kv_scan_many(
+        &self,
+        caller: &Caller,
+        prefixes: &[String],
+        limit: u32,
+    ) -> Answer<Vec<Page<(String, Vec<u8>)>>> {
+        let mut pages = Vec::new();
+        for prefix in prefixes {
+            pages.push(self.kv_scan(caller, prefix, None, limit).await?);
+        }
+        Ok(pages)
+    }
+
+    fn new_message_id(&self) -> Answer<MessageId> {
+        Ok(HELLO)
+    }
+
     async fn kv_used(&self, caller: &Caller) -> Answer<u64> {
         self.asked(caller).await?;
         Ok(*self.used.lock().unwrap())

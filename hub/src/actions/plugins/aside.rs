@@ -1,12 +1,38 @@
 //! Asking a plugin what nobody stands in line behind: commands and schedules. Whether it may be asked is for its breaker to
 //! say, and each failure is counted and told to the admins.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use jackfield_domain::plugins::{Admission, Blow, Issued, LogLevel, LogLine};
+use jackfield_domain::{
+    WorkspaceId,
+    plugins::{Admission, Blow, Issued, LogLevel, LogLine, PluginId},
+};
 use jackfield_plugin_host::{Failure, Occasion, hooks::Ask, note_failure};
 
-use super::{super::Core, here::Local};
+use super::{super::Core, Here, here::Local};
+use crate::Result;
+
+/// So long somebody waits for a plugin that is preparing itself, and so often they look whether it has.
+const PATIENCE: Duration = Duration::from_secs(2);
+const LOOK: Duration = Duration::from_millis(20);
+
+/// The plugins of a workspace, once one of them has prepared itself, or as soon as it cannot or takes too long: who asks for it first
+/// need not know that it has just come.
+pub async fn once_prepared(core: &Arc<Core>, workspace: WorkspaceId, plugin: &PluginId) -> Result<Arc<Here>> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let here = super::here(core, workspace).await?;
+        let prepares = here.find(plugin).is_some_and(|local| local.prepares());
+        if !prepares || Instant::now() >= until {
+            return Ok(here);
+        }
+        tokio::time::sleep(LOOK).await;
+        super::refresh(core).await?;
+    }
+}
 
 /// What came of asking.
 pub enum Asked<T> {

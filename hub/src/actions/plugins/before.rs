@@ -149,7 +149,15 @@ pub async fn asked<Q: Before>(
     };
     let (workspace, plugin) = (viewer.workspace(), by.clone());
     core.store
-        .change(CommitIssued { workspace, plugin, bot: None, at: now, data, effects: Effects::default() })
+        .change(CommitIssued {
+            workspace,
+            plugin,
+            bot: None,
+            at: now,
+            data,
+            effects: Effects::default(),
+            is_awaited: false,
+        })
         .await?;
     Err(Rejection::RefusedByPlugin { plugin: by, refusal }.into())
 }

@@ -1,13 +1,14 @@
 //! What people ask plugins to do by name. The plugin acts with the viewer's eyes, and no further than the viewer could.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use jackfield_domain::{
     ConversationId, MessageId, Rejection, UserId,
+    conversations::ConversationStatus,
     plugins::{Audience, Effect, FailureKind, Issued, PluginId, Ran},
     text,
 };
@@ -29,14 +30,14 @@ use super::{
     Here,
     aside::{self, Asked},
     before::Tries,
-    effects,
+    effects::{self, Waking},
     here::Local,
     occasion,
 };
 use crate::{
     Error, Result,
     actions::Viewer,
-    store::{CommitCommand, CommitIssued, SweepCommandRuns},
+    store::{CommitCommand, SweepCommandRuns},
 };
 
 /// So many commands run at once on one node, so that they leave room for those whom somebody waits for in line.
@@ -121,7 +122,12 @@ pub async fn run(core: &Arc<Core>, viewer: &Viewer, call: Call) -> Result<Reply>
     {
         return told(ran);
     }
-    let here = super::here(core, viewer.workspace()).await?;
+    let mut here = super::here(core, viewer.workspace()).await?;
+    let knows = |local: &Local| local.loaded.manifest.commands.iter().any(|known| known.name == call.command);
+    let preparing = here.local.iter().find(|local| local.prepares() && knows(local)).map(|local| local.id().clone());
+    if let Some(plugin) = preparing {
+        here = aside::once_prepared(core, viewer.workspace(), &plugin).await?;
+    }
     let (local, command) = chosen(&here, &call)?;
     let arguments = command.read(&call.arguments)?;
     are_there(core, viewer, &arguments).await?;
@@ -161,15 +167,10 @@ async fn once(
             }
             let issued = within_reach(core, viewer, local, issued).await?;
             let workspace = viewer.workspace();
-            let (data, effects) = effects::prepared(core, here, local, workspace, issued).await?;
-            let (plugin, bot, at) = (local.id().clone(), local.row.bot, core.clock.now());
-            let issued = CommitIssued { workspace, plugin, bot, at, data, effects };
+            let issued = effects::awaited(core, here, local, workspace, issued).await?;
+            let _waking = Waking::of(core, &issued.effects);
             let (id, user, key) = (core.clock.new_id(), viewer.id(), call.key.clone());
-            let (ran, refused) = core.store.change(CommitCommand { id, user, key, fingerprint, ran, issued }).await?;
-            for refused in refused {
-                effects::left_out(core, workspace, local.id(), &format!("a post: {refused}"));
-            }
-            Ok(ran)
+            core.store.change(CommitCommand { id, user, key, fingerprint, ran, issued }).await
         }
         Asked::Failed(failure) if failure.kind == FailureKind::Hub => Err(Error::unavailable(failure.what)),
         // How a program failed is for those who run it.
@@ -235,28 +236,31 @@ async fn are_there(core: &Core, viewer: &Viewer, arguments: &[(String, ArgumentV
     Ok(())
 }
 
-/// What a plugin issued, less what the viewer could not have done or asked for: nobody reaches through a plugin into what is
-/// not theirs. The admins see what was left out.
+/// What a plugin issued, less what the viewer could not have asked for, which the admins see: nobody reaches through a plugin into
+/// what is not theirs. Where it wants to post what they could not have, they are told.
 pub async fn within_reach(core: &Core, viewer: &Viewer, local: &Local, issued: Issued) -> Result<Issued> {
     let Issued { operations, effects } = issued;
     let about: Vec<MessageId> = effects
         .iter()
         .filter_map(|effect| match effect {
             Effect::Annotate { message, .. } | Effect::Mention { message, .. } => Some(*message),
-            Effect::Post(_) | Effect::Notify(_) => None,
+            Effect::Post(_) | Effect::Notify(_) | Effect::RunAt { .. } => None,
         })
         .collect();
     let seen = if about.is_empty() { Vec::new() } else { core.store.messages_for(viewer.id(), &about).await? };
+    let mut reached: HashSet<MessageId> = seen.iter().map(|seen| seen.id).collect();
     let mut kept = Vec::new();
     for effect in effects {
         let (is_within, what) = match &effect {
-            Effect::Post(post) => (
-                core.store.may_write(viewer.id(), post.conversation).await?,
-                "a post into a conversation in which the viewer may not write",
-            ),
-            Effect::Annotate { message, .. } | Effect::Mention { message, .. } => {
-                (seen.iter().any(|seen| seen.id == *message), "something about a message that the viewer does not see")
+            Effect::Post(post) => {
+                writes(core, viewer, post.conversation).await?;
+                reached.insert(post.id);
+                (true, "")
             }
+            Effect::Annotate { message, .. } | Effect::Mention { message, .. } => {
+                (reached.contains(message), "something about a message that the viewer does not see")
+            }
+            Effect::RunAt { .. } => (true, ""),
             Effect::Notify(notice) => match notice.audience {
                 Audience::Conversation(conversation) => (
                     takes_part(core, viewer, Some(conversation)).await?,
@@ -272,6 +276,15 @@ pub async fn within_reach(core: &Core, viewer: &Viewer, local: &Local, issued: I
         }
     }
     Ok(Issued { operations, effects: kept })
+}
+
+/// Whether the viewer may write there, or why not.
+async fn writes(core: &Core, viewer: &Viewer, conversation: ConversationId) -> Result<()> {
+    let found = core.store.conversations_for(viewer.id(), &[conversation]).await?.pop();
+    match found.ok_or(Rejection::NotFound { what: "conversation", field: "conversationId" })?.status {
+        ConversationStatus::Active => Ok(()),
+        status => Err(Rejection::ConversationClosed { status: status.as_str() }.into()),
+    }
 }
 
 /// The places for those who run commands.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jackfield_domain::{
-    ConversationId, MessageId, Rejection, WorkspaceId,
+    ConversationId, JobId, MessageId, Rejection, WorkspaceId,
     messages::{CheckedMessage, ContentType, Location, MessageDraft, MessageKind},
     plugins::{Effect, Hook, Issued, LogLevel, LogLine, MentionTarget, NewMessage, PluginId},
 };
@@ -15,7 +15,7 @@ use super::{super::Core, Here, before, here::Local, occasion};
 use crate::{
     Error, Result,
     actions::{memory, presence},
-    store::{DataChange, Effects, FromPlugins, Outgoing},
+    store::{CommitIssued, DataChange, Effects, FromPlugins, Outgoing, Timer},
 };
 
 /// A draft as it is kept while it is held.
@@ -59,7 +59,8 @@ pub fn read(text: &str) -> Result<MessageDraft> {
     })
 }
 
-/// What a hook issued, ready to be committed: its posts have passed the rules, and the other plugins.
+/// What a hook issued, ready to be committed: its posts have passed the rules, and the other plugins. Those that have not are left
+/// out.
 pub async fn prepared(
     core: &Arc<Core>,
     here: &Here,
@@ -67,31 +68,84 @@ pub async fn prepared(
     workspace: WorkspaceId,
     issued: Issued,
 ) -> Result<(FromPlugins, Effects)> {
+    let (plugins, effects, refused) = checked(core, here, local, workspace, issued).await?;
+    for refused in refused {
+        left_out(core, workspace, local.id(), &format!("a post: {refused}"));
+    }
+    Ok((plugins, effects))
+}
+
+/// The same where somebody waits for it, who is told where a post has not passed.
+pub async fn awaited(
+    core: &Arc<Core>,
+    here: &Here,
+    local: &Local,
+    workspace: WorkspaceId,
+    issued: Issued,
+) -> Result<CommitIssued> {
+    let (mut data, effects, refused) = checked(core, here, local, workspace, issued).await?;
+    let (plugin, bot, at) = (local.id().clone(), local.row.bot, core.clock.now());
+    let Some(why) = refused.into_iter().next() else {
+        return Ok(CommitIssued { workspace, plugin, bot, at, data, effects, is_awaited: true });
+    };
+    // What others noted of it counts all the same.
+    data.data.retain(|change| change.plugin != plugin);
+    let effects = Effects::default();
+    core.store.change(CommitIssued { workspace, plugin, bot, at, data, effects, is_awaited: false }).await?;
+    Err(why.into())
+}
+
+/// And which posts were refused.
+async fn checked(
+    core: &Arc<Core>,
+    here: &Here,
+    local: &Local,
+    workspace: WorkspaceId,
+    issued: Issued,
+) -> Result<(FromPlugins, Effects, Vec<Rejection>)> {
     let mut plugins = FromPlugins::default();
     if !issued.operations.is_empty() {
         let (plugin, most) = (local.id().clone(), local.limits(core.plugins.limits).storage_bytes);
         plugins.data.push(DataChange { workspace, plugin, operations: issued.operations, most });
     }
-    let mut effects = Effects::default();
+    let (mut effects, mut refused) = (Effects::default(), Vec::new());
     for effect in issued.effects {
         match effect {
             Effect::Annotate { message, value } => effects.annotations.push((message, value)),
             Effect::Mention { message, targets } => effects.mentions.push((message, targets)),
             Effect::Post(message) => match post(core, here, local, workspace, message, &mut plugins.data).await {
                 Ok(outgoing) => effects.posts.push(outgoing),
-                Err(Error::Rejected(refused)) => {
-                    left_out(core, workspace, local.id(), &format!("a post: {refused}"));
-                }
+                Err(Error::Rejected(why)) => refused.push(why),
                 Err(error) => return Err(error),
             },
             Effect::Notify(notice) => effects.notices.push(notice),
+            Effect::RunAt { schedule, at } => {
+                effects.timers.push(Timer { schedule, at, job: JobId(core.clock.new_id()) });
+            }
         }
     }
     if effects.mentions.iter().any(|(_, targets)| targets.contains(&MentionTarget::Online)) {
         effects.online = presence::people(core, workspace);
     }
     effects.within = local.ready.as_ref().and_then(|plugin| plugin.grants.conversations.clone());
-    Ok((plugins, effects))
+    Ok((plugins, effects, refused))
+}
+
+/// Has this node look at its jobs once what a hook issued is committed, where it wants to be called at a time.
+pub struct Waking<'a>(Option<&'a Core>);
+
+impl<'a> Waking<'a> {
+    pub fn of(core: &'a Core, effects: &Effects) -> Self {
+        Waking((!effects.timers.is_empty()).then_some(core))
+    }
+}
+
+impl Drop for Waking<'_> {
+    fn drop(&mut self) {
+        if let Some(core) = self.0 {
+            core.jobs.notify_one();
+        }
+    }
 }
 
 /// Tells the admins what of what a plugin wanted was not done.
@@ -117,7 +171,7 @@ async fn post(
     let metadata = message.metadata.as_deref().map(serde_json::from_str).transpose();
     let draft = MessageDraft {
         conversation: message.conversation,
-        kind: MessageKind::Text,
+        kind: message.kind,
         content: ContentType::Plain,
         body: message.body,
         location: None,
@@ -148,6 +202,6 @@ async fn post(
             }
         }
     }
-    let (id, at) = (MessageId(core.clock.new_id()), core.clock.now());
+    let (id, at) = (message.id, core.clock.now());
     Ok(Outgoing { id, workspace, sender: bot, at, message: checked, plugins: Some(Box::new(plugins)) })
 }

@@ -16,11 +16,12 @@ use super::{
     super::{Core, Viewer},
     aside::{self, Asked as Outcome},
     before::Tries,
-    commands, effects,
+    commands,
+    effects::{self, Waking},
     here::Local,
     occasion,
 };
-use crate::{Error, Result, store::CommitIssued};
+use crate::{Error, Result};
 
 /// What is asked of a plugin: of all things in one answer, what has this in common is asked at once.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -31,6 +32,8 @@ pub struct Asked {
     pub field: String,
     /// A JSON object.
     pub arguments: String,
+    /// What is asked for within it: `options.text`.
+    pub selected: Vec<String>,
 }
 
 /// A thing that a field is asked of.
@@ -50,7 +53,7 @@ pub async fn resolve(
     things: &[Thing],
 ) -> Result<Vec<Result<Value, Rejection>>> {
     let mut values: Vec<Result<Value, Rejection>> = things.iter().map(|_| Ok(Value::Null)).collect();
-    let here = super::here(core, viewer.workspace()).await?;
+    let here = aside::once_prepared(core, viewer.workspace(), &asked.plugin).await?;
     let Some(local) = here.find(&asked.plugin).filter(|local| has_fields(local)) else { return Ok(values) };
     let (places, within): (Vec<usize>, Vec<String>) = things
         .iter()
@@ -67,7 +70,8 @@ pub async fn resolve(
         Ok(things.iter().map(|_| Err(failed(&asked.plugin, why))).collect())
     };
     let Ok(_place) = core.plugins.fields.beside(&asked.plugin).await else { return not_now() };
-    let question = ResolveField::new(asked.parent, &asked.field, asked.arguments.clone(), within, viewer.user());
+    let (arguments, selected) = (asked.arguments.clone(), asked.selected.clone());
+    let question = ResolveField::new(asked.parent, &asked.field, arguments, selected, within, viewer.user());
     let occasion = Occasion { viewer: Some(viewer.id()), ..occasion(core, viewer.workspace(), core.clock.now()) };
     let answered = match aside::ask(core, local, occasion, question).await {
         Outcome::Answered { answer, .. } => answer,
@@ -98,7 +102,7 @@ pub async fn mutate(
     field: &str,
     arguments: String,
 ) -> Result<Value> {
-    let here = super::here(core, viewer.workspace()).await?;
+    let here = aside::once_prepared(core, viewer.workspace(), plugin).await?;
     let disabled = || Rejection::PluginDisabled { plugin: plugin.clone() };
     let local = here.find(plugin).filter(|local| local.is_on_somewhere() && has_fields(local)).ok_or_else(disabled)?;
     let _place = core.plugins.commands.enter(viewer.id(), local.id()).await?;
@@ -128,15 +132,12 @@ pub async fn mutate(
 }
 
 async fn commit(core: &Arc<Core>, viewer: &Viewer, local: &Local, issued: Issued) -> Result<()> {
-    let (workspace, plugin) = (viewer.workspace(), local.id().clone());
+    let workspace = viewer.workspace();
     let here = super::here(core, workspace).await?;
     let issued = commands::within_reach(core, viewer, local, issued).await?;
-    let (data, effects) = effects::prepared(core, &here, local, workspace, issued).await?;
-    let (bot, at) = (local.row.bot, core.clock.now());
-    let refused = core.store.change(CommitIssued { workspace, plugin, bot, at, data, effects }).await?;
-    for refused in refused {
-        effects::left_out(core, workspace, local.id(), &format!("a post: {refused}"));
-    }
+    let issued = effects::awaited(core, &here, local, workspace, issued).await?;
+    let _waking = Waking::of(core, &issued.effects);
+    core.store.change(issued).await?;
     Ok(())
 }
 

@@ -59,6 +59,12 @@ impl Local {
         self.is_on || self.elsewhere.values().any(|is_on| *is_on)
     }
 
+    /// Whether it will be ready by itself: it is on, can run, and has not said that it cannot.
+    pub fn prepares(&self) -> bool {
+        let has_refused = self.row.refused.as_ref() == Some(&self.loaded.package.hash);
+        self.ready.is_none() && self.is_on_somewhere() && self.loaded.module.is_ok() && !has_refused
+    }
+
     /// Whether it is to hear of what happens at all.
     pub fn listens(&self) -> bool {
         self.is_on_somewhere() && self.loaded.manifest.wish(Hook::OnEvents).is_some()

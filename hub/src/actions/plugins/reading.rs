@@ -28,6 +28,16 @@ pub async fn scan(
     core.store.plugin_scan(caller.workspace, &caller.plugin, prefix, after, limit, core.clock.now()).await
 }
 
+/// The first entries of each prefix, with the number of the prefix in the list.
+pub async fn scan_many(
+    core: &Core,
+    caller: &Caller,
+    prefixes: &[String],
+    limit: u64,
+) -> Result<Vec<(usize, (String, Vec<u8>))>> {
+    core.store.plugin_scan_many(caller.workspace, &caller.plugin, prefixes, limit, core.clock.now()).await
+}
+
 pub async fn used(core: &Core, caller: &Caller) -> Result<u64> {
     let rows = core.store.plugins_in(caller.workspace).await?;
     Ok(rows.iter().find(|row| row.plugin == caller.plugin).map(|row| row.storage_bytes).unwrap_or_default())

@@ -23,7 +23,13 @@ use jackfield_plugin_host::{
 use tokio::{sync::Semaphore, task::JoinSet};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{super::Core, Here, effects, here::Local, occasion, reading, settling, traced};
+use super::{
+    super::Core,
+    Here,
+    effects::{self, Waking},
+    here::Local,
+    occasion, reading, settling, traced,
+};
 use crate::{
     Error, Result,
     store::{Deed, Effects, Fate, FromPlugins, GiveBackTurn, Next, TakeTurn, Turn, TurnStep},
@@ -326,6 +332,7 @@ impl Telling {
             return Ok(Told::GoesOn);
         }
         let (data, effects) = effects::prepared(core, here, local, self.turn.workspace, issued).await?;
+        let _waking = Waking::of(core, &effects);
         let (bot, depth, next) = (local.row.bot, depth_of(&events), Next::GoesOn(now + LEASE));
         let done = TurnStep { position, failures: 0, next, bot, depth, data, effects, ..self.step(core) };
         match span.within(core.store.change(done)).await {

@@ -19,7 +19,8 @@ use super::{
     Loaded,
     aside::{self, Asked},
     before::Tries,
-    effects, occasion, refresh,
+    effects::{self, Waking},
+    occasion, refresh,
 };
 use crate::{
     Error, Result,
@@ -60,7 +61,7 @@ pub async fn plan(core: &Core, plugins: &[Arc<Loaded>]) -> Result<()> {
 /// The next time of a schedule. Every node says the same of it, and so it is in the queue once.
 fn next(core: &Core, plugin: &PluginId, schedule: &Schedule, now: Timestamp) -> Option<Result<NewJob>> {
     let due_at = schedule.next_after(now)?;
-    let Schedule { name, cron } = schedule;
+    let (name, cron) = (&schedule.name, schedule.cron.as_ref()?);
     let due = Due { plugin: plugin.clone(), schedule: name.clone(), cron: cron.clone(), at: due_at.0 };
     let payload = serde_json::to_string(&due).map_err(Error::internal);
     Some(payload.map(|payload| NewJob {
@@ -82,7 +83,7 @@ pub async fn due(core: &Arc<Core>, job: &Job) -> Result<()> {
     let Some(loaded) = core.plugins.find(&due.plugin).filter(|found| found.installed.state == HubState::On) else {
         return Ok(());
     };
-    let is_it = |schedule: &&Schedule| schedule.name == due.schedule && schedule.cron == due.cron;
+    let is_it = |schedule: &&Schedule| schedule.name == due.schedule && schedule.cron.as_ref() == Some(&due.cron);
     let Some(schedule) = loaded.manifest.schedules.iter().find(is_it) else { return Ok(()) };
     let now = core.clock.now();
     // First what follows, so that it goes on whatever becomes of the rest.
@@ -158,6 +159,7 @@ async fn slice(core: &Arc<Core>, claim: &Claim, workspace: WorkspaceId, run: &Sc
             Asked::Unable(why) => end.ending = failed(why, claim.job.attempts),
         }
     }
+    let _waking = Waking::of(core, &end.effects);
     end.at = core.clock.now();
     for refused in core.store.change(end).await?.iter().flatten() {
         effects::left_out(core, workspace, &run.plugin, &format!("a post: {refused}"));

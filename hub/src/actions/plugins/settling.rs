@@ -17,7 +17,12 @@ use jackfield_plugin_host::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{super::Core, Loaded, Problem, effects, here, occasion, refresh};
+use super::{
+    super::Core,
+    Loaded, Problem,
+    effects::{self, Waking},
+    here, occasion, refresh,
+};
 use crate::{
     Error, Result,
     store::{BeginPreparing, ChangeInWorkspace, CommitIssued, Effects, EndPreparing, FromPlugins, MakeBot, Progress},
@@ -249,6 +254,7 @@ async fn slices(
         let here = here_now(core, workspace).await?;
         let Some(local) = here.find(plugin) else { return Ok(false) };
         let (data, effects) = effects::prepared(core, &here, local, workspace, outcome.issued).await?;
+        let _waking = Waking::of(core, &effects);
         let end = EndPreparing { data, effects, bot: row.bot, ..ending(core, workspace, loaded, lease, progress) };
         match core.store.change(end).await {
             // Somebody else changed what it had looked at: the same slice again.
@@ -320,7 +326,8 @@ where
     if let Some(local) = here.find(plugin).filter(|_| !outcome.issued.is_empty()) {
         let (data, effects) = effects::prepared(core, &here, local, workspace, outcome.issued).await?;
         let (plugin, bot, at) = (plugin.clone(), local.row.bot, core.clock.now());
-        let refused = core.store.change(CommitIssued { workspace, plugin, bot, at, data, effects }).await?;
+        let refused =
+            core.store.change(CommitIssued { workspace, plugin, bot, at, data, effects, is_awaited: false }).await?;
         for refused in refused {
             effects::left_out(core, workspace, local.id(), &format!("a post: {refused}"));
         }

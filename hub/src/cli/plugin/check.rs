@@ -36,7 +36,13 @@ fn describe(package: &Package, fields: &[String]) -> String {
     line("capabilities", or_none(manifest.capabilities.iter().cloned()));
     line("commands", or_none(manifest.commands.iter().map(command)));
     line("fields", or_none(fields.iter().cloned()));
-    line("schedules", or_none(manifest.schedules.iter().map(|it| format!("{} ({})", it.name, plain(&it.cron)))));
+    line(
+        "schedules",
+        or_none(manifest.schedules.iter().map(|it| match &it.cron {
+            Some(cron) => format!("{} ({})", it.name, plain(cron)),
+            None => format!("{} (when it wants to)", it.name),
+        })),
+    );
     line("secrets", or_none(manifest.secrets.iter().map(|secret| secret.name.clone())));
     line("configuration", or_none(configuration(manifest).into_iter()));
     line("limits", limits(manifest));

@@ -13,7 +13,7 @@ use jackfield_domain::ConversationId;
 use super::{
     Composition,
     registered::{added_to, object_of},
-    values::{Typed, arguments},
+    values::{Typed, arguments, selected},
 };
 use crate::{
     Error,
@@ -106,7 +106,13 @@ impl<P: Parent> ContainerType for Fields<P> {
             }
         } else {
             let key = FieldKey {
-                asked: Asked { plugin: added.plugin.clone(), parent: P::NAME, field: name.to_owned(), arguments },
+                asked: Asked {
+                    plugin: added.plugin.clone(),
+                    parent: P::NAME,
+                    field: name.to_owned(),
+                    arguments,
+                    selected: selected(ctx, &added.definition.ty.node, composition),
+                },
                 thing: self.thing.clone(),
             };
             match ctx.moment().loaders.added.load(key).await.map_err(fault)? {

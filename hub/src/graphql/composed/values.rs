@@ -1,11 +1,11 @@
 //! What a plugin answers, held against its schema, and what of it was asked for.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, collections::BTreeSet, sync::Arc};
 
 use async_graphql::{
-    ContainerType, Context, ContextSelectionSet, ID, InputType, Name, OutputType, Positioned, ServerError,
+    ContainerType, Context, ContextSelectionSet, ID, Name, OutputType, Positioned, ScalarType, ServerError,
     ServerResult, Value,
-    parser::types::{BaseType, Field, FieldDefinition, InputValueDefinition, Type},
+    parser::types::{BaseType, Field, FieldDefinition, InputValueDefinition, Selection, SelectionSet, Type},
     registry::Registry,
     resolver_utils::{resolve_container, resolve_list},
 };
@@ -117,7 +117,10 @@ impl Typed<'_> {
                 Ok(Value::Number(number.clone()))
             }
             (Json::Number(number), "Float") => Ok(Value::Number(number.clone())),
-            (Json::String(text), "DateTime") if is::<scalars::DateTime>(text) => Ok(Value::String(text.clone())),
+            // Written as the core writes its own.
+            (Json::String(text), "DateTime") => {
+                scalars::DateTime::parse(Value::String(text.clone())).map(|at| at.to_value()).map_err(|_| wrong())
+            }
             (Json::String(text), name) => match self.composition.enums.get(name) {
                 Some(values) if values.contains(text) => Ok(Value::Enum(Name::new(text))),
                 _ => Err(wrong()),
@@ -131,10 +134,6 @@ impl Typed<'_> {
 const NO_WORDS: &str = "00000";
 /// An id has at most so many bytes.
 const ID_MAX: usize = 1_024;
-
-fn is<T: InputType>(text: &str) -> bool {
-    T::parse(Some(Value::String(text.to_owned()))).is_ok()
-}
 
 fn kind(value: &Json) -> &'static str {
     match value {
@@ -194,6 +193,48 @@ pub fn arguments(composition: &Composition, ctx: &Context<'_>, field: &FieldDefi
         given.extend(value.map(|value| (name.node.to_string(), json(value))));
     }
     filled(composition, field.arguments.iter().map(|argument| &argument.node), given)
+}
+
+/// What is asked for within a field, of types that plugins made, as paths such as `options.text`. What a directive leaves out is
+/// among it.
+pub fn selected(ctx: &Context<'_>, ty: &Type, composition: &Composition) -> Vec<String> {
+    let mut paths = BTreeSet::new();
+    let within = Selected { ctx, composition };
+    within.collect(&ctx.item.node.selection_set.node, ty, "", &mut paths);
+    paths.into_iter().collect()
+}
+
+struct Selected<'a> {
+    ctx: &'a Context<'a>,
+    composition: &'a Composition,
+}
+
+impl Selected<'_> {
+    fn collect(&self, set: &SelectionSet, ty: &Type, path: &str, paths: &mut BTreeSet<String>) {
+        let mut named = ty;
+        while let BaseType::List(inner) = &named.base {
+            named = inner;
+        }
+        let BaseType::Named(name) = &named.base else { return };
+        let Some(fields) = self.composition.objects.get(name.as_str()) else { return };
+        for item in &set.items {
+            match &item.node {
+                Selection::Field(field) => {
+                    let name = field.node.name.node.as_str();
+                    let Some(ty) = fields.get(name) else { continue };
+                    let path = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+                    self.collect(&field.node.selection_set.node, ty, &path, paths);
+                    paths.insert(path);
+                }
+                Selection::InlineFragment(part) => self.collect(&part.node.selection_set.node, ty, path, paths),
+                Selection::FragmentSpread(spread) => {
+                    if let Some(part) = self.ctx.query_env.fragments.get(&spread.node.fragment_name.node) {
+                        self.collect(&part.node.selection_set.node, ty, path, paths);
+                    }
+                }
+            }
+        }
+    }
 }
 
 fn variable(ctx: &Context<'_>, name: &Name) -> Option<Value> {

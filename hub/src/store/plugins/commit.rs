@@ -16,7 +16,9 @@ use super::{
         Change, Store, Work, messages, users,
         writer::{FromPlugins, Outgoing, send_within},
     },
-    annotations, held, letters, mentions, notices, workspaces,
+    annotations, held, letters, mentions, notices,
+    timers::{self, Timer},
+    workspaces,
 };
 use crate::{Error, Result};
 
@@ -51,6 +53,8 @@ pub struct Effects {
     pub annotations: Vec<(MessageId, Option<String>)>,
     pub mentions: Vec<(MessageId, Vec<MentionTarget>)>,
     pub notices: Vec<Notice>,
+    /// Times at which its schedules are to run.
+    pub timers: Vec<Timer>,
     /// Who is there now, for those mentions that mean them.
     pub online: BTreeSet<UserId>,
     /// The only conversations whose messages it may reach; none means all.
@@ -97,6 +101,9 @@ pub async fn carry_out(
     }
     for notice in &effects.notices {
         notices::tell(work, workspace, plugin, actor, notice, at).await?;
+    }
+    for timer in &effects.timers {
+        timers::set(work, workspace, plugin, timer, at).await?;
     }
     Ok(refused)
 }
@@ -205,6 +212,8 @@ pub struct CommitIssued {
     pub at: Timestamp,
     pub data: FromPlugins,
     pub effects: Effects,
+    /// Somebody waits for it: where a post is refused, nothing at all is done.
+    pub is_awaited: bool,
 }
 
 #[async_trait]
@@ -219,7 +228,13 @@ impl Change for CommitIssued {
     async fn apply(&self, work: &mut Work) -> Result<Vec<Rejection>> {
         work.depth = 1;
         held::commit_data(work, &self.data, self.at).await?;
-        carry_out(work, self.workspace, &self.plugin, self.bot, &self.effects, self.at).await
+        let mut refused = carry_out(work, self.workspace, &self.plugin, self.bot, &self.effects, self.at).await?;
+        if self.is_awaited
+            && let Some(why) = refused.pop()
+        {
+            return Err(why.into());
+        }
+        Ok(refused)
     }
 }
 

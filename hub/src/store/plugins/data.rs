@@ -11,9 +11,9 @@ use jackfield_domain::{
 };
 use sea_orm::{
     ActiveValue::Set,
-    Condition, ConnectionTrait, QueryOrder, QuerySelect,
+    Condition, ConnectionTrait, QueryOrder, QueryResult, QuerySelect, QueryTrait,
     entity::prelude::*,
-    sea_query::{Expr, ExprTrait, OnConflict},
+    sea_query::{Expr, ExprTrait, OnConflict, Query, UnionType},
 };
 
 use super::{
@@ -70,6 +70,37 @@ impl Store {
     ) -> Result<Vec<(String, Vec<u8>)>> {
         let rows = scan(workspace, plugin, prefix, after).filter(alive(now)).limit(limit).all(&self.reads).await?;
         Ok(rows.into_iter().filter_map(|row| Some((String::from_utf8(row.key).ok()?, row.value))).collect())
+    }
+
+    /// The first keys of each prefix with what stands under them, in one statement; each with the number of its prefix.
+    pub async fn plugin_scan_many(
+        &self,
+        workspace: WorkspaceId,
+        plugin: &PluginId,
+        prefixes: &[String],
+        limit: u64,
+        now: Timestamp,
+    ) -> Result<Vec<(usize, (String, Vec<u8>))>> {
+        let mut parts = prefixes.iter().enumerate().map(|(number, prefix)| {
+            let part = scan(workspace, plugin, prefix, None).filter(alive(now)).limit(limit).into_query();
+            Query::select()
+                .expr_as(Expr::value(number as i64), "number")
+                .columns([Column::Key, Column::Value])
+                .from_subquery(part, "part")
+                .to_owned()
+        });
+        let Some(mut all) = parts.next() else { return Ok(Vec::new()) };
+        all.unions(parts.map(|part| (UnionType::All, part)));
+        let found = self.reads.query_all(&all).await?;
+        let row = |row: &QueryResult| {
+            let number = usize::try_from(row.try_get::<i64>("", "number")?).map_err(crate::Error::internal)?;
+            let (key, value) = (row.try_get::<Vec<u8>>("", "key")?, row.try_get("", "value")?);
+            Ok((number, (String::from_utf8(key).map_err(crate::Error::internal)?, value)))
+        };
+        let mut rows = found.iter().map(row).collect::<Result<Vec<_>>>()?;
+        // What stands beside each other in a union is in no order.
+        rows.sort_unstable_by(|one, other| (one.0, &one.1.0).cmp(&(other.0, &other.1.0)));
+        Ok(rows)
     }
 }
 

@@ -65,8 +65,8 @@ pub struct CommitCommand {
 
 #[async_trait]
 impl Change for CommitCommand {
-    /// What came of it, be it now or when it was run before; and what was refused of what the plugin wanted to post.
-    type Outcome = (Ran, Vec<Rejection>);
+    /// What came of it, be it now or when it was run before.
+    type Outcome = Ran;
 
     fn workspace(&self) -> Option<WorkspaceId> {
         Some(self.issued.workspace)
@@ -74,12 +74,12 @@ impl Change for CommitCommand {
 
     async fn apply(&self, work: &mut Work) -> Result<Self::Outcome> {
         if Entity::find_by_id(self.id).one(&work.transaction).await?.is_some() {
-            return Ok((self.ran.clone(), Vec::new()));
+            return Ok(self.ran.clone());
         }
         if let Some(key) = &self.key
             && let Some(before) = under(self.user, key).one(&work.transaction).await?
         {
-            return Ok((before.ran(&self.fingerprint)?, Vec::new()));
+            return Ok(before.ran(&self.fingerprint)?);
         }
         let outcome = match &self.key {
             Some(_) => serde_json::to_string(&self.ran).map_err(Error::internal)?,
@@ -94,7 +94,8 @@ impl Change for CommitCommand {
             created_at: Set(self.issued.at.0),
         };
         Entity::insert(row).exec_without_returning(&work.transaction).await?;
-        Ok((self.ran.clone(), self.issued.apply(work).await?))
+        self.issued.apply(work).await?;
+        Ok(self.ran.clone())
     }
 }
 

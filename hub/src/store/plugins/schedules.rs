@@ -36,6 +36,21 @@ pub struct ScheduledRun {
     pub resume: Option<String>,
     /// How many slices were done.
     pub slices: u32,
+    /// When it is to run again after this: the plugin said so meanwhile.
+    #[serde(default)]
+    pub next_at: Option<i64>,
+}
+
+impl ScheduledRun {
+    /// The beginning of a run.
+    pub fn first(plugin: PluginId, schedule: String, due_at: Timestamp) -> Self {
+        ScheduledRun { plugin, schedule, due_at: due_at.0, resume: None, slices: 0, next_at: None }
+    }
+}
+
+/// The key of the job that runs a schedule in a workspace.
+pub fn run_key(workspace: WorkspaceId, plugin: &PluginId, schedule: &str) -> String {
+    format!("plugin_run:{workspace}/{plugin}/{schedule}")
 }
 
 /// A schedule is due: puts a run into the queue for each of these workspaces in which the plugin is on. Where the run before
@@ -68,18 +83,12 @@ impl Change for EnqueueRuns {
         let open = self.where_it_is_on(work).await?;
         let mut wanted: HashMap<String, (WorkspaceId, JobId)> = HashMap::new();
         for (workspace, job) in self.workspaces.iter().filter(|(workspace, _)| open.contains(&workspace.0)) {
-            wanted.insert(format!("plugin_run:{workspace}/{}/{}", self.plugin, self.schedule), (*workspace, *job));
+            wanted.insert(run_key(*workspace, &self.plugin, &self.schedule), (*workspace, *job));
         }
         if wanted.is_empty() {
             return Ok(0);
         }
-        let run = ScheduledRun {
-            plugin: self.plugin.clone(),
-            schedule: self.schedule.clone(),
-            due_at: self.due_at.0,
-            resume: None,
-            slices: 0,
-        };
+        let run = ScheduledRun::first(self.plugin.clone(), self.schedule.clone(), self.due_at);
         let payload = serde_json::to_string(&run).map_err(Error::internal)?;
         let found = jobs::Entity::find()
             .filter(jobs::Column::Key.is_in(wanted.keys().map(String::as_str)))
@@ -96,16 +105,8 @@ impl Change for EnqueueRuns {
         }
         let count = again.len() + wanted.len();
         if !again.is_empty() {
-            jobs::Entity::update_many()
-                .col_expr(jobs::Column::State, Expr::value(JobState::Waiting.as_str()))
-                .col_expr(jobs::Column::DueAt, Expr::value(self.due_at.0))
-                .col_expr(jobs::Column::Payload, Expr::value(payload.as_str()))
-                .col_expr(jobs::Column::Attempts, Expr::value(0_i64))
-                .col_expr(jobs::Column::LastError, Expr::value(None::<String>))
-                .col_expr(jobs::Column::FinishedAt, Expr::value(None::<i64>))
-                .filter(jobs::Column::Id.is_in(again))
-                .exec(&work.transaction)
-                .await?;
+            let these = jobs::Entity::update_many().filter(jobs::Column::Id.is_in(again));
+            jobs::again(these, self.due_at, &payload).exec(&work.transaction).await?;
         }
         if !wanted.is_empty() {
             let rows = wanted.into_iter().map(|(key, (workspace, job))| jobs::ActiveModel {
@@ -207,6 +208,9 @@ impl Change for EndSlice {
 
     async fn apply(&self, work: &mut Work) -> Result<Self::Outcome> {
         use jobs::Column;
+        let held = jobs::Entity::find_by_id(self.job.0).filter(Column::Lease.eq(self.lease));
+        let Some(row) = held.one(&work.transaction).await? else { return Ok(None) };
+        let run: ScheduledRun = serde_json::from_str(&row.payload).map_err(Error::internal)?;
         let ended = jobs::Entity::update_many()
             .col_expr(Column::Lease, Expr::value(None::<Uuid>))
             .filter(Column::Id.eq(self.job.0))
@@ -219,13 +223,25 @@ impl Change for EndSlice {
                 .col_expr(Column::LastError, Expr::value(error.map(str::to_owned)))
                 .col_expr(Column::FinishedAt, Expr::value(due_at.is_none().then_some(self.at.0)))
         };
+        let in_words = |run: &ScheduledRun| serde_json::to_string(run).map_err(Error::internal);
+        // What the plugin wanted meanwhile comes after this, however it ends.
+        let over = |state: JobState, error: Option<&str>| match run.next_at {
+            None => Ok(to(state, None, error)),
+            Some(at) => {
+                let next = ScheduledRun::first(run.plugin.clone(), run.schedule.clone(), Timestamp(at));
+                Ok::<_, Error>(jobs::again(ended.clone(), Timestamp(at), &in_words(&next)?))
+            }
+        };
         let ended = match &self.ending {
-            SliceEnding::Done => to(JobState::Done, None, None),
-            SliceEnding::More(run) => to(JobState::Waiting, Some(self.at), None)
-                .col_expr(Column::Payload, Expr::value(serde_json::to_string(run).map_err(Error::internal)?))
+            SliceEnding::Done => over(JobState::Done, None)?,
+            SliceEnding::More(more) => to(JobState::Waiting, Some(self.at), None)
+                .col_expr(
+                    Column::Payload,
+                    Expr::value(in_words(&ScheduledRun { next_at: run.next_at, ..more.clone() })?),
+                )
                 .col_expr(Column::Attempts, Expr::value(0_i64)),
             SliceEnding::Failed { why, pause: Some(pause) } => to(JobState::Waiting, Some(self.at + *pause), Some(why)),
-            SliceEnding::Failed { why, pause: None } => to(JobState::Dead, None, Some(why)),
+            SliceEnding::Failed { why, pause: None } => over(JobState::Dead, Some(why))?,
             SliceEnding::Later { due_at } => to(JobState::Waiting, Some(*due_at), None)
                 .col_expr(Column::Attempts, Expr::col(Column::Attempts).sub(1)),
         };
