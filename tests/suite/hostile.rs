@@ -313,7 +313,7 @@ stories! {
             (hearing("(loop $on (br $on)) (i32.const 16)").id("hostile.endless-loop").with("/limits/after-ms", json!(200)), "CPU_TIME"),
             (hearing("(i32.const -4)").id("hostile.far-answer"), "TRAP"),
             (
-                hearing(&flood("(call $messages_post (i32.const 1024) (i32.const 4) (i32.const 1100) (i32.const 4) (i32.const 0) (i32.const 0)
+                hearing(&flood("(call $messages_post (i32.const 1024) (i32.const 4) (i32.const 0) (i32.const 1100) (i32.const 4) (i32.const 0) (i32.const 0)
                     (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 300))"))
                     .id("hostile.post-flood").data(1024, "tea!").data(1100, "tea!").import("messages", "post"),
                 "OUTPUT",
@@ -455,7 +455,7 @@ stories! {
 
         // It posts to both places that it is alive, and at home that it could read; and it attaches and tells and mentions.
         let post = |place: u32, length: usize, words: u32| format!("(call $messages_post (i32.const {place}) (i32.const {length})
-            (i32.const {words}) (i32.const 5) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 300))");
+            (i32.const 0) (i32.const {words}) (i32.const 5) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 300))");
         let body = format!(
             "{} {}
              (call $annotations_set (i32.const 1200) (i32.const {of_message}) (i32.const 1420) (i32.const 1) (i32.const 300))
@@ -554,7 +554,7 @@ stories! {
             files
         };
         let good: Vec<Vec<u8>> = files().iter().map(|file| std::fs::read(file).expect("a file")).collect();
-        assert_eq!(good.len(), 4, "two of ours, and two that come with the hub");
+        assert_eq!(good.len(), 5, "two of ours, and three that come with the hub");
         for round in 0..2 {
             for (number, file) in files().into_iter().enumerate() {
                 let mut bytes = good[number].clone();
