@@ -193,12 +193,14 @@ stories! {
             assert_eq!((&nodes[0]["fieldWord"], &nodes[1]["fieldWord"]), (&Value::Null, &Value::Null), "{lie}");
             assert_eq!(errors.len(), 2, "{lie}: {errors:?}");
         }
-        for (lie, field) in [("enum", "voice"), ("date", "since"), ("list", "parts"), ("item", "parts"), ("id", "speaker")] {
+        for (lie, field) in [("enum", "voice"), ("date", "since"), ("eternity", "since"), ("list", "parts"), ("item", "parts"), ("id", "speaker")] {
             let (nodes, errors) = asked(lie).await;
             let mut expected = whole("fail", &first["id"]);
             expected[field] = Value::Null;
             assert_eq!((&nodes[0]["fieldWord"], errors.len()), (&expected, 2), "{lie}: {errors:?}");
         }
+        let (nodes, errors) = asked("moment").await;
+        assert_eq!((&nodes[0]["fieldWord"]["since"], errors.len()), (&json!("2026-01-02T03:03:05.000Z"), 0), "also as a number");
         // What is not there for the viewer is no error, and nothing.
         let (nodes, errors) = asked("other").await;
         assert_eq!((&nodes[0]["fieldWord"]["said"], errors.len()), (&Value::Null, 0));

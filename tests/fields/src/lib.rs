@@ -72,7 +72,8 @@ impl GraphqlHooks for Fields {
                 })
             }
             "fieldWord" => self.words(&call),
-            "fieldCalls" => call.each(|_| Ok(call.objects.len())),
+            "fieldCalls" | "fieldCount" => call.each(|_| Ok(call.objects.len())),
+            "fieldName" if self.lie == "plain" => call.each(|id| Ok(users::get(id)?.name)),
             "fieldName" => call.each(|id| Ok(format!("{} as {} sees them", users::get(id)?.name, call.viewer.name))),
             other => Err(Failure::new(format!("nothing is known of {other}"))),
         }
@@ -122,6 +123,8 @@ impl Fields {
                 "large" => answer["length"] = json!(1_u64 << 40),
                 "enum" => answer["voice"] = json!("HOARSE"),
                 "date" => answer["since"] = json!("yesterday"),
+                "moment" => answer["since"] = json!(1_767_322_985_000_i64),
+                "eternity" => answer["since"] = json!(i64::MAX),
                 "list" => answer["parts"] = json!("many"),
                 "item" => answer["parts"] = json!([word("a"), null]),
                 "id" => answer["speaker"] = json!("msg_1"),

@@ -11,7 +11,7 @@ use async_graphql::{
 };
 use async_graphql_value::Value as Written;
 use futures_util::future::BoxFuture;
-use jackfield_domain::{Rejection, plugins::PluginId};
+use jackfield_domain::{Rejection, Timestamp, plugins::PluginId};
 use serde_json::{Map, Value as Json};
 
 use super::Composition;
@@ -121,6 +121,10 @@ impl Typed<'_> {
             (Json::String(text), "DateTime") => {
                 scalars::DateTime::parse(Value::String(text.clone())).map(|at| at.to_value()).map_err(|_| wrong())
             }
+            (Json::Number(number), "DateTime") => match number.as_i64().filter(|at| MOMENTS.contains(at)) {
+                Some(at) => Ok(Value::String(Timestamp(at).to_string())),
+                None => Err(wrong()),
+            },
             (Json::String(text), name) => match self.composition.enums.get(name) {
                 Some(values) if values.contains(text) => Ok(Value::Enum(Name::new(text))),
                 _ => Err(wrong()),
@@ -132,6 +136,8 @@ impl Typed<'_> {
 
 /// What is no text takes about as much room as this.
 const NO_WORDS: &str = "00000";
+/// Moments that can be written as RFC 3339 has them, in milliseconds since 1970: the years 0 to 9999.
+const MOMENTS: std::ops::Range<i64> = -62_167_219_200_000..253_402_300_800_000;
 /// An id has at most so many bytes.
 const ID_MAX: usize = 1_024;
 
