@@ -85,11 +85,9 @@ pub mod kv {
     pub fn scan<T: DeserializeOwned>(prefix: &str) -> Result<Vec<(String, T)>> {
         let mut found: Vec<(String, T)> = Vec::new();
         loop {
-            let page = host::kv::scan(prefix, found.last().map(|(key, _)| key.as_str()), 100)?;
-            for entry in page.entries {
-                found.push((entry.key, serde_json::from_slice(&entry.value)?));
-            }
-            if !page.has_more {
+            let (entries, has_more) = scan_page(prefix, found.last().map(|(key, _)| key.as_str()), 100)?;
+            found.extend(entries);
+            if !has_more {
                 return Ok(found);
             }
         }
@@ -101,6 +99,18 @@ pub mod kv {
         let entry = |entry: Entry| Ok((entry.key, serde_json::from_slice(&entry.value)?));
         let pages = host::kv::scan_many(prefixes, limit)?.into_iter();
         pages.map(|page| page.entries.into_iter().map(entry).collect()).collect()
+    }
+
+    /// A part of it: at most `limit` (1 to 100) behind the key `after`, and whether there is more. It may be less than that where
+    /// values are large.
+    pub fn scan_page<T: DeserializeOwned>(
+        prefix: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<(Vec<(String, T)>, bool)> {
+        let page = host::kv::scan(prefix, after, limit)?;
+        let entries = page.entries.into_iter().map(|entry| Ok((entry.key, serde_json::from_slice(&entry.value)?)));
+        Ok((entries.collect::<Result<_>>()?, page.has_more))
     }
 
     /// Puts a value under a key, whatever was there.

@@ -262,6 +262,11 @@ impl MockHub {
         answer
     }
 
+    /// Puts something under a key of the plugin, as if the plugin had.
+    pub fn keep(&self, key: &str, value: &Value) {
+        hub(|state| state.keep(key, value.to_string().as_bytes(), None));
+    }
+
     /// What stands under a key of the plugin.
     pub fn kept(&self, key: &str) -> Option<Value> {
         let value = hub(|state| state.kept(key))?;

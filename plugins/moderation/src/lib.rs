@@ -4,6 +4,7 @@
 //! what was refused: the hub commits what a before-hook notes whatever becomes of the message.
 
 mod budget;
+mod cases;
 mod letters;
 mod links;
 mod patterns;
@@ -19,13 +20,14 @@ use std::ops::Range;
 use jackfield_plugin::prelude::*;
 
 use crate::{
+    cases::{Case, Decided, Outcome},
     rules::{Action, Breach, Occasion, Rule},
     strikes::Strikes,
     words::Words,
 };
 
-/// What flags wait for is the event of the message, which comes soon; or never, where the hub refused the message.
-const FLAG_SECONDS: u32 = 24 * 60 * 60;
+/// What is noted waits for the event of the message, which comes soon; or never, where the hub refused the message.
+const NOTED_SECONDS: u32 = 24 * 60 * 60;
 /// Stands for a character that was masked. An asterisk would be Markdown.
 const MASK: char = '•';
 
@@ -71,6 +73,22 @@ impl From<Moderation> for Configuration {
     }
 }
 
+/// What was found in a message that is going to be sent.
+#[data]
+struct Noted {
+    flags: Vec<String>,
+    case: String,
+}
+
+/// What is kept beside such a message.
+#[data]
+struct Annotation {
+    #[serde(default)]
+    flags: Vec<String>,
+    #[serde(default)]
+    case: Option<String>,
+}
+
 /// What becomes of a message.
 enum Judgement {
     Allow,
@@ -83,7 +101,7 @@ enum Judgement {
 impl MessageHooks for Moderation {
     fn before_create(&self, draft: MessageDraft) -> Result<MessageVerdict> {
         let occasion = Occasion::new(draft.text(), &draft.sender, true);
-        Ok(match self.judge(&occasion, &draft.conversation)? {
+        Ok(match self.judge(&occasion, &draft.conversation, None)? {
             Judgement::Allow => MessageVerdict::Allow,
             Judgement::Mask(text) => MessageVerdict::say_instead(text),
             Judgement::Hold(reason) => MessageVerdict::Hold(reason),
@@ -93,7 +111,7 @@ impl MessageHooks for Moderation {
 
     fn before_edit(&self, draft: EditDraft) -> Result<EditVerdict> {
         let occasion = Occasion::new(draft.text(), &draft.editor, false);
-        Ok(match self.judge(&occasion, &draft.message.conversation)? {
+        Ok(match self.judge(&occasion, &draft.message.conversation, Some(&draft.message.id))? {
             Judgement::Allow => EditVerdict::Allow,
             Judgement::Mask(text) => EditVerdict::Patch(text),
             // Readers have the old words already; there is nothing to hold.
@@ -109,26 +127,68 @@ impl MessageHooks for Moderation {
 impl EventHooks for Moderation {
     /// Tells moderators of what was flagged, once there is a message to look at.
     fn on_event(&self, event: Event) -> Result<()> {
-        let Some(message) =
-            event.message.filter(|_| self.configuration.rules.iter().any(|rule| rule.action == Action::Flag))
-        else {
-            return Ok(());
-        };
-        let key = flag_key(&message.conversation, &message.sender, message.text());
-        let Some(rules) = kv::get::<Vec<String>>(&key)? else { return Ok(()) };
-        annotations::set(&message.id, &json!({ "flags": rules }))?;
-        let payload = json!({
-            "message": message.id, "conversation": message.conversation, "sender": message.sender, "rules": rules,
-        });
-        notices::send(notices::Audience::Moderators, "flagged", &payload)?;
+        let Some(message) = event.message.filter(|message| self.may_be_noted(message)) else { return Ok(()) };
+        let key = noted_key(&message.conversation, &message.sender, message.text());
+        let Some(Noted { flags, case }) = kv::get(&key)? else { return Ok(()) };
+        cases::sent(&case, &message.id)?;
+        annotations::set(&message.id, &Annotation { flags: flags.clone(), case: Some(case.clone()) })?;
+        if !flags.is_empty() {
+            let payload = json!({
+                "message": message.id, "conversation": message.conversation, "sender": message.sender, "rules": flags,
+                "case": case,
+            });
+            notices::send(notices::Audience::Moderators, "flagged", &payload)?;
+        }
         Ok(())
     }
 }
 
 #[plugin]
+impl GraphqlHooks for Moderation {
+    /// Whoever does not keep the peace sees no cases.
+    fn resolve(&self, call: FieldCall) -> Result<Vec<Result<Value>>> {
+        if !moderates(&call.viewer) {
+            return call.each(|_| Ok(Value::Null));
+        }
+        if call.parent == "Query" {
+            let asked = call.arguments()?;
+            return call.each(|_| cases::page(&asked));
+        }
+        let mut ids = Vec::new();
+        for some in call.objects.chunks(100) {
+            let annotations = annotations::get_many::<Annotation>(some)?;
+            ids.extend(annotations.into_iter().map(|annotation| annotation?.case));
+        }
+        Ok(cases::of(&ids)?.into_iter().map(Ok).collect())
+    }
+
+    /// Decides about a case, and tells the other moderators.
+    fn mutate(&self, call: MutationCall) -> Result<MutationAnswer> {
+        if !moderates(&call.viewer) {
+            return Ok(cases::none());
+        }
+        match cases::resolve(call.input()?, &call.viewer.id)? {
+            Decided::Refused(answer) => Ok(answer),
+            Decided::Done { case, user, strikes } => {
+                self.configuration.strikes.take_back(&user, strikes)?;
+                let payload = json!({
+                    "case": case["id"], "resolution": case["decision"]["resolution"], "moderator": call.viewer.id,
+                });
+                notices::send(notices::Audience::Moderators, "case_resolved", &payload)?;
+                MutationAnswer::done(json!({ "case": case }))
+            }
+        }
+    }
+}
+
+fn moderates(viewer: &User) -> bool {
+    matches!(viewer.role, WorkspaceRole::Owner | WorkspaceRole::Admin | WorkspaceRole::Moderator)
+}
+
+#[plugin]
 impl CommandHooks for Moderation {
     fn run_command(&self, call: CommandCall) -> Result<CommandAnswer> {
-        if !matches!(call.viewer.role, WorkspaceRole::Owner | WorkspaceRole::Admin | WorkspaceRole::Moderator) {
+        if !moderates(&call.viewer) {
             return Ok(CommandAnswer::refuse("NOT_A_MODERATOR", "This is for moderators."));
         }
         let Some(ArgumentValue::User(user)) = call.argument("user") else {
@@ -154,7 +214,14 @@ impl LifecycleHooks for Moderation {
 }
 
 impl Moderation {
-    fn judge(&self, occasion: &Occasion, conversation: &str) -> Result<Judgement> {
+    /// Whether something may have been found in a message that was sent: most messages are not even looked up.
+    fn may_be_noted(&self, message: &Message) -> bool {
+        let may = |action: Action| self.configuration.rules.iter().any(|rule| rule.action == action);
+        may(Action::Flag) || message.text().contains(MASK) && may(Action::Mask)
+    }
+
+    /// `message` is the one that is to be another one.
+    fn judge(&self, occasion: &Occasion, conversation: &str, message: Option<&str>) -> Result<Judgement> {
         if self.configuration.rules.is_empty()
             || self.configuration.exempt_roles.iter().any(|role| WorkspaceRole::from(*role) == occasion.author.role)
         {
@@ -193,15 +260,33 @@ impl Moderation {
             occasion.text,
             of(Action::Mask).flat_map(|(_, breach)| breach.places.iter().cloned()).chain(found.masks),
         );
+        let outcome = match sternest.action {
+            Action::Reject => Outcome::Rejected,
+            // An edit is refused instead.
+            Action::Hold if message.is_some() => Outcome::Rejected,
+            Action::Hold => Outcome::Held,
+            Action::Mask => Outcome::Masked,
+            Action::Flag => Outcome::Flagged,
+        };
+        let case = Case {
+            outcome,
+            user: author.clone(),
+            conversation: conversation.to_owned(),
+            message: message.map(str::to_owned),
+            rules: names,
+            found: broken.iter().flat_map(|(_, breach)| &breach.words).map(|word| shortened(word)).collect(),
+            strikes,
+            opened_at: clock::now(),
+            decision: None,
+        };
+        let case = case.open()?;
         Ok(match sternest.action {
             Action::Reject => Judgement::Reject(sternest.refusal(muted.as_deref())),
             // It is sent as it is written if it is approved: so the moderator reads of what would have been masked, too.
             Action::Hold => Judgement::Hold(in_words(&broken)),
             Action::Mask | Action::Flag => {
-                let flags: Vec<String> = of(Action::Flag).map(|(rule, _)| rule.name()).collect();
-                if !flags.is_empty() {
-                    kv::set_for(&flag_key(conversation, author, &text), &flags, FLAG_SECONDS)?;
-                }
+                let flags = of(Action::Flag).map(|(rule, _)| rule.name()).collect();
+                kv::set_for(&noted_key(conversation, author, &text), &Noted { flags, case }, NOTED_SECONDS)?;
                 if text == occasion.text { Judgement::Allow } else { Judgement::Mask(text) }
             }
         })
@@ -229,8 +314,8 @@ fn shortened(word: &str) -> String {
 }
 
 /// A message has no id before it is sent. Who says the same again in the same place breaks the same rules again.
-fn flag_key(conversation: &str, author: &str, text: &str) -> String {
-    format!("flag/{conversation}/{author}/{:016x}", rates::hash(text))
+fn noted_key(conversation: &str, author: &str, text: &str) -> String {
+    format!("noted/{conversation}/{author}/{:016x}", rates::hash(text))
 }
 
 /// The text with these places covered, blanks excepted.

@@ -40,10 +40,7 @@ impl Strikes {
         if strikes == 0 {
             return Ok(None);
         }
-        let lifetime = self.decay_hours.saturating_mul(3600);
-        // It is forgotten as a whole when the last of as many strikes as there can be is.
-        let expires = lifetime.saturating_mul(self.limit.saturating_add(strikes));
-        let record = kv::update(&strikes_key(user), Some(expires), |there: Option<Record>| {
+        let record = kv::update(&strikes_key(user), Some(self.lifetime(strikes)), |there: Option<Record>| {
             let there = self.left(there);
             Record { strikes: there.strikes.saturating_add(strikes).min(self.limit), ..there }
         })?;
@@ -54,6 +51,24 @@ impl Strikes {
         kv::set_for(&mute_key(user), &Mute { until, by_held: is_held }, self.mute_minutes.saturating_mul(60))?;
         log::info(format!("{user} is muted for {} minutes", self.mute_minutes));
         Ok(Some(format!("You are muted for {} minutes.", self.mute_minutes)))
+    }
+
+    /// Takes so many back, as far as they have not been forgotten; who has fewer than too many then may speak again.
+    pub fn take_back(&self, user: &str, strikes: u32) -> Result<()> {
+        let there = kv::get::<Record>(&strikes_key(user))?;
+        if strikes == 0 || there.is_none() {
+            return Ok(());
+        }
+        let record = kv::update(&strikes_key(user), Some(self.lifetime(0)), |there: Option<Record>| {
+            let there = self.left(there);
+            Record { strikes: there.strikes.saturating_sub(strikes), ..there }
+        })?;
+        if record.strikes < self.limit { kv::delete(&mute_key(user)) } else { Ok(()) }
+    }
+
+    /// It is forgotten as a whole when the last of as many strikes as there can be is.
+    fn lifetime(&self, strikes: u32) -> u32 {
+        self.decay_hours.saturating_mul(3600).saturating_mul(self.limit.saturating_add(strikes))
     }
 
     /// What has not been forgotten by now.
