@@ -17,7 +17,7 @@ use crate::{
     support::{
         Person, Setup, Socket, World,
         account::does,
-        guest::{GUEST, run, switch},
+        guest::{GUEST, fields, run, switch},
         packages::seen,
         person::{refusal, text},
         stream::Stream,
@@ -26,9 +26,10 @@ use crate::{
 };
 
 stories! {
-    /// F
+    /// F, P-07
     async fn every_field_and_every_id_of_the_schema_has_a_row(backend) {
-        let world = World::new(backend).await;
+        // With whatever plugins add: those that come with the hub, and one that adds to everything that can be added to.
+        let world = Setup::new(backend).plugin(fields(|_| {})).start().await;
         let schema = Schema::of(&world.person("ann").await).await;
         let ways = || WAYS.iter().map(|way| way.by).chain(LIVE.iter().map(|live| live.by));
         let named = || WAYS.iter().flat_map(|way| way.names).chain(LIVE.iter().flat_map(|live| live.names)).copied();
@@ -433,7 +434,14 @@ impl Answer {
     }
 
     fn thing(&self, way: &Way) -> &Value {
-        self.body["data"].pointer(way.at).unwrap_or(&Value::Null)
+        way.at.split('/').skip(1).fold(&self.body["data"], |at, name| {
+            let from_the_end = name.strip_prefix('-').and_then(|number| number.parse::<usize>().ok());
+            let found = match from_the_end {
+                Some(number) => at.as_array().and_then(|items| items.iter().nth_back(number - 1)),
+                None => at.pointer(&format!("/{name}")),
+            };
+            found.unwrap_or(&Value::Null)
+        })
     }
 
     /// The codes of all that was refused, at the top and in payloads.
@@ -471,7 +479,7 @@ impl Answer {
         if sees != Sees::TheSame {
             check_secrets(outsider, &self.body.to_string(), &json!(way.document));
         }
-        if matches!(sees, Sees::SignIn | Sees::Nothing | Sees::NotAllowed | Sees::Unproven) {
+        if matches!(sees, Sees::SignIn | Sees::Nothing | Sees::NotAllowed | Sees::Unproven | Sees::Refused) {
             assert_eq!(self.redacted(), of_invented.redacted(), "what is there and what never was differ for {said}");
         }
         match sees {
@@ -492,6 +500,10 @@ impl Answer {
             Sees::Unproven => {
                 assert!(is_empty(self.thing(way)), "{said}");
                 assert_eq!(self.codes(), ["WRONG_CREDENTIALS"], "{said}");
+            }
+            Sees::Refused => {
+                assert!(is_empty(self.thing(way)), "{said}");
+                assert_eq!(self.codes(), ["REFUSED_BY_PLUGIN"], "{said}");
             }
             Sees::Own => {
                 assert!(!self.thing(way).is_null(), "{said}");

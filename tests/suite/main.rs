@@ -24,6 +24,7 @@ mod listing;
 mod lives;
 mod membership;
 mod messages;
+mod moderation;
 mod notices;
 mod operation;
 mod overriding;
@@ -47,6 +48,7 @@ mod sockets;
 mod starting;
 mod storage;
 mod storm;
+mod swaps;
 mod topology;
 mod traces;
 mod transport;
@@ -79,6 +81,7 @@ fn main() -> ExitCode {
         membership::stories(),
         listing::stories(),
         messages::stories(),
+        moderation::stories(),
         notices::stories(),
         operation::stories(),
         overriding::stories(),
@@ -102,6 +105,7 @@ fn main() -> ExitCode {
         starting::stories(),
         storage::stories(),
         storm::stories(),
+        swaps::stories(),
         topology::stories(),
         traces::stories(),
         transport::stories(),

@@ -7,7 +7,7 @@ use super::table::Rightful;
 use crate::support::{
     Person, Setup, World,
     account::{PASSWORD, bearer, does, sign_up},
-    guest::{GUEST, guest},
+    guest::{FIELDS, GUEST, fields, guest, switch},
     packages::{install, upload},
     person::text,
     wat::Guest,
@@ -63,11 +63,13 @@ const WATCH: &str = "test.watch";
 /// What is set of it, and nothing else has.
 const PRIORITY: i32 = 471_108_151;
 
+const MODERATION: &str = "jackfield.moderation";
+
 const WORDS: [&str; 3] = ["the heron flies at dusk", "which heron?", "the grey heron"];
 
 impl Cast {
     pub async fn on(setup: Setup) -> Self {
-        let world = setup.plugin(guest(|_| {})).one_store().start().await;
+        let world = setup.plugin(guest(|_| {})).plugin(fields(|_| {})).one_store().start().await;
         let ann = world.person_of("harbour", "Annabel", "member").await;
         let bob = world.person_of("harbour", "Bartholomew", "member").await;
         let former = world.person_of("harbour", "Former", "member").await;
@@ -175,6 +177,13 @@ impl Cast {
         }
         for owner in outsiders.iter().filter(|outsider| matches!(outsider.who, Asker::Admin | Asker::Elsewhere)) {
             set_policy(&owner.person, "bodyMaxCharacters: 9999").await;
+            // What plugins add to the API is there in both workspaces.
+            for plugin in [FIELDS, MODERATION] {
+                switch(&owner.person, plugin, None, true).await;
+            }
+            // Names are the same for whoever looks.
+            let plain = json!({ "pluginId": FIELDS, "configuration": { "lie": "plain" } });
+            assert_eq!(does(&owner.person, "pluginConfigure", plain, "").await["errors"], json!([]));
             if owner.who == Asker::Admin {
                 let found = owner.person.ask("{ auditLog(first: 1) { pageInfo { startCursor } } }", json!({})).await;
                 things["auditCursor"] = found["auditLog"]["pageInfo"]["startCursor"].clone();
@@ -199,7 +208,7 @@ impl Cast {
         watch_over(&world, &bob, &owner, &operator, &mut things).await;
         for outsider in outsiders.iter_mut().filter(|outsider| outsider.who != Asker::Admin) {
             outsider.secrets.extend(["Lost lantern", "a broken mast"].map(str::to_owned));
-            outsider.secrets.extend(["request", "watched", "letter"].map(|name| text(&things[name])));
+            outsider.secrets.extend(["request", "watched", "letter", "case"].map(|name| text(&things[name])));
             outsider.secrets.push(PRIORITY.to_string());
         }
         let input = json!({
@@ -264,6 +273,7 @@ impl Cast {
                 ("invitation", "spareInvitation"),
                 ("retried", "spareRetried"),
                 ("discarded", "spareDiscarded"),
+                ("case", "spareCase"),
             ] {
                 things[name] = self.things[spare].clone();
             }
@@ -308,13 +318,12 @@ async fn ask_for_support(world: &World, bob: &Person, owner: &Person, things: &m
 async fn moderate(world: &World, bob: &Person, owner: &Person, things: &mut Value) {
     let cora = world.person_of("harbour", "Cora", "member").await;
     let group = bob.group("Four", &[&cora]).await;
-    let plugin = json!("jackfield.moderation");
+    let plugin = json!(MODERATION);
     let rules = json!({ "rules": [
         { "kind": "words", "action": "hold", "words": ["gale"], "strikes": 0 }, { "kind": "words", "action": "mask", "words": ["squall"] },
     ] });
     for (what, input) in [
         ("pluginEnable", json!({ "pluginId": GUEST })),
-        ("pluginEnable", json!({ "pluginId": plugin })),
         ("pluginEnable", json!({ "pluginId": plugin, "conversationId": group })),
         ("pluginConfigure", json!({ "pluginId": plugin, "configuration": rules })),
     ] {
@@ -331,6 +340,12 @@ async fn moderate(world: &World, bob: &Person, owner: &Person, things: &mut Valu
     things["masked"] = said("a squall").await["message"]["id"].clone();
     let found = owner.ask("{ heldMessages(first: 1) { pageInfo { startCursor } } }", json!({})).await;
     things["heldCursor"] = found["heldMessages"]["pageInfo"]["startCursor"].clone();
+    let found = owner.ask("{ moderationCases(first: 3) { cases { id } endCursor } }", json!({})).await;
+    let [decided, case, spare] = [0, 1, 2].map(|at| found["moderationCases"]["cases"][at]["id"].clone());
+    (things["case"], things["spareCase"]) = (case, spare);
+    things["caseCursor"] = found["moderationCases"]["endCursor"].clone();
+    let input = json!({ "id": decided, "resolution": "UPHELD", "note": "as a warning" });
+    assert_eq!(does(owner, "moderationCaseResolve", input, "").await["errors"], json!([]));
     said("hello @Cora").await;
     // The plugin is told after the message was sent.
     things["mentionCursor"] = within("a mention", async {
@@ -483,6 +498,7 @@ pub fn invented(things: &Value) -> Value {
         ("upload", "upl_"),
         ("issuer", "iss_"),
         ("job", "job_"),
+        ("case", "case_"),
         ("slug", "slug-"),
     ] {
         let id = Uuid::now_v7().simple().to_string();

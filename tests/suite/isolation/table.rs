@@ -34,6 +34,7 @@ pub const FIELDS: &[(&str, &[&str])] = &[
             "createdAt",
             "creator { id name }",
             "description",
+            "fieldCalls",
             "history",
             "id",
             "invitations(first: 10) { nodes { id creator { id name } } }",
@@ -117,6 +118,20 @@ pub const FIELDS: &[(&str, &[&str])] = &[
     ("DeadLetterRetryPayload", &["errors { code }", "plugin { id }"]),
     ("Event", &["cursor"]),
     (
+        "FieldWord",
+        &[
+            "length",
+            "parts { text }",
+            "place { id title }",
+            "said { id body }",
+            "since",
+            "speaker { id name }",
+            "text",
+            "voice",
+        ],
+    ),
+    ("FieldWritePayload", &["errors { code }", "word { text }"]),
+    (
         "HeldMessage",
         &[
             "body",
@@ -162,10 +177,12 @@ pub const FIELDS: &[(&str, &[&str])] = &[
             "deliveredTo(first: 10) { nodes { user { id name } } }",
             "editedAt",
             "edits(first: 10) { nodes { body } }",
+            "fieldWord { text said { id body } speaker { id name } place { id title } }",
             "id",
             "location { label }",
             "mentions { id name }",
             "metadata",
+            "moderationCase { id found user { id name } }",
             "readBy(last: 10) { nodes { user { id name } } }",
             "readByAll",
             "receipts(first: 10) { nodes { user { id name } } }",
@@ -201,6 +218,25 @@ pub const FIELDS: &[(&str, &[&str])] = &[
     ("MessageSent", &["at", "conversation { id title viewerRole }", "cursor", "message { id body }", "sequence"]),
     ("MessagesMarkDeliveredPayload", &["errors { code }", "markedCount"]),
     ("MessagesMarkReadPayload", &["errors { code }", "markedCount"]),
+    (
+        "ModerationCase",
+        &[
+            "conversation { id title }",
+            "decision { note }",
+            "found",
+            "id",
+            "message { id body }",
+            "openedAt",
+            "outcome",
+            "rules",
+            "state",
+            "strikes",
+            "user { id name }",
+        ],
+    ),
+    ("ModerationCasePage", &["cases { id found user { id name } message { id body } }", "endCursor", "hasNextPage"]),
+    ("ModerationCaseResolvePayload", &["case { id state }", "errors { code }"]),
+    ("ModerationDecision", &["decidedAt", "isPardoned", "moderator { id name }", "note", "resolution"]),
     ("Node", &["id"]),
     ("PageInfo", &["endCursor", "hasNextPage", "hasPreviousPage", "startCursor"]),
     ("PasswordChangePayload", &["errors { code }", "user { id name }"]),
@@ -342,7 +378,7 @@ pub const FIELDS: &[(&str, &[&str])] = &[
         "UnreadCounts",
         &["conversationCount", "conversations(first: 10) { count conversation { id title } }", "isComplete", "total"],
     ),
-    ("User", &["avatarUrl", "createdAt", "id", "name", "role", "status", "statusText", "viewerBlocks"]),
+    ("User", &["avatarUrl", "createdAt", "fieldName", "id", "name", "role", "status", "statusText", "viewerBlocks"]),
     ("UserBlockPayload", &["errors { code }", "user { id name }"]),
     ("UserConnection", &["edges { cursor node { id name } }", "nodes { id name }", "pageInfo { endCursor }"]),
     ("UserEdge", &["cursor", "node { id name }"]),
@@ -386,8 +422,16 @@ pub const FIELDS: &[(&str, &[&str])] = &[
 ];
 
 /// Fields that have nothing to tell of what the table leads to, each of which has a story elsewhere that shows what it does
-/// tell: `changes` for messages, `lives` for conversations, `requests` for support, `plugins` for those.
+/// tell: `changes` for messages, `lives` for conversations, `requests` for support, `plugins` and `moderation` for those, `fields` for
+/// what they add.
 pub const SILENT: &[(&str, &str)] = &[
+    ("FieldWord", "parts"),
+    ("FieldWord", "place"),
+    ("FieldWord", "said"),
+    ("FieldWord", "speaker"),
+    ("Message", "moderationCase"),
+    ("ModerationCase", "conversation"),
+    ("ModerationCase", "message"),
     ("UserError", "plugin"),
     ("UserError", "pluginCode"),
     ("UserError", "retryAt"),
@@ -421,6 +465,8 @@ pub enum Sees {
     NotAllowed,
     /// `WRONG_CREDENTIALS`: they have nothing to show for it.
     Unproven,
+    /// `REFUSED_BY_PLUGIN`: to the letter what anybody is told who asks a plugin to do something about what never was.
+    Refused,
     /// Something of their own, and nothing that is not for them.
     Own,
     /// What the rightful one sees: it is for them as well.
@@ -477,6 +523,12 @@ const NEW_TO_RUNNERS: Seen = Seen { admin: Sees::Own, ..OF_RUNNERS };
 const NEW_TO_RUNNERS_ALONE: Seen = Seen { admin: Sees::Own, ..OF_RUNNERS_ALONE };
 /// A list that everybody in the workspace sees, as others see theirs.
 const AMONG_ALL: Seen = Seen { stranger: Sees::TheSame, admin: Sees::TheSame, ..EVERYBODYS_OWN };
+/// What a plugin has for those who keep the peace; in another workspace it has something of theirs.
+const OF_MODERATORS: Seen =
+    Seen { anonymous: Sees::SignIn, stranger: Sees::Nothing, admin: Sees::TheSame, elsewhere: Sees::Own };
+/// The same, to be done something about.
+const FOR_MODERATORS: Seen =
+    Seen { anonymous: Sees::SignIn, stranger: Sees::Refused, admin: Sees::Own, elsewhere: Sees::Refused };
 /// For who has what lets one in, signed in or not.
 const FOR_WHO_HAS_IT: Seen =
     Seen { anonymous: Sees::Unproven, stranger: Sees::Unproven, admin: Sees::Unproven, elsewhere: Sees::Unproven };
@@ -502,7 +554,7 @@ pub struct Way {
     pub by: &'static str,
     /// The type that it leads to; empty for a way that only names something.
     pub to: &'static str,
-    /// Where in the answer the thing is.
+    /// Where in the answer the thing is; a number below zero counts from the end of a list.
     pub at: &'static str,
     /// The arguments and input fields through which it names what is not the asker's.
     pub names: &'static [&'static str],
@@ -748,36 +800,36 @@ pub const WAYS: &[Way] = &[
         "query($heldCursor: String) { heldMessages(last: 10, before: $heldCursor) { nodes { id } } }")
         .naming(&["Query.heldMessages.before"]).for_owners(),
     // The plugins of the hub, by their ids: those that come with it, the guest, and one that is not on everywhere.
-    way("Query.plugins", "Plugin", "/plugins/3", OF_RUNNERS, "{ plugins { @ } }").for_owners(),
-    way("Query.plugins", "PluginException", "/plugins/1/exceptions/0", OF_RUNNERS_ALONE,
+    way("Query.plugins", "Plugin", "/plugins/-1", OF_RUNNERS, "{ plugins { @ } }").for_owners(),
+    way("Query.plugins", "PluginException", "/plugins/-1/exceptions/0", OF_RUNNERS_ALONE,
         "{ plugins { exceptions { @ } } }").for_owners(),
-    way("Query.plugins", "PluginLogLine", "/plugins/1/logs/0", OF_RUNNERS_ALONE,
+    way("Query.plugins", "PluginLogLine", "/plugins/-1/logs/0", OF_RUNNERS_ALONE,
         "{ plugins { logs { @ } } }").for_owners(),
-    way("Query.plugins", "PluginHook", "/plugins/3/hooks/0", OF_RUNNERS, "{ plugins { hooks { @ } } }").for_owners(),
-    way("Query.plugins", "PluginHealth", "/plugins/3/health", OF_RUNNERS, "{ plugins { health { @ } } }").for_owners(),
-    way("Query.plugins", "PluginFailureCount", "/plugins/3/health/failures/0", OF_RUNNERS_ALONE,
+    way("Query.plugins", "PluginHook", "/plugins/-1/hooks/0", OF_RUNNERS, "{ plugins { hooks { @ } } }").for_owners(),
+    way("Query.plugins", "PluginHealth", "/plugins/-1/health", OF_RUNNERS, "{ plugins { health { @ } } }").for_owners(),
+    way("Query.plugins", "PluginFailureCount", "/plugins/-1/health/failures/0", OF_RUNNERS_ALONE,
         "{ plugins { health { failures { @ } } } }").for_owners(),
-    way("Query.plugins", "PluginTimes", "/plugins/3/health/wallTime", OF_RUNNERS,
+    way("Query.plugins", "PluginTimes", "/plugins/-1/health/wallTime", OF_RUNNERS,
         "{ plugins { health { wallTime { @ } cpuTime { @ } } } }").for_owners(),
-    way("Query.plugins", "PluginSettings", "/plugins/3/settings", OF_RUNNERS, "{ plugins { settings { @ } } }").for_owners(),
-    way("Query.plugins", "PluginSettings", "/plugins/3/hubSettings", OF_RUNNERS, "{ plugins { hubSettings { @ } } }").for_owners(),
-    way("Query.plugins", "PluginHookPolicy", "/plugins/3/settings/failurePolicies/0", OF_RUNNERS_ALONE,
+    way("Query.plugins", "PluginSettings", "/plugins/-1/settings", OF_RUNNERS, "{ plugins { settings { @ } } }").for_owners(),
+    way("Query.plugins", "PluginSettings", "/plugins/-1/hubSettings", OF_RUNNERS, "{ plugins { hubSettings { @ } } }").for_owners(),
+    way("Query.plugins", "PluginHookPolicy", "/plugins/-1/settings/failurePolicies/0", OF_RUNNERS_ALONE,
         "{ plugins { settings { failurePolicies { @ } } } }").for_owners(),
-    way("Query.plugins", "PluginLimits", "/plugins/3/settings/limits", OF_RUNNERS,
+    way("Query.plugins", "PluginLimits", "/plugins/-1/settings/limits", OF_RUNNERS,
         "{ plugins { settings { limits { @ } } } }").for_owners(),
-    way("Query.plugins", "PluginSecret", "/plugins/3/secrets/0", OF_RUNNERS, "{ plugins { secrets { @ } } }").for_owners(),
-    way("Query.plugins", "PluginUpgrade", "/plugins/3/pendingUpgrade", OF_RUNNERS,
+    way("Query.plugins", "PluginSecret", "/plugins/-1/secrets/0", OF_RUNNERS, "{ plugins { secrets { @ } } }").for_owners(),
+    way("Query.plugins", "PluginUpgrade", "/plugins/-1/pendingUpgrade", OF_RUNNERS,
         "{ plugins { pendingUpgrade { @ } } }").for_owners(),
-    way("Query.plugins", "DeadLetterConnection", "/plugins/2/deadLetters", OF_RUNNERS,
+    way("Query.plugins", "DeadLetterConnection", "/plugins/-2/deadLetters", OF_RUNNERS,
         "{ plugins { deadLetters(first: 10) { @ } } }").for_owners(),
-    way("Query.plugins", "DeadLetterEdge", "/plugins/2/deadLetters/edges/0", OF_RUNNERS_ALONE,
+    way("Query.plugins", "DeadLetterEdge", "/plugins/-2/deadLetters/edges/0", OF_RUNNERS_ALONE,
         "{ plugins { deadLetters(first: 10) { edges { @ } } } }").for_owners(),
-    way("Query.plugins", "DeadLetter", "/plugins/2/deadLetters/nodes/0", OF_RUNNERS_ALONE,
+    way("Query.plugins", "DeadLetter", "/plugins/-2/deadLetters/nodes/0", OF_RUNNERS_ALONE,
         "{ plugins { deadLetters(last: 10) { nodes { @ } } } }").for_owners(),
-    way("Query.plugins", "", "/plugins/2/deadLetters/nodes/0", OF_RUNNERS_ALONE,
+    way("Query.plugins", "", "/plugins/-2/deadLetters/nodes/0", OF_RUNNERS_ALONE,
         "query($letterCursor: String) { plugins { deadLetters(first: 10, after: $letterCursor) { nodes { id } } } }")
         .naming(&["Plugin.deadLetters.after"]).for_owners(),
-    way("Query.plugins", "", "/plugins/2/deadLetters", OF_RUNNERS,
+    way("Query.plugins", "", "/plugins/-2/deadLetters", OF_RUNNERS,
         "query($letterCursor: String) { plugins { deadLetters(last: 10, before: $letterCursor) { nodes { id } } } }")
         .naming(&["Plugin.deadLetters.before"]).for_owners(),
     way("Query.pluginVerdicts", "PluginVerdict", "/pluginVerdicts/0", OF_RUNNERS_ALONE,
@@ -867,6 +919,38 @@ pub const WAYS: &[Way] = &[
     way("Query.issuers", "", "/issuers", OF_OPERATORS,
         "query($issuerCursor: String) { issuers(last: 10, before: $issuerCursor) { nodes { id } } }")
         .naming(&["Query.issuers.before"]).for_operators(),
+    // What plugins add: a plugin is asked by whoever may ask anything, and finds what they see.
+    way("Query.fieldWords", "FieldWord", "/fieldWords/0", NOBODYS, "{ fieldWords { @ } }"),
+    way("Query.message", "FieldWord", "/message/fieldWord", OF_THE_CONVERSATION,
+        "query($message: ID!) { message(id: $message) { fieldWord { @ } } }"),
+    way("Query.message", "Message", "/message/fieldWord/said", OF_THE_CONVERSATION,
+        "query($message: ID!) { message(id: $message) { fieldWord { said { @ } } } }"),
+    way("Query.message", "Conversation", "/message/fieldWord/place", OF_THE_CONVERSATION,
+        "query($message: ID!) { message(id: $message) { fieldWord { place { @ } } } }"),
+    way("Query.message", "User", "/message/fieldWord/speaker", OF_THE_CONVERSATION,
+        "query($message: ID!) { message(id: $message) { fieldWord { speaker { @ } } } }"),
+    // What is written where the asker takes no part is left out, and nothing else.
+    way("Mutation.fieldWrite", "FieldWritePayload", "/fieldWrite", EVERYBODYS_OWN,
+        r#"mutation($conversation: ID!) { fieldWrite(input: { words: ["ahoy"], conversationId: $conversation }) { @ } }"#)
+        .naming(&["FieldWriteInput.conversationId"]),
+    way("Query.moderationCases", "ModerationCasePage", "/moderationCases", OF_MODERATORS, "{ moderationCases(first: 10, state: null) { @ } }")
+        .for_owners(),
+    way("Query.moderationCases", "ModerationCase", "/moderationCases/cases/0", Seen { elsewhere: Sees::Nothing, ..OF_MODERATORS },
+        "{ moderationCases(first: 10, state: RESOLVED) { cases { @ } } }")
+        .for_owners(),
+    way("Query.moderationCases", "ModerationDecision", "/moderationCases/cases/0/decision", Seen { elsewhere: Sees::Nothing, ..OF_MODERATORS },
+        "{ moderationCases(first: 10, state: RESOLVED) { cases { decision { @ } } } }")
+        .for_owners(),
+    way("Query.moderationCases", "", "/moderationCases", OF_MODERATORS,
+        "query($user: ID!) { moderationCases(first: 10, userId: $user) { cases { id user { name } } } }")
+        .naming(&["Query.moderationCases.userId"]).for_owners(),
+    way("Query.moderationCases", "", "/moderationCases", OF_MODERATORS,
+        "query($caseCursor: String) { moderationCases(first: 10, after: $caseCursor, state: null) { cases { id user { name } } } }")
+        .naming(&["Query.moderationCases.after"]).for_owners(),
+    way("Mutation.moderationCaseResolve", "ModerationCaseResolvePayload", "/moderationCaseResolve", FOR_MODERATORS,
+        "mutation($case: ID!) { moderationCaseResolve(input: { id: $case, resolution: DISMISSED, pardon: true }) { @ } }")
+        .naming(&["ModerationCaseResolveInput.id"]).for_owners(),
+
     way("Mutation.issuerCreate", "IssuerCreatePayload", "/issuerCreate", OF_OPERATORS,
         r#"mutation { issuerCreate(input: { issuer: "https://more.example", audience: "jackfield", algorithms: [RS256], workspaces: ["*"], jwksUrl: "https://more.example/keys" }) { @ } }"#)
         .for_operators(),
