@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
-    process::{Child, ChildStdout},
+    process::{Child, ChildStderr, ChildStdout},
     sync::OnceCell,
 };
 
@@ -114,6 +114,58 @@ impl Following {
     async fn line(&mut self) -> String {
         let line = within("a line", self.lines.next_line()).await;
         line.expect("UTF-8").expect("the command goes on")
+    }
+}
+
+/// `jackfield plugin dev`, as long as somebody works.
+struct Working {
+    child: Child,
+    /// What the plugin logs.
+    log: Lines<BufReader<ChildStdout>>,
+    /// What it says, and the compiler.
+    said: Lines<BufReader<ChildStderr>>,
+}
+
+impl Working {
+    /// Begins in a folder. Of the others who build there is one target folder.
+    fn begin(terminal: &Terminal<'_>, folder: &Path) -> Self {
+        let mut command = process::command(folder, &[]);
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("it lies in the target folder");
+        command
+            .args(["plugin", "dev"])
+            .arg(folder)
+            .env("CARGO_TARGET_DIR", target)
+            .env("JACKFIELD_WASM_SETUP", "never");
+        command.env("JACKFIELD_URL", &terminal.url).env("JACKFIELD_TOKEN", terminal.token);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+        let log = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+        let said = BufReader::new(child.stderr.take().expect("a pipe")).lines();
+        Working { child, log, said }
+    }
+
+    /// Waits until it says this. Compiling takes its time.
+    async fn says(&mut self, words: &str) -> String {
+        let mut all = String::new();
+        let line = async {
+            loop {
+                let line = self.said.next_line().await.expect("UTF-8").unwrap_or_else(|| panic!("it ended: {all}"));
+                all += &format!("{line}\n");
+                if line.contains(words) {
+                    return line;
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(300), line).await.unwrap_or_else(|_| panic!("{words} is not said"))
+    }
+
+    /// As by Ctrl-C.
+    async fn interrupt(mut self) -> String {
+        let id = self.child.id().expect("it runs").to_string();
+        let told = tokio::process::Command::new("kill").args(["-INT", &id]).status().await.expect("a signal");
+        assert!(told.success());
+        let last = self.says("the hub keeps").await;
+        assert!(within("its end", self.child.wait()).await.expect("it ends").success());
+        last
     }
 }
 
@@ -420,5 +472,68 @@ stories! {
             let said = who.types(&arguments, "").await;
             assert!(!said.ok && said.complaint.contains(words), "{arguments:?}: {}", said.complaint);
         }
+    }
+
+    /// F: P-12
+    async fn an_author_saves_a_file_and_the_hub_runs_what_stands_in_it(backend) {
+        let world = World::new(backend).await;
+        let (otto, ann) = (world.operator().await, world.person("ann").await);
+        let tea = ann.group("Tea", &[]).await;
+        let operator = terminal(&world, &otto);
+        let folder = tempfile::tempdir().expect("a folder");
+        // Each back end has a crate of its own in the folder that they build in.
+        let name = format!("tea-{}", format!("{backend:?}").to_lowercase());
+        assert!(plugin(folder.path(), &[], &["new", &name], "").await.ok);
+        let (folder, id) = (folder.path().join(&name), format!("example.{name}"));
+        let source = folder.join("src/lib.rs");
+        let save = |text: &str| std::fs::write(&source, text).expect("it is saved");
+        let says = async |body: &str| {
+            let sent = ann.send(json!({ "conversationId": tea, "body": body })).await;
+            sent["errors"][0]["message"].as_str().map(str::to_owned)
+        };
+
+        let mut working = Working::begin(&operator, &folder);
+        working.says(&format!("{id} 1.0.0 is in force")).await;
+        working.says("it is new, and now on in the workspace").await;
+        operator.does(&["configure", &id, r#"{"words": ["darn"]}"#]).await;
+        assert_eq!(says("darn").await.as_deref(), Some("«darn» is not said here."));
+
+        // A small change is there soon.
+        let now = std::fs::read_to_string(&source).expect("the source");
+        let louder = now.replace("is not said here.", "is never said here.").replace("let text =", "log::info(\"asked\");\n        let text =");
+        let began = std::time::Instant::now();
+        save(&louder);
+        let line = working.says(&format!("{id} 1.0.0 is in force")).await;
+        eprintln!("{:.1} s from the save to: {line}", began.elapsed().as_secs_f64());
+        assert_eq!(says("darn").await.as_deref(), Some("«darn» is never said here."));
+        let logged = within("a line of the log", working.log.next_line()).await.expect("UTF-8").expect("a line");
+        assert!(logged.ends_with(" INFO  asked"), "{logged}");
+
+        // What does not compile, or is no plugin, changes nothing.
+        save(&louder.replace("let text =", "let text: u8 ="));
+        working.says("mismatched types").await;
+        working.says("does not compile, see above; the one from before goes on").await;
+        assert_eq!(says("darn").await.as_deref(), Some("«darn» is never said here."));
+        let manifest = std::fs::read_to_string(folder.join("plugin.toml")).expect("the manifest");
+        save(&louder);
+        working.says("nothing of the plugin is different").await;
+        std::fs::write(folder.join("plugin.toml"), manifest.replace("moderate", "shout")).expect("it is saved");
+        working.says("unknown variant `shout`").await;
+        std::fs::write(folder.join("plugin.toml"), manifest.replace("1.0.0", "1.1.0")).expect("it is saved");
+        working.says(&format!("{id} 1.1.0 is in force")).await;
+        let last = working.interrupt().await;
+        assert!(last.contains(&format!("`jackfield plugin remove {id} --kept delete`")), "{last}");
+        assert_eq!(says("darn").await.as_deref(), Some("«darn» is never said here."), "it stays");
+
+        // Where it is known, nothing is switched. Others than operators are told so before anything is compiled.
+        operator.does(&["disable", &id]).await;
+        let mut again = Working::begin(&operator, &folder);
+        again.says(&format!("it is off in the workspace; `jackfield plugin enable {id}`")).await;
+        again.interrupt().await;
+        let owner = world.person_with("olga", json!({ "roles": ["owner"] })).await;
+        let said = terminal(&world, &owner).types(&["dev", folder.to_str().expect("text")], "").await;
+        assert!(!said.ok && said.complaint.contains("this is for operators of the hub"), "{}", said.complaint);
+        let said = operator.types(&["dev", "nowhere"], "").await;
+        assert!(!said.ok && said.complaint.contains("nowhere has no Cargo.toml"), "{}", said.complaint);
     }
 }

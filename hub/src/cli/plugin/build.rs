@@ -33,23 +33,44 @@ pub(super) fn run(arguments: &BuildArgs) -> Result<(), String> {
 /// Compiles the plugin in a folder and looks at what came of it; and where it is written if nobody says otherwise. What a hub would
 /// refuse is not written anywhere.
 pub(super) fn package(folder: &Path) -> Result<(Package, PathBuf), String> {
-    for name in ["Cargo.toml", "plugin.toml"] {
-        if !folder.join(name).is_file() {
-            return Err(format!(
-                "{} has no {name}: give the folder of a plugin, or make one with `jackfield plugin new`",
-                folder.display()
-            ));
-        }
-    }
-    let say = |words: &str| drop(writeln!(std::io::stderr(), "jackfield: {words}"));
-    say(&format!("compiling {}; the first time takes a minute", folder.display()));
-    let in_words = |error: jackfield_plugin_build::Error| error.to_string();
-    let target = target_folder(folder).map_err(in_words)?;
-    let compiler = Compiler::find(&ThisMachine { folder, say: &say }).map_err(in_words)?;
-    let built = build(&compiler, folder, &target, Effort::Release).map_err(in_words)?;
-    let package = Package::read(built.bytes).map_err(|error| error.to_string())?;
+    let workshop = Workshop::open(folder)?;
+    tell(&format!("compiling {}; the first time takes a minute", folder.display()));
+    let package = workshop.build(Effort::Release)?;
     let id = package.manifest().id.as_str();
     let name = id.rsplit_once('.').map_or(id, |(_, last)| last);
     let default = folder.join(format!("{name}.wasm"));
     Ok((package, default))
+}
+
+/// Tells the person who is waiting.
+pub(super) fn tell(words: &str) {
+    let _ = writeln!(std::io::stderr(), "jackfield: {words}");
+}
+
+/// A plugin's folder, with what it is compiled by.
+pub(super) struct Workshop {
+    folder: PathBuf,
+    target: PathBuf,
+    compiler: Compiler,
+}
+
+impl Workshop {
+    pub fn open(folder: &Path) -> Result<Self, String> {
+        for name in ["Cargo.toml", "plugin.toml"] {
+            if !folder.join(name).is_file() {
+                return Err(format!(
+                    "{} has no {name}: give the folder of a plugin, or make one with `jackfield plugin new`",
+                    folder.display()
+                ));
+            }
+        }
+        let target = target_folder(folder).map_err(|error| error.to_string())?;
+        let compiler = Compiler::find(&ThisMachine { folder, say: &tell }).map_err(|error| error.to_string())?;
+        Ok(Workshop { folder: folder.to_owned(), target, compiler })
+    }
+
+    pub fn build(&self, effort: Effort) -> Result<Package, String> {
+        let built = build(&self.compiler, &self.folder, &self.target, effort).map_err(|error| error.to_string())?;
+        Package::read(built.bytes).map_err(|error| error.to_string())
+    }
 }

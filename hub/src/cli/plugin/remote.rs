@@ -1,6 +1,7 @@
 //! The commands that speak to a hub that runs. They are clients like any other: the API decides, and what it says is passed on.
 
 mod client;
+mod dev;
 mod packages;
 
 use std::{io::Read, path::Path};
@@ -22,6 +23,8 @@ const FIELDS: &str = "id name version isOn problem isResting lag storageBytes co
 /// How one does.
 const HEALTH: &str = "health { calls isBreakerOpen memoryPeakBytes failures { kind count }
     wallTime { p50 p95 p99 max } cpuTime { p50 p95 p99 max } }";
+/// The lines of the newest past, and then each as it is written.
+const LOGS: &str = "subscription($plugin: String!) { pluginLogs(input: { pluginId: $plugin }) { at level text } }";
 /// A configuration has at most so many bytes; the hub takes no more in one request.
 const CONFIGURATION_MAX_BYTES: u64 = 1 << 20;
 
@@ -35,6 +38,9 @@ pub(super) enum RemoteCommand {
     Disable(SwitchArgs),
     /// Take back what was said of a plugin: it is what it is for the hub, or in a conversation what it is in the workspace.
     Inherit(InheritArgs),
+    /// Work on a plugin beside a hub that runs: each time something in its folder is saved it is built and put in force, and what it
+    /// logs is shown. For operators.
+    Dev(dev::DevArgs),
     /// Install a package, or put it in the place of the version that is in force. For operators.
     Install(packages::InstallArgs),
     /// Decide about a version that waits because it asks for more. For operators.
@@ -149,6 +155,7 @@ pub(super) async fn run(command: RemoteCommand) -> Result<(), String> {
             })
             .await
         }
+        RemoteCommand::Dev(arguments) => dev::run(arguments).await,
         RemoteCommand::Install(arguments) => packages::install(&arguments).await,
         RemoteCommand::Upgrade(command) => packages::upgrade(&command).await,
         RemoteCommand::RollBack { plugin, hub } => packages::roll_back(&plugin, &hub).await,
@@ -182,16 +189,21 @@ async fn switch(arguments: &SwitchArgs, mutation: &str, state: &str) -> Result<(
 }
 
 /// Does something to a plugin, and says what is so now.
-async fn act(hub: &HubArgs, mutation: &str, input: Value, done: impl FnOnce(&Value) -> String) -> Result<(), String> {
+async fn act(hub: &HubArgs, mutation: &str, input: Value, words: impl FnOnce(&Value) -> String) -> Result<(), String> {
     let payload = Client::new(hub)?.act(mutation, &format!("plugin {{ {FIELDS} }}"), input).await?;
-    if payload["plugin"].is_null() {
+    done(hub, &payload["plugin"], words)
+}
+
+/// Says what is so now of a plugin that something was done to.
+fn done(hub: &HubArgs, plugin: &Value, words: impl FnOnce(&Value) -> String) -> Result<(), String> {
+    if plugin.is_null() {
         return Err("the hub does not say what it did".to_owned());
     }
     if hub.json {
-        return say_json(&payload["plugin"]);
+        return say_json(plugin);
     }
-    say_line(&done(&payload["plugin"]));
-    if let Some(problem) = payload["plugin"]["problem"].as_str() {
+    say_line(&words(plugin));
+    if let Some(problem) = plugin["problem"].as_str() {
         say_line(&format!("it has a problem: {}", plain(problem)));
     }
     Ok(())
@@ -298,16 +310,17 @@ async fn logs(hub: &HubArgs, id: &str) -> Result<(), String> {
 /// The same lines, and then each as it is written, until the hub or whoever asked has enough of it.
 async fn follow_logs(hub: &HubArgs, id: &str) -> Result<(), String> {
     about(hub, id, "").await?;
-    let document = "subscription($plugin: String!) { pluginLogs(input: { pluginId: $plugin }) { at level text } }";
-    let each = |mut data: Value| {
-        let line = data["pluginLogs"].take();
-        if hub.json {
-            say_line(&line.to_string());
-        } else {
-            say_log_line(&line);
-        }
-    };
-    Client::new(hub)?.follow(document, json!({ "plugin": id }), each).await
+    let each = |mut data: Value| show(&data["pluginLogs"].take(), hub.json);
+    Client::new(hub)?.follow(LOGS, json!({ "plugin": id }), each).await
+}
+
+/// A line of a log, as somebody asked for it.
+fn show(line: &Value, json: bool) {
+    if json {
+        say_line(&line.to_string());
+    } else {
+        say_log_line(line);
+    }
 }
 
 fn say_log_line(line: &Value) {

@@ -5,13 +5,14 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use jackfield_domain::plugins::PluginId;
+use jackfield_plugin_host::Package;
 use serde_json::{Map, Value, json};
 
 use super::{
     super::{super::say_line, plain, read as read_package},
-    HubArgs, act,
+    FIELDS, HubArgs, act,
     client::Client,
-    say_json, shown,
+    done, say_json, shown,
 };
 
 #[derive(Args)]
@@ -149,8 +150,13 @@ fn word(text: &str) -> String {
     text.trim().replace(['.', '-'], "_").to_uppercase()
 }
 
-fn words(texts: &[String]) -> Value {
+pub(super) fn words(texts: &[String]) -> Value {
     texts.iter().filter(|text| !text.trim().is_empty()).map(|text| json!(word(text))).collect()
+}
+
+/// Everything that a package asks for.
+pub(super) fn all_of(package: &Package) -> Value {
+    package.manifest().capabilities.iter().map(|name| json!(word(name))).collect()
 }
 
 pub(super) async fn install(arguments: &InstallArgs) -> Result<(), String> {
@@ -166,28 +172,26 @@ pub(super) async fn install(arguments: &InstallArgs) -> Result<(), String> {
     }
     // What no hub would take is not even sent.
     let package = read_package(&arguments.package)?;
-    let grant = if arguments.grant_all {
-        let wanted: Vec<String> = package.manifest().capabilities.iter().cloned().collect();
-        words(&wanted)
-    } else {
-        words(&arguments.grant)
-    };
-    let client = Client::new(hub)?;
+    let grant = if arguments.grant_all { all_of(&package) } else { words(&arguments.grant) };
+    let plugin = put(&Client::new(hub)?, &package, grant).await?;
+    done(hub, &plugin, |plugin| match plugin["pendingUpgrade"]["version"].as_str() {
+        Some(version) if version == package.manifest().version.to_string() => format!(
+            "{} {} waits, because it asks for more: {}; `jackfield plugin upgrade approve` lets it in",
+            shown(&plugin["id"]),
+            plain(version),
+            plain(&plugin["pendingUpgrade"]["newCapabilities"])
+        ),
+        _ => format!("{} {} is installed", shown(&plugin["id"]), shown(&plugin["version"])),
+    })
+}
+
+/// Uploads a package and has it installed; answers the plugin.
+pub(super) async fn put(client: &Client, package: &Package, grant: Value) -> Result<Value, String> {
     let upload = client.act_bare("pluginUploadCreate", "upload { id path }").await?["upload"].take();
     let path = upload["path"].as_str().ok_or("the hub does not say where to put the package")?;
     client.put(path, package.component().to_vec()).await?;
-    act(hub, "pluginInstall", json!({ "uploadId": upload["id"], "grant": grant }), |plugin| {
-        match plugin["pendingUpgrade"]["version"].as_str() {
-            Some(version) if version == package.manifest().version.to_string() => format!(
-                "{} {} waits, because it asks for more: {}; `jackfield plugin upgrade approve` lets it in",
-                shown(&plugin["id"]),
-                plain(version),
-                plain(&plugin["pendingUpgrade"]["newCapabilities"])
-            ),
-            _ => format!("{} {} is installed", shown(&plugin["id"]), shown(&plugin["version"])),
-        }
-    })
-    .await
+    let input = json!({ "uploadId": upload["id"], "grant": grant });
+    Ok(client.act("pluginInstall", &format!("plugin {{ {FIELDS} }}"), input).await?["plugin"].take())
 }
 
 pub(super) async fn upgrade(command: &UpgradeCommand) -> Result<(), String> {
