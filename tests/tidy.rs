@@ -219,6 +219,36 @@ fn a_plugin_that_refuses_messages_with_a_word_is_short() {
     assert!(readme.contains(plugin.trim_end()) && readme.contains(manifest.trim_end()), "the README has another one");
 }
 
+/// F: P-12
+#[test]
+fn every_hook_of_the_contract_has_a_page() {
+    let (wit, guide) = (read(&root().join("plugin-sdk/wit/hooks.wit")), read(&root().join("plugin-sdk/src/guide.rs")));
+    let overview = read(&root().join("plugin-sdk/docs/README.md"));
+    assert!(read(&root().join("plugin-sdk/README.md")).contains("(docs/README.md)"), "nobody finds the guide");
+    let (mut group, mut pages) = ("", 0);
+    for line in wit.lines() {
+        if let Some(name) = line.strip_prefix("interface ") {
+            group = name.trim_end_matches("-hooks {");
+        }
+        let Some((hook, _)) = line.trim_start().split_once(": func(") else { continue };
+        // What a manifest names is what it is for.
+        let hook = if hook == "run" { group } else { hook };
+        let page = read(&root().join(format!("plugin-sdk/docs/{hook}.md")));
+        assert!(page.starts_with(&format!("# {hook}: ")), "{hook}");
+        for part in
+            ["When it runs", "What each answer causes", "Who sees it", "Limits", "When it fails", "Example", "Testing"]
+        {
+            assert!(page.contains(&format!("\n## {part}\n")), "the page of {hook} does not say: {part}");
+        }
+        assert!(page.contains("```toml\n") && page.contains("```rust\n"), "{hook} has no example");
+        assert!(guide.contains(&format!(": \"{hook}\";")), "the example of {hook} is not tested");
+        assert!(overview.contains(&format!("[{hook}]({hook}.md)")), "{hook} is not in the overview");
+        pages += 1;
+    }
+    let there = fs::read_dir(root().join("plugin-sdk/docs")).expect("the guide").count();
+    assert_eq!(there, pages + 1, "a page is of no hook");
+}
+
 #[test]
 fn the_plugin_host_knows_the_domain_alone() {
     let manifest = read(&root().join("hub/plugin-host/Cargo.toml"));

@@ -31,13 +31,15 @@
 //! ```
 //!
 //! What it reads and does it reads and does through the functions of [`capabilities`]. `README.md` beside this goes
-//! from nothing to a plugin in a running hub; the folder `wit` has the contract, which says when each hook runs, what
+//! from nothing to a plugin in a running hub; `docs` has a page for each hook; the folder `wit` has the contract, which says when each hook runs, what
 //! each answer causes, and who sees it.
 
 #[doc(hidden)]
 pub mod bindings;
 pub mod capabilities;
 mod failure;
+#[cfg(doctest)]
+mod guide;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod harness;
 pub mod hooks;

@@ -14,7 +14,7 @@ use toml::{Table, Value};
 use crate::Error;
 
 /// What of the SDK goes along.
-const PARTS: [&str; 6] = ["Cargo.toml", "README.md", "src", "wit", "macros/Cargo.toml", "macros/src"];
+const PARTS: [&str; 7] = ["Cargo.toml", "README.md", "docs", "src", "wit", "macros/Cargo.toml", "macros/src"];
 /// The package of the SDK.
 const NAME: &str = "jackfield-plugin";
 
