@@ -89,6 +89,32 @@ test("pages of messages grow into one list by Apollo's own Relay-style paginatio
   );
 });
 
+// F: P-07
+test('fields of plugins are asked for, cached and changed like the core\'s own', async () => {
+  const moderator = await hub.moderate('storm');
+  await hub.group('a storm');
+  const client = await connect(hub.token(moderator));
+  const CASES = gql`query Cases { moderationCases(first: 5, state: null) { cases { id state outcome found user { id name } } hasNextPage } }`;
+  const RESOLVE = gql`mutation Resolve($input: ModerationCaseResolveInput!) {
+    moderationCaseResolve(input: $input) { case { id state decision { resolution } } errors { code pluginCode } }
+  }`;
+  const { data } = await within(client.query({ query: CASES }), 'the cases');
+  const [found] = data.moderationCases.cases;
+  assert.deepEqual([found.__typename, found.outcome, found.found, found.user.name], ['ModerationCase', 'FLAGGED', ['storm'], 'bob']);
+  const input = { id: found.id, resolution: 'DISMISSED' };
+  const done = await within(client.mutate({ mutation: RESOLVE, variables: { input } }), 'a decision');
+  assert.deepEqual(done.data.moderationCaseResolve.errors, []);
+  // What the mutation answered is in the cache under the same id.
+  const { data: cached } = await client.query({ query: CASES, fetchPolicy: 'cache-only' });
+  assert.equal(cached.moderationCases.cases[0].state, 'RESOLVED');
+
+  // Beside a message it is null for who does not keep the peace, and a field among others.
+  const BESIDE = gql`query Beside { conversations(first: 1) { nodes { messages(first: 1) { nodes { body moderationCase { id } } } } } }`;
+  const { data: beside } = await within((await connect(hub.token('bob'))).query({ query: BESIDE }), 'messages');
+  assert.deepEqual(beside.conversations.nodes[0].messages.nodes[0].moderationCase, null);
+  client.stop();
+});
+
 // F: M-03, L-03
 test('a client whose socket is lost subscribes again with its last cursor and gets just what it missed', async () => {
   const group = await hub.group('before');

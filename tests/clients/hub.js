@@ -105,6 +105,27 @@ export class Hub {
     return this.#tokens.get(user);
   }
 
+  /** Somebody with a role, who is let in with it from then on. */
+  async somebody(user, role) {
+    this.#tokens.set(user, this.token(user, '--role', role));
+    await this.ask(user, VIEWER);
+    return user;
+  }
+
+  /** Moderation is on, and flags a word; answers who keeps the peace. Its fields are part of the API also where it is off. */
+  async moderate(word) {
+    const owner = await this.somebody('olga', 'owner');
+    const act = async (mutation, input) => {
+      const type = `${mutation[0].toUpperCase()}${mutation.slice(1)}Input!`;
+      const query = `mutation ($input: ${type}) { ${mutation}(input: $input) { errors { message } } }`;
+      const done = await this.ask(owner, query, { input: { pluginId: 'jackfield.moderation', ...input } });
+      assert.deepEqual(done[mutation].errors, []);
+    };
+    await act('pluginEnable', {});
+    await act('pluginConfigure', { configuration: { rules: [{ kind: 'words', action: 'flag', words: [word] }] } });
+    return this.somebody('mo', 'moderator');
+  }
+
   /** What others do while a client under test looks on: plain JSON by POST. */
   async ask(user, query, variables = {}) {
     const headers = { 'content-type': 'application/json', authorization: `Bearer ${await this.token(user)}` };

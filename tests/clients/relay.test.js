@@ -35,7 +35,7 @@ test('a project with fragments, pagination, a mutation and a subscription compil
   const compiled = promisify(execFile)(process.execPath, [compiler, '--noWatchman'], { cwd: project });
   await within(compiled, 'relay-compiler', 60);
   const artifacts = await readdir(join(project, 'artifacts'));
-  for (const name of ['MessageListPaginationQuery', 'MessageListSendMutation', 'MessageListEventsSubscription']) {
+  for (const name of ['MessageListPaginationQuery', 'MessageListSendMutation', 'MessageListEventsSubscription', 'CaseListQuery']) {
     assert.ok(artifacts.includes(`${name}.graphql.ts`), `${name} is not among ${artifacts}`);
   }
 });
@@ -74,4 +74,25 @@ test('the hub answers what Relay compiled', async () => {
   assert.equal(node.__typename, 'Conversation');
   const { conversations } = await hub.ask('alice', document('ConversationPagePaginationQuery'), { count: 1 });
   assert.equal(conversations.edges[0].node.title, 'Lunch');
+});
+
+// F: P-07
+test('a plugin answers what Relay compiled against the composed schema', async () => {
+  const documents = Object.values(JSON.parse(await readFile(join(project, 'documents.json'), 'utf8')));
+  const document = (name) => documents.find((text) => new RegExp(`\\b${name}\\b`).test(text));
+  const moderator = await hub.moderate('storm');
+  await hub.group('a storm', 'calm');
+
+  const { moderationCases: page } = await hub.ask(moderator, document('CaseListQuery'), { count: 5 });
+  assert.equal(page.hasNextPage, false);
+  assert.deepEqual(
+    page.cases.map(({ outcome, state, found, user }) => ({ outcome, state, found, user: user.name })),
+    [{ outcome: 'FLAGGED', state: 'OPEN', found: ['storm'], user: 'bob' }],
+  );
+  const resolve = (id) =>
+    hub.ask(moderator, document('CaseListResolveMutation'), { input: { id, resolution: 'UPHELD', pardon: true } });
+  const { moderationCaseResolve: done } = await resolve(page.cases[0].id);
+  assert.deepEqual([done.case.state, done.errors], ['RESOLVED', []]);
+  const { moderationCaseResolve: refused } = await resolve(page.cases[0].id);
+  assert.deepEqual([refused.case, refused.errors[0].pluginCode], [null, 'CASE_RESOLVED']);
 });

@@ -13,5 +13,9 @@ export const message = graphql`
       id
       body
     }
+    moderationCase {
+      id
+      outcome
+    }
   }
 `;
