@@ -42,8 +42,10 @@ const OF_EVERYBODY: &[&str] = &[
     "userUpdate",
 ];
 
-/// What plugins add. What they let people do they keep themselves: a case says who has decided about it, and when.
-const OF_PLUGINS: &[&str] = &["moderationCaseResolve"];
+/// What plugins add. What they let people do they keep themselves: a case says who has decided about it, and when; a poll is closed
+/// for all to see.
+const OF_PLUGINS: &[&str] =
+    &["moderationCaseResolve", "pollClose", "pollCreate", "pollRetractVote", "pollUpdate", "pollVote"];
 
 stories! {
     /// F: G-03, A-04, A-06

@@ -74,6 +74,16 @@ impl Cast {
         let bob = world.person_of("harbour", "Bartholomew", "member").await;
         let former = world.person_of("harbour", "Former", "member").await;
         let spare = spare_groups(&ann, &bob).await;
+        let room = ann.group("A heron's nest", &[&bob]).await;
+        let input = json!({
+            "conversationId": room, "question": "Is it a heron?", "options": ["a heron", "none"], "closesAt": "2027-12-01T00:00:00Z",
+        });
+        let asked =
+            "mutation($input: PollCreateInput!) { pollCreate(input: $input) { message { id } errors { code } } }";
+        let polled = ann.ask(asked, json!({ "input": input })).await["pollCreate"]["message"]["id"].clone();
+        let vote = "mutation($input: PollVoteInput!) { pollVote(input: $input) { errors { code } } }";
+        let voted = ann.ask(vote, json!({ "input": { "messageId": polled, "optionIds": [0] } })).await;
+        assert_eq!(voted["pollVote"]["errors"], json!([]));
         let made = ann
             .create(json!({
                 "type": "GROUP", "title": "Quay at midnight", "description": "About a certain bird",
@@ -126,6 +136,8 @@ impl Cast {
         let mut things = json!({
             "conversation": conversation,
             "message": messages[2],
+            "polled": polled,
+            "pollRoom": room,
             "user": bob.id,
             "workspace": workspace,
             "slug": "harbour",
@@ -499,6 +511,8 @@ pub fn invented(things: &Value) -> Value {
         ("issuer", "iss_"),
         ("job", "job_"),
         ("case", "case_"),
+        ("polled", "msg_"),
+        ("pollRoom", "conv_"),
         ("slug", "slug-"),
     ] {
         let id = Uuid::now_v7().simple().to_string();

@@ -183,6 +183,7 @@ pub const FIELDS: &[(&str, &[&str])] = &[
             "mentions { id name }",
             "metadata",
             "moderationCase { id found user { id name } }",
+            "poll { question options { text } }",
             "readBy(last: 10) { nodes { user { id name } } }",
             "readByAll",
             "receipts(first: 10) { nodes { user { id name } } }",
@@ -248,6 +249,28 @@ pub const FIELDS: &[(&str, &[&str])] = &[
     ),
     ("PublicConversationConnection", &["edges { cursor node { id } }", "nodes { id title }", "pageInfo { endCursor }"]),
     ("PublicConversationEdge", &["cursor", "node { id title }"]),
+    (
+        "Poll",
+        &[
+            "choice",
+            "closedAt",
+            "closesAt",
+            "creator { id name }",
+            "isAnonymous",
+            "isClosed",
+            "message { id body }",
+            "myVotes",
+            "options { text voters { id name } }",
+            "question",
+            "voterCount",
+        ],
+    ),
+    ("PollClosePayload", &["errors { code }", "poll { question }"]),
+    ("PollCreatePayload", &["errors { code }", "message { id body }", "poll { question }"]),
+    ("PollOption", &["id", "text", "voteCount", "voters { id name }"]),
+    ("PollRetractVotePayload", &["errors { code }", "poll { question }"]),
+    ("PollUpdatePayload", &["errors { code }", "poll { question }"]),
+    ("PollVotePayload", &["errors { code }", "poll { question }"]),
     (
         "Plugin",
         &[
@@ -430,6 +453,8 @@ pub const SILENT: &[(&str, &str)] = &[
     ("FieldWord", "said"),
     ("FieldWord", "speaker"),
     ("Message", "moderationCase"),
+    ("Message", "poll"),
+    ("Poll", "closedAt"),
     ("ModerationCase", "conversation"),
     ("ModerationCase", "message"),
     ("UserError", "plugin"),
@@ -529,6 +554,9 @@ const OF_MODERATORS: Seen =
 /// The same, to be done something about.
 const FOR_MODERATORS: Seen =
     Seen { anonymous: Sees::SignIn, stranger: Sees::Refused, admin: Sees::Own, elsewhere: Sees::Refused };
+/// For the members of the conversation, to be done something about.
+const FOR_THE_CONVERSATION: Seen =
+    Seen { anonymous: Sees::SignIn, stranger: Sees::Refused, admin: Sees::Refused, elsewhere: Sees::Refused };
 /// For who has what lets one in, signed in or not.
 const FOR_WHO_HAS_IT: Seen =
     Seen { anonymous: Sees::Unproven, stranger: Sees::Unproven, admin: Sees::Unproven, elsewhere: Sees::Unproven };
@@ -929,8 +957,22 @@ pub const WAYS: &[Way] = &[
         "query($message: ID!) { message(id: $message) { fieldWord { place { @ } } } }"),
     way("Query.message", "User", "/message/fieldWord/speaker", OF_THE_CONVERSATION,
         "query($message: ID!) { message(id: $message) { fieldWord { speaker { @ } } } }"),
-    // What is written where the asker takes no part is left out, and nothing else.
-    way("Mutation.fieldWrite", "FieldWritePayload", "/fieldWrite", EVERYBODYS_OWN,
+    way("Query.message", "Poll", "/message/poll", OF_THE_CONVERSATION, "query($polled: ID!) { message(id: $polled) { poll { @ } } }"),
+    way("Query.message", "PollOption", "/message/poll/options/0", OF_THE_CONVERSATION,
+        "query($polled: ID!) { message(id: $polled) { poll { options { @ } } } }"),
+    way("Mutation.pollCreate", "PollCreatePayload", "/pollCreate", OF_THE_CONVERSATION,
+        r#"mutation($pollRoom: ID!, $polled: ID!) { pollCreate(input: { conversationId: $pollRoom, question: "More?", options: ["a", "b"], replyToId: $polled }) { @ } }"#)
+        .naming(&["PollCreateInput.conversationId", "PollCreateInput.replyToId"]),
+    way("Mutation.pollVote", "PollVotePayload", "/pollVote", FOR_THE_CONVERSATION,
+        "mutation($polled: ID!) { pollVote(input: { messageId: $polled, optionIds: [1] }) { @ } }").naming(&["PollVoteInput.messageId"]),
+    way("Mutation.pollRetractVote", "PollRetractVotePayload", "/pollRetractVote", FOR_THE_CONVERSATION,
+        "mutation($polled: ID!) { pollRetractVote(input: { messageId: $polled }) { @ } }").naming(&["PollRetractVoteInput.messageId"]),
+    way("Mutation.pollUpdate", "PollUpdatePayload", "/pollUpdate", FOR_THE_CONVERSATION,
+        "mutation($polled: ID!) { pollUpdate(input: { messageId: $polled }) { @ } }").naming(&["PollUpdateInput.messageId"]),
+    way("Mutation.pollClose", "PollClosePayload", "/pollClose", FOR_THE_CONVERSATION,
+        "mutation($polled: ID!) { pollClose(input: { messageId: $polled }) { @ } }").naming(&["PollCloseInput.messageId"]),
+    // What is written where the asker takes no part is not written.
+    way("Mutation.fieldWrite", "FieldWritePayload", "/fieldWrite", OF_THE_CONVERSATION,
         r#"mutation($conversation: ID!) { fieldWrite(input: { words: ["ahoy"], conversationId: $conversation }) { @ } }"#)
         .naming(&["FieldWriteInput.conversationId"]),
     way("Query.moderationCases", "ModerationCasePage", "/moderationCases", OF_MODERATORS, "{ moderationCases(first: 10, state: null) { @ } }")

@@ -244,7 +244,8 @@ pub async fn within_reach(core: &Core, viewer: &Viewer, local: &Local, issued: I
         .iter()
         .filter_map(|effect| match effect {
             Effect::Annotate { message, .. } | Effect::Mention { message, .. } => Some(*message),
-            Effect::Post(_) | Effect::Notify(_) | Effect::RunAt { .. } => None,
+            Effect::Post(post) => post.reply_to,
+            Effect::Notify(_) | Effect::RunAt { .. } => None,
         })
         .collect();
     let seen = if about.is_empty() { Vec::new() } else { core.store.messages_for(viewer.id(), &about).await? };
@@ -254,6 +255,9 @@ pub async fn within_reach(core: &Core, viewer: &Viewer, local: &Local, issued: I
         let (is_within, what) = match &effect {
             Effect::Post(post) => {
                 writes(core, viewer, post.conversation).await?;
+                if post.reply_to.is_some_and(|id| !reached.contains(&id)) {
+                    return Err(Rejection::NotFound { what: "message", field: "replyToId" }.into());
+                }
                 reached.insert(post.id);
                 (true, "")
             }
