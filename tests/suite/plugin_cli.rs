@@ -19,7 +19,7 @@ use crate::{
     plugin_components::{MODERATION, bundled, harness, in_file, rule},
     stories,
     support::{
-        Person, World,
+        Backend, Person, World,
         guest::{GUEST, guest},
         person::text,
         process, within,
@@ -454,6 +454,16 @@ stories! {
         assert!(set.ok && set.out == format!("{GUEST} has its secret\n"), "{}", set.complaint);
         assert_eq!(operator.does(&["secret", "remove", GUEST, "key"]).await, format!("{GUEST} has it no more\n"));
         assert_eq!(operator.does(&["dead-letters", "list", GUEST]).await, "");
+        // As many as come, page after page.
+        let letter = |number: i32| {
+            let id = uuid::Uuid::from_u128(number as u128).simple().to_string();
+            let id = if backend == Backend::Embedded { format!("X'{id}'") } else { format!("'{id}'") };
+            format!("({id}, (SELECT workspace_id FROM plugin_workspaces WHERE plugin_id = '{GUEST}' LIMIT 1), '{GUEST}', {number}, 'it is broken', 1, 0)")
+        };
+        let letters: Vec<String> = (1..=230).map(letter).collect();
+        let columns = "id, workspace_id, plugin_id, position, problem, attempts, created_at";
+        world.db_execute(&format!("INSERT INTO plugin_dead_letters ({columns}) VALUES {}", letters.join(", "))).await;
+        assert_eq!(operator.does(&["dead-letters", "list", GUEST]).await.lines().count(), 230);
         assert_eq!(operator.does(&["disable", GUEST, "--on-hub"]).await, format!("{GUEST} is off for the hub\n"));
         assert_eq!(operator.does(&["remove", GUEST, "--kept", "delete"]).await, format!("{GUEST} is removed\n"));
         assert!(!operator.does(&["list"]).await.contains(GUEST));
@@ -466,6 +476,7 @@ stories! {
             (&operator, vec!["roll-back", GUEST], "NOT_FOUND"),
             (&operator, vec!["remove", GUEST], "--kept"),
             (&operator, vec!["settings", GUEST, "--priority", "high"], "--priority is a number, or usual"),
+            (&operator, vec!["settings", GUEST, "--limits", "a_ä=1"], "aÄ"),
             (&ada, vec!["install", "one.wasm"], "NOT_ALLOWED"),
             (&ada, vec!["upgrade", "approve", GUEST], "NOT_ALLOWED"),
         ] {

@@ -10,7 +10,7 @@ use std::{
 
 use jackfield_domain::{
     Timestamp, UserId, WorkspaceId,
-    plugins::{FailureKind, Hook, Issued, Limits, LogLine},
+    plugins::{FailureKind, Hook, Issued, Limits, LogLevel, LogLine},
 };
 use tokio::{
     runtime::Runtime,
@@ -312,7 +312,7 @@ impl PluginHost {
             host_calls: run.host_calls,
             output_bytes: run.output_bytes,
         };
-        let answer = answered.map_err(|error| failure(&error, run));
+        let answer = answered.map_err(|error| failure(&error, run, &logs));
         match &answer {
             Ok(_) if only_looks(A::HOOK) => issued = Issued::default(),
             Ok(_) => {}
@@ -413,12 +413,18 @@ fn times(hook: Hook, limits: &Limits) -> (Duration, Duration) {
     (span, span * 2)
 }
 
-fn failure(error: &wasmtime::Error, run: &Run) -> Failure {
+fn failure(error: &wasmtime::Error, run: &Run, logs: &[LogLine]) -> Failure {
     if let Some(stop) = error.downcast_ref::<Stop>() {
         return Failure { kind: stop.kind, what: stop.what.clone() };
     }
-    let what = convert::cut(&format!("{error:#}"));
-    let kind = match error.downcast_ref::<Trap>() {
+    let trap = error.downcast_ref::<Trap>();
+    // Behind a trap stands where in the code it was, which tells nobody anything; what the plugin itself said last does.
+    let what = match (trap, logs.iter().rfind(|line| line.level == LogLevel::Error)) {
+        (Some(trap), Some(line)) => convert::cut(&format!("{trap}: {}", line.text).replace('\n', " ")),
+        (Some(trap), None) => trap.to_string(),
+        (None, _) => convert::cut(&format!("{error:#}")),
+    };
+    let kind = match trap {
         Some(Trap::StackOverflow) => FailureKind::Memory,
         // Programs end themselves when they get no memory.
         _ if run.memory.refused => {

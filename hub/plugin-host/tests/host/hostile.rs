@@ -153,6 +153,11 @@ async fn a_trap_is_only_its_own_call() {
         .fold(messages, |guest, function| guest.does("message-hooks", function, trap));
     let messages = plugin(&host, &messages).await;
     kind(failure(&put(&host, &messages, &hub, &support::question("hello")).await).kind);
+    let told = put(&host, &messages, &hub, &support::question("hello")).await.answer.unwrap_err().what;
+    assert!(
+        told.contains("unreachable") && !told.contains("0x"),
+        "it says what was, and not where in the code: {told}"
+    );
     kind(failure(&put(&host, &messages, &hub, &BeforeEdit::new(&message, &ann(), "hi".into())).await).kind);
     kind(failure(&put(&host, &messages, &hub, &BeforeDelete::new(&message, &ann())).await).kind);
 

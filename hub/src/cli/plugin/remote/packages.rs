@@ -282,9 +282,10 @@ pub(super) async fn settings(arguments: &SettingsArgs) -> Result<(), String> {
 fn camel_case(name: &str) -> String {
     let mut words = name.trim().split(['_', '-']);
     let first = words.next().unwrap_or_default().to_owned();
-    words.fold(first, |name, word| {
-        let (head, rest) = word.split_at(word.len().min(1));
-        name + &head.to_uppercase() + rest
+    words.fold(first, |mut name, word| {
+        let mut letters = word.chars();
+        name.extend(letters.next().into_iter().flat_map(char::to_uppercase));
+        name + letters.as_str()
     })
 }
 
@@ -303,19 +304,32 @@ pub(super) async fn secret(command: &SecretCommand) -> Result<(), String> {
     }
 }
 
+/// What was laid aside of a plugin, page after page.
+async fn all_letters(client: &Client, plugin: &str) -> Result<Vec<Value>, String> {
+    let query = "query($after: String) { plugins { id deadLetters(first: 100, after: $after) {
+        nodes { id problem attempts createdAt } pageInfo { hasNextPage endCursor } } } }";
+    let (mut letters, mut after) = (Vec::new(), Value::Null);
+    loop {
+        let data = client.ask(query, json!({ "after": after })).await?;
+        let mut plugins = data["plugins"].as_array().into_iter().flatten();
+        let found = plugins.find(|found| found["id"] == json!(plugin));
+        let page = &found.ok_or_else(|| format!("the hub has no plugin {}", plain(plugin)))?["deadLetters"];
+        letters.extend(page["nodes"].as_array().into_iter().flatten().cloned());
+        if page["pageInfo"]["hasNextPage"] != json!(true) {
+            return Ok(letters);
+        }
+        after = page["pageInfo"]["endCursor"].clone();
+    }
+}
+
 pub(super) async fn letters(command: &LetterCommand) -> Result<(), String> {
     match command {
         LetterCommand::List { plugin, hub } => {
-            let query = "{ plugins { id deadLetters(first: 100) { nodes { id problem attempts createdAt } } } }";
-            let data = Client::new(hub)?.ask(query, json!({})).await?;
-            let mut plugins = data["plugins"].as_array().into_iter().flatten();
-            let found = plugins.find(|found| found["id"] == json!(plugin));
-            let letters =
-                &found.ok_or_else(|| format!("the hub has no plugin {}", plain(plugin)))?["deadLetters"]["nodes"];
+            let letters = all_letters(&Client::new(hub)?, plugin).await?;
             if hub.json {
-                return say_json(letters);
+                return say_json(&Value::Array(letters));
             }
-            for letter in letters.as_array().into_iter().flatten() {
+            for letter in &letters {
                 say_line(&format!(
                     "{} {} {}",
                     shown(&letter["createdAt"]),
