@@ -1,6 +1,8 @@
 //! How plugins are treated by those who run the place: their order, what their failures lead to, how much they may take,
 //! what they are entrusted with; how they do; and what becomes of what they could not do.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::{
@@ -12,6 +14,7 @@ use crate::{
         packages::{change, seen, try_change},
         person::{refusal, text},
         socket::Socket,
+        wat::Guest,
         within,
     },
 };
@@ -130,6 +133,11 @@ stories! {
             let refused = try_change(person, "pluginSettingsUpdate", limits(scope, wrong.clone())).await;
             assert_eq!(refusal(&refused).0, "INVALID", "{wrong}");
         }
+        // What a workspace has said does not outlive an operator who gives less.
+        change(&owner, "pluginSettingsUpdate", limits("WORKSPACE", json!({ "hostCalls": 15_000, "memoryBytes": 50_000_000 }))).await;
+        change(&operator, "pluginSettingsUpdate", limits("HUB", json!({ "hostCalls": 1 }))).await;
+        assert_eq!(refusal(&run(&ann, "swap", None, json!({})).await).0, "PLUGIN_FAILED");
+        change(&operator, "pluginSettingsUpdate", limits("HUB", json!({ "memoryBytes": 67_108_864, "hostCalls": 20_000 }))).await;
         // What it may take bites: here it may not call the hub.
         assert_eq!(answer(&ann, "count", json!({})).await, "1");
         change(&owner, "pluginSettingsUpdate", limits("WORKSPACE", json!({ "afterMs": 50, "effects": 0 }))).await;
@@ -146,6 +154,44 @@ stories! {
         assert_eq!(health["isBreakerOpen"], json!(false));
         change(&owner, "pluginSettingsUpdate", limits("WORKSPACE", Value::Null)).await;
         assert_eq!(answer(&ann, "post", json!({ "where": tea, "body": "tea" })).await, "*posted*");
+    }
+
+    /// F: P-04, P-08
+    async fn a_call_that_takes_as_long_as_it_may_is_one_node_s_alone(backend) {
+        // It takes a moment of real time, in which the hub's clock goes on for longer than a turn usually lasts.
+        let body = "(local $left i64) (local.set $left (i64.const 3000000000))
+            (loop $more (local.set $left (i64.sub (local.get $left) (i64.const 1)))
+                (br_if $more (i64.ne (local.get $left) (i64.const 0)))) (i32.const 16)";
+        let slow = Guest::new().id("test.slow").only("event-hooks", json!({ "on-events": { "events": ["message_sent"] } }));
+        let slow = slow.does("event-hooks", "on-events", body).build();
+        let world = Setup::new(backend).nodes(2).plugin(slow).start().await;
+        let (operator, owner, ann) = (world.operator().await, owner(&world).await, world.person("ann").await);
+        let input = json!({ "pluginId": "test.slow", "scope": "HUB", "limits": { "afterMs": 60_000 } });
+        assert_eq!(does(&operator, "pluginSettingsUpdate", input, "").await["errors"], json!([]));
+        let tea = ann.group("Tea", &[]).await;
+        switch(&owner, "test.slow", None, true).await;
+        ann.say(&tea, "tea").await;
+        let of = "plugin_workspaces WHERE plugin_id = 'test.slow'";
+        within("its turn", async {
+            while world.db_count(&format!("{of} AND lease IS NOT NULL")).await == 0 {
+                tokio::task::yield_now().await;
+            }
+        }).await;
+        world.clock.advance(Duration::from_secs(100));
+        within("the end of its turn", async {
+            while world.db_count(&format!("{of} AND lease IS NOT NULL")).await > 0 {
+                tokio::task::yield_now().await;
+            }
+        }).await;
+        let mut calls = 0;
+        for node in 0..world.node_count() {
+            let found = owner.at(&world, node).ask("{ plugins { id health { calls failures { kind } } } }", json!({})).await;
+            let plugins = found["plugins"].as_array().expect("plugins").clone();
+            let slow = plugins.into_iter().find(|plugin| plugin["id"] == json!("test.slow")).expect("it is there");
+            assert_eq!(slow["health"]["failures"], json!([]));
+            calls += slow["health"]["calls"].as_u64().expect("a number");
+        }
+        assert_eq!(calls, 1);
     }
 
     /// F: P-05

@@ -414,6 +414,11 @@ fn times(hook: Hook, limits: &Limits) -> (Duration, Duration) {
 }
 
 fn failure(error: &wasmtime::Error, run: &Run, logs: &[LogLine]) -> Failure {
+/// How long a call of a hook may take on the clock.
+pub fn longest(hook: Hook, limits: &Limits) -> Duration {
+    times(hook, limits).1
+}
+
     if let Some(stop) = error.downcast_ref::<Stop>() {
         return Failure { kind: stop.kind, what: stop.what.clone() };
     }

@@ -31,6 +31,12 @@ macro_rules! limits {
                 Ok(Limits { $($name: within(stringify!($name), changes.$name, self.$name, $low, self.$name)?,)* })
             }
 
+            /// These limits, and no more than those.
+            #[must_use]
+            pub fn capped(self, by: &LimitChanges) -> Self {
+                Limits { $($name: self.$name.min(by.$name.unwrap_or(u64::MAX)),)* }
+            }
+
             /// These limits as an admin wants them.
             pub fn changed(self, changes: &LimitChanges) -> Result<Self, OutOfLimits> {
                 Ok(Limits { $($name: within(stringify!($name), changes.$name, self.$name, $low, $high)?,)* })
@@ -99,5 +105,7 @@ mod tests {
         assert_eq!(usual.changed(&wants(64 << 20)).map(|limits| limits.memory_bytes), Ok(64 << 20));
         assert_eq!(usual.changed(&wants(1 << 30)).map_err(|refused| refused.field), Err("memory_bytes"));
         assert!(usual.changed(&wants(1)).is_err());
+        assert_eq!(usual.capped(&wants(64 << 20)), usual);
+        assert_eq!(usual.capped(&wants(1 << 20)).memory_bytes, 1 << 20);
     }
 }

@@ -205,9 +205,14 @@ pub fn ready(core: &Core, module: Arc<Module>, loaded: &Loaded, row: &InWorkspac
     }
 }
 
-/// What the manifest lowers and an admin raises. What was good when it was said may be so no more: then it does not count.
+/// What the manifest lowers, an operator changes, and a workspace lowers again: whatever that has said, it does not outlive an
+/// operator who gives less.
 fn limits(usual: Limits, loaded: &Loaded, row: &InWorkspace) -> Limits {
-    let lowered = usual.lowered(&loaded.manifest.limits).unwrap_or(usual);
-    let by_operator = lowered.changed(&loaded.installed.overrides.limits).unwrap_or(lowered);
-    by_operator.changed(&row.overrides.limits).unwrap_or(by_operator)
+    most(usual, loaded).capped(&row.overrides.limits)
+}
+
+/// The same where no workspace lowers it. What was good when an operator said it may be so no more: then it does not count.
+pub fn most(usual: Limits, loaded: &Loaded) -> Limits {
+    let lowered = usual.capped(&loaded.manifest.limits);
+    lowered.changed(&loaded.installed.overrides.limits).unwrap_or(lowered)
 }

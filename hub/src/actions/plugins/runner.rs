@@ -18,7 +18,7 @@ use jackfield_domain::{
 use jackfield_plugin_host::{
     Failure, Outcome, Plugin, WholeMessage,
     hooks::{OnEvents, ToldEvent},
-    note_failure,
+    longest, note_failure,
 };
 use tokio::{sync::Semaphore, task::JoinSet};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -45,8 +45,10 @@ const PREPARING: usize = 2;
 const LOOK: u64 = 256;
 /// A plugin is told so many at once.
 const BATCH: usize = 64;
-/// How long a node may be silent before another one takes over.
+/// How long a node may be silent before another one takes over, at least.
 const LEASE: Duration = Duration::from_secs(30);
+/// What it takes to tell a plugin something, beside the plugin's own time.
+const MARGIN: Duration = Duration::from_secs(10);
 /// So long one has the word before others have their turn.
 const TURN: Duration = Duration::from_secs(2);
 /// How soon a node sees what others committed, if nobody tells it.
@@ -210,6 +212,14 @@ async fn listener(core: &Arc<Core>, workspace: WorkspaceId, plugin: &PluginId) -
     Ok(Some(Listener { here, local, plugin }))
 }
 
+impl Listener {
+    /// So long a turn is a node's own if nothing is heard of it: longer than it lasts, and the plugin may take for what it is told
+    /// last.
+    fn lease(&self) -> Duration {
+        LEASE.max(TURN + longest(Hook::OnEvents, &self.plugin.limits) + MARGIN)
+    }
+}
+
 /// One turn of one plugin, if there is something to be told and nobody else is at it. Whether it is worth looking at it again
 /// at once.
 async fn turn(
@@ -220,7 +230,7 @@ async fn turn(
 ) -> Result<bool> {
     let Some(listener) = listener(core, workspace, plugin).await? else { return Ok(false) };
     let (now, lease) = (core.clock.now(), core.clock.new_id());
-    let taken = TakeTurn { workspace, plugin: plugin.clone(), lease, now, until: now + LEASE };
+    let taken = TakeTurn { workspace, plugin: plugin.clone(), lease, now, until: now + listener.lease() };
     let ended = match core.store.change(taken).await {
         Ok(Some(turn)) => take(core, listener, turn, draining).await,
         Ok(None) => return Ok(false),
@@ -288,7 +298,7 @@ struct Telling {
 impl Telling {
     /// Tells the plugin of the next events.
     async fn tell(&mut self, core: &Arc<Core>, listener: &Listener) -> Result<Told> {
-        let Listener { here, local, plugin } = listener;
+        let (Listener { here, local, plugin }, lease) = (listener, listener.lease());
         let wanted = plugin.module.wish(Hook::OnEvents).map(|wish| wish.events.as_slice()).unwrap_or_default();
         // After a failure one by one, so that it shows which of them it is.
         let is_careful = self.turn.failures > 0 || self.turn.position < local.vitals.careful_until();
@@ -333,7 +343,7 @@ impl Telling {
         }
         let (data, effects) = effects::prepared(core, here, local, self.turn.workspace, issued).await?;
         let _waking = Waking::of(core, &effects);
-        let (bot, depth, next) = (local.row.bot, depth_of(&events), Next::GoesOn(now + LEASE));
+        let (bot, depth, next) = (local.row.bot, depth_of(&events), Next::GoesOn(core.clock.now() + lease));
         let done = TurnStep { position, failures: 0, next, bot, depth, data, effects, ..self.step(core) };
         match span.within(core.store.change(done)).await {
             Ok(Some(refused)) => {

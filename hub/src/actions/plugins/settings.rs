@@ -111,7 +111,7 @@ pub async fn update_settings(
             return Err(Rejection::Invalid { field: "failurePolicies", expected }.into());
         }
     }
-    let usual = core.plugins.limits.lowered(&loaded.manifest.limits).unwrap_or(core.plugins.limits);
+    let usual = core.plugins.limits.capped(&loaded.manifest.limits);
     let on_hub = move |overrides: &Overrides| usual.changed(&overrides.limits);
     let bounds = |refused: OutOfLimits| Rejection::OutOfBounds {
         field: refused.field,

@@ -13,6 +13,7 @@ use jackfield_domain::{
 use jackfield_plugin_host::{
     Failure, Outcome,
     hooks::{Ask, Enable, Install, Upgrade},
+    longest,
 };
 
 use serde::{Deserialize, Serialize};
@@ -32,8 +33,10 @@ use crate::{
 const ISSUER: &str = "plugins";
 /// A plugin's work in slices ends after so many of them.
 const SLICES: usize = 10_000;
-/// How long a node may be silent before another one goes on.
+/// How long a node may be silent before another one goes on, at least.
 const LEASE: Duration = Duration::from_secs(60);
+/// What a slice takes beside the plugin's own time.
+const MARGIN: Duration = Duration::from_secs(20);
 /// So long an admin is let wait for it.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How soon it is tried again where somebody else is at it.
@@ -123,11 +126,17 @@ pub async fn start(core: &Arc<Core>, workspace: WorkspaceId, plugin: &PluginId) 
     tokio::time::timeout(PATIENCE, work).await.unwrap_or(Ok(()))
 }
 
+/// So long a node has for a slice: longer than the plugin may take for it.
+fn lease_of(core: &Core, loaded: &Loaded) -> Duration {
+    let limits = here::most(core.plugins.limits, loaded);
+    LEASE.max(longest(Hook::Install, &limits) + MARGIN)
+}
+
 /// Prepares it from where it has come to; answers whether that is done, and not where another node is at it.
 pub async fn prepare(core: &Arc<Core>, workspace: WorkspaceId, loaded: &Loaded) -> Result<bool> {
     let plugin = &loaded.installed.plugin;
     let (lease, now) = (core.clock.new_id(), core.clock.now());
-    let begin = BeginPreparing { workspace, plugin: plugin.clone(), lease, now, until: now + LEASE };
+    let begin = BeginPreparing { workspace, plugin: plugin.clone(), lease, now, until: now + lease_of(core, loaded) };
     let Some(row) = core.store.change(begin).await? else { return Ok(false) };
     let done = slices(core, workspace, loaded, &row, lease).await;
     if done.is_err() {
@@ -247,7 +256,7 @@ async fn slices(
             (Some(next), None) => {
                 let bookmark = Bookmark { package: loaded.package.hash.clone(), step: next.clone() };
                 let resume = serde_json::to_string(&bookmark).map_err(Error::internal)?;
-                Progress::More(resume, core.clock.now() + LEASE)
+                Progress::More(resume, core.clock.now() + lease_of(core, loaded))
             }
             (None, None) => Progress::Done(version),
         };
