@@ -116,6 +116,10 @@ impl Blobs {
         }
     }
 
+    pub async fn has(&self, name: &str) -> Result<bool> {
+        self.0.exists(name).await.map_err(fault)
+    }
+
     /// Nothing there is as good as taken away.
     pub async fn delete(&self, name: &str) -> Result<()> {
         self.0.delete(name).await.map_err(fault)

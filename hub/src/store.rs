@@ -78,7 +78,7 @@ pub use plugins::{
     held::{DecideHeld, KeepOutcome},
     letters::{DecideLetter, Deed, Fate},
     preparing::{BeginPreparing, EndPreparing, Progress},
-    removal::{Piece, PurgePlugin},
+    removal::{ForgetPackage, Piece, PurgePlugin},
     runs::{CommitCommand, SweepCommandRuns},
     schedules::{EndSlice, EnqueueRuns, ScheduledRun, SliceEnding},
     timers::Timer,

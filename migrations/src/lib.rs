@@ -15,6 +15,7 @@ mod m0010_plugin_life;
 mod m0011_plugin_notices;
 mod m0012_command_runs;
 mod m0014_online_mentions;
+mod m0015_plugin_versions;
 
 pub struct Migrator;
 
@@ -35,6 +36,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0011_plugin_notices::Migration),
             Box::new(m0012_command_runs::Migration),
             Box::new(m0014_online_mentions::Migration),
+            Box::new(m0015_plugin_versions::Migration),
         ]
     }
 }

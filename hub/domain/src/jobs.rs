@@ -17,6 +17,8 @@ words! {
         WorkspacePurge = "workspace_purge",
         /// Take away the packages of a plugin that was removed, and what it kept.
         PluginPurge = "plugin_purge",
+        /// Take away packages of a plugin that nobody goes back to.
+        PackageSweep = "package_sweep",
         /// Take away what was uploaded.
         UploadSweep = "upload_sweep",
         /// See in which workspaces a plugin has scheduled work to do.

@@ -6,6 +6,7 @@ use std::{
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use hmac::{Hmac, Mac};
@@ -60,6 +61,25 @@ impl Cache {
 
     pub(crate) fn forget(&self, digest: &[u8; 32], engine: &str) {
         let _ = fs::remove_file(self.path(digest, engine));
+    }
+
+    /// Lets go of what was compiled, by whichever engine, of packages with certain hashes, if it is older than this.
+    pub(crate) fn forget_all(&self, is_one: impl Fn(&str) -> bool, age: Duration) {
+        let files = match fs::read_dir(&self.folder) {
+            Ok(files) => files,
+            Err(error) => {
+                return tracing::warn!(%error, folder = %self.folder.display(), "compiled plugins cannot be listed");
+            }
+        };
+        for file in files.flatten() {
+            let name = file.file_name();
+            let hash = name.to_str().and_then(|name| Some(name.split_once('-')?.0));
+            let written = file.metadata().and_then(|about| about.modified()).ok();
+            let is_old = written.and_then(|written| written.elapsed().ok()).is_some_and(|since| since >= age);
+            if hash.is_some_and(&is_one) && is_old {
+                let _ = fs::remove_file(file.path());
+            }
+        }
     }
 
     fn write(&self, digest: &[u8; 32], engine: &str, compiled: &[u8]) -> io::Result<()> {

@@ -43,6 +43,9 @@ const FIELD_MS: u64 = 1_000;
 /// A warm instance is let go after so many calls, so that what it leaks does not grow without end.
 const CALLS: u32 = 10_000;
 
+/// What was compiled and left behind lies there for so long: another hub may share the folder.
+const LEFT: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// How instances are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reuse {
@@ -229,6 +232,20 @@ impl PluginHost {
         Ok(module)
     }
 
+    /// Lets go of what was compiled of a package that is needed no more. The hash is written in hexadecimal digits.
+    pub fn forget_compiled(&self, hash: &str) {
+        if let Some(cache) = &self.cache {
+            cache.forget_all(|of| of == hash, Duration::ZERO);
+        }
+    }
+
+    /// Lets go of what was compiled long ago of packages that are not needed.
+    pub fn tidy_compiled(&self, is_needed: impl Fn(&str) -> bool) {
+        if let Some(cache) = &self.cache {
+            cache.forget_all(|of| !is_needed(of), LEFT);
+        }
+    }
+
     fn link(&self, package: &Package, compiled: &[u8]) -> Result<Arc<Module>, LoadError> {
         let contract = |error: wasmtime::Error| LoadError::Contract(format!("{error:#}"));
         #[expect(unsafe_code, reason = "the bytes come from our own compiler, just now or under the seal of the cache")]
@@ -397,6 +414,11 @@ fn only_looks(hook: Hook) -> bool {
     matches!(hook, Hook::ValidateConfiguration | Hook::Resolve)
 }
 
+/// How long a call of a hook may take on the clock.
+pub fn longest(hook: Hook, limits: &Limits) -> Duration {
+    times(hook, limits).1
+}
+
 /// How long a hook may keep the processor busy, and how long it may take.
 fn times(hook: Hook, limits: &Limits) -> (Duration, Duration) {
     let milliseconds = Duration::from_millis;
@@ -414,11 +436,6 @@ fn times(hook: Hook, limits: &Limits) -> (Duration, Duration) {
 }
 
 fn failure(error: &wasmtime::Error, run: &Run, logs: &[LogLine]) -> Failure {
-/// How long a call of a hook may take on the clock.
-pub fn longest(hook: Hook, limits: &Limits) -> Duration {
-    times(hook, limits).1
-}
-
     if let Some(stop) = error.downcast_ref::<Stop>() {
         return Failure { kind: stop.kind, what: stop.what.clone() };
     }

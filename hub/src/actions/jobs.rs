@@ -37,6 +37,7 @@ pub async fn perform(core: &Arc<Core>, claim: &Claim) -> Result<()> {
         JobKind::ConversationPurge => conversations::life::purge(core, job).await?,
         JobKind::WorkspacePurge => workspaces::purge(core, job).await?,
         JobKind::PluginPurge => plugins::packages::purge(core, job).await?,
+        JobKind::PackageSweep => plugins::packages::sweep(core, job).await?,
         JobKind::UploadSweep => plugins::uploads::sweep(core, job).await?,
         JobKind::PluginDue => plugins::schedules::due(core, job).await?,
         JobKind::PluginRun => plugins::schedules::run(core, claim).await?,

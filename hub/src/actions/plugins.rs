@@ -24,7 +24,7 @@ pub mod uploads;
 pub mod vitals;
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::{Arc, Mutex, OnceLock, PoisonError, RwLock},
     time::Duration,
 };
@@ -101,6 +101,8 @@ struct Known {
 }
 
 impl Plugins {
+    /// What is kept compiled.
+    packages: BTreeSet<String>,
     pub fn new(
         host: PluginHost,
         blobs: Blobs,
@@ -153,6 +155,13 @@ impl Plugins {
             // Of what nobody is at, and what is well, nothing is lost but figures.
             vitals.retain(|_, vitals| Arc::strong_count(vitals) > 1 || vitals.breaker().is_open());
         }
+    /// Lets go of what was compiled of a package, unless it is needed.
+    fn forget_compiled(&self, hash: &str) {
+        if !self.known.read().unwrap_or_else(PoisonError::into_inner).packages.contains(hash) {
+            self.host.forget_compiled(hash);
+        }
+    }
+
         vitals.entry((workspace, plugin.clone())).or_default().clone()
     }
 
@@ -199,7 +208,7 @@ async fn look(core: &Core, fetch_again: bool) -> Result<()> {
     let mut installed = core.store.installed_plugins().await?;
     installed.retain(|plugin| matches!(plugin.state, HubState::On | HubState::Off));
     let hashes: Vec<String> =
-        installed.iter().flat_map(|plugin| [Some(plugin.package.clone()), plugin.previous.clone()]).flatten().collect();
+        installed.iter().flat_map(jackfield_domain::plugins::Installed::packages).cloned().collect();
     let packages = core.store.plugin_packages(&hashes).await?;
     let mut loaded = Vec::with_capacity(installed.len());
     let mut shop = Shop { before: &before, fetch_again, is_out_of_reach: false };
@@ -220,11 +229,14 @@ async fn look(core: &Core, fetch_again: bool) -> Result<()> {
         schedules::plan(core, &loaded).await?;
     }
     let mut known = plugins.known.write().unwrap_or_else(PoisonError::into_inner);
-    *known = Known { generation: Some(generation), installed: Arc::new(loaded), workspaces: HashMap::new() };
+    let not_needed: Vec<String> = known.packages.difference(&needed).cloned().collect();
+    let installed = Arc::new(loaded);
+    *known = Known { generation: Some(generation), packages: needed, installed, workspaces: HashMap::new() };
     let running: Vec<[u8; 32]> = (known.installed.iter())
         .flat_map(|loaded| std::iter::once(loaded).chain(&loaded.earlier))
         .filter_map(|loaded| loaded.module.as_ref().ok().map(|module| module.digest()))
         .collect();
+    let needed: BTreeSet<String> = hashes.into_iter().collect();
     drop(known);
     // What was kept warm of other versions is let go.
     plugins.host.forget(|module, _| !running.contains(&module.digest()));
@@ -234,6 +246,7 @@ async fn look(core: &Core, fetch_again: bool) -> Result<()> {
 
 /// Are these the same packages, in the same state?
 fn are_the_same(before: &[Arc<Loaded>], after: &[Arc<Loaded>]) -> bool {
+    not_needed.iter().for_each(|hash| plugins.host.forget_compiled(hash));
     let seen = |loaded: &Arc<Loaded>| {
         (loaded.installed.plugin.clone(), loaded.installed.package.clone(), loaded.installed.state)
     };
@@ -289,16 +302,19 @@ pub async fn here(core: &Arc<Core>, workspace: WorkspaceId) -> Result<Arc<Here>>
     Ok(here)
 }
 
-/// Installs what comes with the program and is not there, or is older.
+/// Installs what comes with the program and is not there, or is newer than all that was ever here.
 pub async fn install_bundled(core: &Arc<Core>) -> Result<()> {
     refresh(core).await?;
     let there = core.store.installed_plugins().await?;
     for package in core.plugins.bundled.values() {
         let manifest = package.manifest();
-        // Whoever took it away, or put another version in its place, is not overruled.
+        // Whoever took it away is not overruled, nor who went back from it, or put an older version in its place.
         let is_known = there.iter().any(|known| known.plugin == manifest.id);
-        let is_newer = core.plugins.find(&manifest.id).is_some_and(|known| known.manifest.version < manifest.version);
-        if is_known && !is_newer {
+        let is_news = core.plugins.find(&manifest.id).is_some_and(|known| {
+            let seen = known.installed.newest.as_ref().unwrap_or(&known.manifest.version);
+            manifest.version > *seen.max(&known.manifest.version)
+        });
+        if is_known && !is_news {
             continue;
         }
         match packages::install_bundled(core, package).await {
@@ -310,7 +326,10 @@ pub async fn install_bundled(core: &Arc<Core>) -> Result<()> {
             Err(error) => return Err(error),
         }
     }
-    refresh(core).await
+    refresh(core).await?;
+    let known = core.plugins.known.read().unwrap_or_else(PoisonError::into_inner);
+    core.plugins.host.tidy_compiled(|hash| known.packages.contains(hash));
+    Ok(())
 }
 
 /// When a hook is asked, and for whom.

@@ -83,6 +83,7 @@ pub struct Model {
     pub package_hash: String,
     pub previous_hash: Option<String>,
     pub pending_hash: Option<String>,
+    pub newest_version: Option<String>,
     pub state: String,
     pub is_default: bool,
     pub grants: String,
@@ -124,6 +125,7 @@ impl TryFrom<Model> for Installed {
             package: row.package_hash,
             previous: row.previous_hash,
             pending: row.pending_hash,
+            newest: row.newest_version.as_deref().map(str::parse).transpose().map_err(Error::internal)?,
             state: HubState::from_word(&row.state).ok_or_else(|| Error::internal("unknown state of a plugin"))?,
             is_default: row.is_default,
             grants: serde_json::from_str(&row.grants).map_err(Error::internal)?,
@@ -139,6 +141,7 @@ fn row_of(installed: &Installed) -> Result<ActiveModel> {
         package_hash: Set(installed.package.clone()),
         previous_hash: Set(installed.previous.clone()),
         pending_hash: Set(installed.pending.clone()),
+        newest_version: Set(installed.newest.as_ref().map(ToString::to_string)),
         state: Set(installed.state.as_str().to_owned()),
         is_default: Set(installed.is_default),
         grants: Set(serde_json::to_string(&installed.grants).map_err(Error::internal)?),
@@ -196,8 +199,7 @@ pub struct ChangePlugin<D> {
     /// A package that is new here.
     pub package: Option<Package>,
     pub decision: D,
-    /// None where the hub itself acts.
-    pub audit: Option<AuditEntry>,
+    pub audit: Vec<AuditEntry>,
     /// What follows from it.
     pub job: Option<NewJob>,
 }
@@ -238,7 +240,7 @@ impl<D: Decision> Change for ChangePlugin<D> {
             None => Entity::insert(row_of(&after)?).exec_without_returning(&work.transaction).await.map(drop)?,
             Some(_) => Entity::update(row_of(&after)?).exec(&work.transaction).await.map(drop)?,
         }
-        if let Some(audit) = &self.audit {
+        for audit in &self.audit {
             work.audit(audit.clone());
         }
         jobs::enqueue(work, self.job.as_slice()).await?;

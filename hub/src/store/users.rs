@@ -5,7 +5,7 @@ use jackfield_domain::{
     Fact, Timestamp, UserId, WorkspaceId, WorkspaceRole,
     users::{Person, User, UserStatus},
 };
-use sea_orm::{ActiveValue::Set, entity::prelude::*};
+use sea_orm::{ActiveValue::Set, QuerySelect, entity::prelude::*};
 
 use super::{Change, Store, Work, words};
 use crate::{Error, Result};
@@ -59,6 +59,13 @@ impl TryFrom<Model> for User {
 }
 
 impl Store {
+    /// The workspaces in which there are operators.
+    pub async fn workspaces_of_operators(&self) -> Result<Vec<WorkspaceId>> {
+        let operators = Entity::find().filter(Column::IsOperator.eq(true));
+        let found = operators.select_only().column(Column::WorkspaceId).distinct().into_tuple::<Uuid>();
+        Ok(found.all(&self.reads).await?.into_iter().map(WorkspaceId).collect())
+    }
+
     pub async fn users(&self, ids: &[UserId]) -> Result<Vec<User>> {
         let rows = Entity::find().filter(Column::Id.is_in(ids.iter().map(|id| id.0))).all(&self.reads).await?;
         rows.into_iter().map(User::try_from).collect()

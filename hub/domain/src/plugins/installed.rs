@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use semver::Version;
 use serde::{Deserialize, Serialize};
 
 use super::{Capability, FailurePolicy, Hook, LimitChanges, PluginId, Refusal};
@@ -92,6 +93,9 @@ pub struct Installed {
     pub previous: Option<String>,
     /// One that wants to do more than was granted, and waits for somebody who grants it.
     pub pending: Option<String>,
+    /// The highest version that was ever offered here, whatever became of it. What comes with the hub comes in by itself only
+    /// where it is higher than that, so that it overrules nobody who went back, or refused it.
+    pub newest: Option<Version>,
     pub state: HubState,
     /// Whether it is on in workspaces that say nothing of it.
     pub is_default: bool,
@@ -156,12 +160,14 @@ impl Offer {
             return Err(Rejection::BadPackage { why });
         }
         fits(&self.package, newest_data)?;
+        let newest = before.and_then(|before| before.newest.clone()).max(self.package.version.parse().ok());
         let Some(before) = before.filter(|before| before.state != HubState::Removed) else {
             return Ok(Installed {
                 plugin: self.package.plugin.clone(),
                 package: hash,
                 previous: None,
                 pending: None,
+                newest,
                 state: HubState::On,
                 is_default: self.is_default,
                 grants: Grants { capabilities: granted, conversations: None },
@@ -169,7 +175,7 @@ impl Offer {
                 installed_at: self.package.created_at,
             });
         };
-        let mut after = before.clone();
+        let mut after = Installed { newest, ..before.clone() };
         if before.package == hash {
             after.grants.capabilities.extend(granted);
             return Ok(after);
@@ -190,6 +196,11 @@ impl Offer {
 }
 
 impl Installed {
+    /// The packages that are needed: the one in force, the one to go back to, and one that waits.
+    pub fn packages(&self) -> impl Iterator<Item = &String> {
+        [Some(&self.package), self.previous.as_ref(), self.pending.as_ref()].into_iter().flatten()
+    }
+
     /// Another package takes the place of the one that is in force.
     pub fn put_in_force(&mut self, package: String) {
         self.previous = Some(std::mem::replace(&mut self.package, package));
@@ -326,6 +337,7 @@ mod tests {
             package: String::new(),
             previous: None,
             pending: None,
+            newest: None,
             state,
             is_default,
             grants: Grants::default(),
@@ -344,6 +356,32 @@ mod tests {
             assert_eq!(is_on(installed, workspace, conversation), expected, "{workspace:?} {conversation:?}");
         }
         assert!(!is_on(&installed(HubState::Off, true), Some(true), Some(true)));
+    }
+
+    #[test]
+    fn the_highest_version_that_was_offered_is_remembered() {
+        let offer = |version: &str, before: Option<&Installed>| {
+            let package = Package {
+                hash: version.to_owned(),
+                plugin: "example.one".parse().unwrap(),
+                version: version.to_owned(),
+                data_version: 1,
+                manifest: String::new(),
+                bytes: 0,
+                created_at: Timestamp(0),
+            };
+            let instead_of = before.map(|before| (before.package.clone(), BTreeSet::new()));
+            let wanted = if version == "3.0.0" { [Capability::Kv].into() } else { BTreeSet::new() };
+            let offer = Offer { package, wanted, granted: BTreeSet::new(), instead_of, is_default: false };
+            offer.decide(before, None).unwrap()
+        };
+        let newest = |installed: &Installed| installed.newest.as_ref().map(ToString::to_string).unwrap();
+        let first = offer("1.10.0", None);
+        let older = offer("1.9.0", Some(&first));
+        assert_eq!((older.package.as_str(), newest(&older)), ("1.9.0", "1.10.0".to_owned()));
+        let waits = offer("3.0.0", Some(&older));
+        assert_eq!((waits.package.as_str(), newest(&waits)), ("1.9.0", "3.0.0".to_owned()));
+        assert_eq!(newest(&offer("2.0.0", Some(&waits))), "3.0.0");
     }
 
     #[test]

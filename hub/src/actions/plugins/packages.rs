@@ -1,7 +1,11 @@
 //! Plugins on the hub as a whole, which are for its operators: installing them, putting other versions in their place, and
 //! taking them away.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use jackfield_domain::{
     AuditAction, AuditEntry, JobId, Rejection,
@@ -12,14 +16,14 @@ use jackfield_plugin_host::{Manifest, Package};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    super::{Core, Viewer, workspaces::must_be_operator},
+    super::{Core, Viewer, jobs, workspaces::must_be_operator},
     admin::known,
     blob_name, hash_of, refresh,
     uploads::{self, Source},
 };
 use crate::{
     Error, Result,
-    store::{ChangePlugin, Piece, PurgePlugin},
+    store::{ChangePlugin, ForgetPackage, Piece, PurgePlugin},
 };
 
 /// Installs a package, or puts it in the place of the one that is in force. Where it wants more than was granted before, it
@@ -41,30 +45,66 @@ pub async fn install(
         ("granted", listed(&granted)),
     ];
     let audit = viewer.by(core).entry(AuditAction::PluginInstalled, &plugin, details);
-    put(core, &package, granted, Some(audit)).await?;
+    put(core, &package, granted, false, vec![audit]).await?;
     uploads::forget(core, source).await;
     Ok(plugin)
 }
 
-/// The same for what comes with the hub, which is trusted as the hub is.
+/// The same for what comes with the hub, which is trusted as the hub is. It stands in the record wherever there are operators.
 pub async fn install_bundled(core: &Arc<Core>, package: &Package) -> Result<()> {
-    let known = core.plugins.find(&package.manifest().id);
-    let granted = if known.is_none() { package.manifest().wanted().into_iter().collect() } else { BTreeSet::new() };
-    put(core, package, granted, None).await
+    let manifest = package.manifest();
+    let known = core.plugins.find(&manifest.id);
+    let granted = if known.is_none() { manifest.wanted().into_iter().collect() } else { BTreeSet::new() };
+    let details: BTreeMap<String, String> = [
+        ("version".to_owned(), manifest.version.to_string()),
+        ("package".to_owned(), hash_of(package)),
+        ("granted".to_owned(), listed(&granted)),
+    ]
+    .into();
+    let entry = |workspace| AuditEntry {
+        id: core.clock.new_id(),
+        workspace,
+        at: core.clock.now(),
+        actor: None,
+        address: None,
+        action: AuditAction::PluginInstalled,
+        target: Some(manifest.id.to_string()),
+        details: details.clone(),
+    };
+    let audit = core.store.workspaces_of_operators().await?.into_iter().map(entry).collect();
+    put(core, package, granted, true, audit).await
 }
 
 async fn put(
     core: &Arc<Core>,
     package: &Package,
     granted: BTreeSet<Capability>,
-    audit: Option<AuditEntry>,
+    is_bundled: bool,
+    audit: Vec<AuditEntry>,
+) -> Result<()> {
+    // It must be known to run before anybody depends on it.
+    core.plugins.host.load(package).await.map_err(|error| Rejection::BadPackage { why: error.to_string() })?;
+    let done = offer(core, package, granted, is_bundled, audit).await;
+    if done.is_err() {
+        core.plugins.forget_compiled(&hash_of(package));
+    }
+    done
+}
+
+async fn offer(
+    core: &Arc<Core>,
+    package: &Package,
+    granted: BTreeSet<Capability>,
+    is_bundled: bool,
+    audit: Vec<AuditEntry>,
 ) -> Result<()> {
     let manifest = package.manifest();
     let hash = hash_of(package);
-    // It must be known to run before anybody depends on it.
-    core.plugins.host.load(package).await.map_err(|error| Rejection::BadPackage { why: error.to_string() })?;
+    // What it takes the place of is let go afterwards; and it itself, where nothing comes of it.
+    jobs::enqueue(core, vec![sweeping(core, &manifest.id, Some(&hash))?]).await?;
     // Nodes that run another version of the program come with other packages.
-    core.plugins.blobs.put(&blob_name(&hash), bytes::Bytes::copy_from_slice(package.component())).await?;
+    let (name, bytes) = (blob_name(&hash), bytes::Bytes::copy_from_slice(package.component()));
+    core.plugins.blobs.put(&name, bytes.clone()).await?;
     let row = Row {
         hash,
         plugin: manifest.id.clone(),
@@ -84,7 +124,7 @@ async fn put(
         granted,
         instead_of: known.map(|known| (known.package.hash.clone(), known.manifest.wanted().into_iter().collect())),
         // Only what comes with the hub may be on where nobody asked for it.
-        is_default: manifest.on_at_first_start && audit.is_none(),
+        is_default: manifest.on_at_first_start && is_bundled,
     };
     let change = ChangePlugin {
         plugin: manifest.id.clone(),
@@ -94,6 +134,10 @@ async fn put(
         job: None,
     };
     core.store.change(change).await?;
+    // A sweep may have taken it away until it was needed.
+    if !core.plugins.blobs.has(&name).await? {
+        core.plugins.blobs.put(&name, bytes).await?;
+    }
     refresh(core).await
 }
 
@@ -132,7 +176,7 @@ pub async fn change(
             decision(&mut installed, newest)?;
             Ok(installed)
         },
-        audit: Some(viewer.by(core).entry(action, plugin, details)),
+        audit: vec![viewer.by(core).entry(action, plugin, details)],
         job,
     };
     core.store.change(change).await?;
@@ -156,7 +200,8 @@ pub async fn approve(
         return Err(Rejection::Invalid { field: "grant", expected: "among those that the plugin wants" }.into());
     }
     let details = vec![("version", pending.version.clone()), ("granted", listed(&granted))];
-    change(core, viewer, plugin, AuditAction::PluginInstalled, details, None, move |installed, newest| {
+    let job = Some(sweeping(core, plugin, None)?);
+    change(core, viewer, plugin, AuditAction::PluginInstalled, details, job, move |installed, newest| {
         if installed.pending.as_ref() != Some(&pending.hash) {
             return Err(Rejection::Conflict);
         }
@@ -171,7 +216,8 @@ pub async fn approve(
 /// Lets go of a package that waits.
 pub async fn reject(core: &Core, viewer: &Viewer, plugin: &PluginId) -> Result<()> {
     let details = vec![("pending", "rejected".to_owned())];
-    change(core, viewer, plugin, AuditAction::PluginUpdated, details, None, |installed, _| {
+    let job = Some(sweeping(core, plugin, None)?);
+    change(core, viewer, plugin, AuditAction::PluginUpdated, details, job, |installed, _| {
         let none = Rejection::NotFound { what: "waiting upgrade", field: "pluginId" };
         installed.pending.take().map(drop).ok_or(none)
     })
@@ -187,7 +233,8 @@ pub async fn roll_back(core: &Core, viewer: &Viewer, plugin: &PluginId) -> Resul
     let earlier = core.store.plugin_packages(std::slice::from_ref(&previous)).await?.remove(&previous);
     let earlier = earlier.ok_or_else(none)?;
     let details = vec![("version", earlier.version.clone()), ("rolledBackFrom", known.package.version.clone())];
-    change(core, viewer, plugin, AuditAction::PluginInstalled, details, None, move |installed, newest| {
+    let job = Some(sweeping(core, plugin, None)?);
+    change(core, viewer, plugin, AuditAction::PluginInstalled, details, job, move |installed, newest| {
         if installed.previous.as_ref() != Some(&earlier.hash) {
             return Err(Rejection::Conflict);
         }
@@ -220,6 +267,52 @@ pub async fn waiting(core: &Core, viewer: &Viewer, plugin: &PluginId) -> Result<
 pub fn listed(capabilities: &BTreeSet<Capability>) -> String {
     capabilities.iter().map(|capability| capability.as_str()).collect::<Vec<_>>().join(", ")
 }
+/// How long packages that are not needed lie where they are: whoever has begun with one ends, and nodes look for newer ones.
+const KEPT: Duration = Duration::from_secs(60);
+
+/// Packages that may not be needed any more.
+#[derive(Serialize, Deserialize)]
+struct Sweep {
+    plugin: PluginId,
+    /// One that the store may not know, because it was refused.
+    hash: Option<String>,
+}
+
+fn sweeping(core: &Core, plugin: &PluginId, hash: Option<&String>) -> Result<NewJob> {
+    let at = core.clock.now();
+    let sweep = Sweep { plugin: plugin.clone(), hash: hash.cloned() };
+    Ok(NewJob {
+        id: JobId(core.clock.new_id()),
+        workspace: None,
+        kind: JobKind::PackageSweep,
+        key: None,
+        payload: serde_json::to_string(&sweep).map_err(Error::internal)?,
+        at,
+        due_at: at + KEPT,
+    })
+}
+
+/// Takes away the packages of a plugin that are neither in force nor what is gone back to, and do not wait.
+pub async fn sweep(core: &Core, job: &Job) -> Result<()> {
+    let Sweep { plugin, hash } = serde_json::from_str(&job.payload).map_err(Error::internal)?;
+    let installed = core.store.installed_plugins().await?;
+    let needed = installed.iter().filter(|installed| installed.plugin == plugin).flat_map(Installed::packages);
+    let needed: BTreeSet<&String> = needed.collect();
+    let known = core.store.packages_of(&plugin).await?;
+    let all: BTreeSet<String> = known.into_iter().chain(hash).collect();
+    for hash in all.into_iter().filter(|hash| !needed.contains(hash)) {
+        let name = blob_name(&hash);
+        let bytes = core.plugins.blobs.get(&name).await?;
+        core.plugins.blobs.delete(&name).await?;
+        // Somebody may have installed it meanwhile. Who does so from now on sees that it is gone.
+        let is_needed = core.store.change(ForgetPackage { plugin: plugin.clone(), hash }).await?;
+        if let Some(bytes) = bytes.filter(|_| is_needed) {
+            core.plugins.blobs.put(&name, bytes).await?;
+        }
+    }
+    Ok(())
+}
+
 
 /// What is to be taken away of a plugin that was removed.
 #[derive(Serialize, Deserialize)]

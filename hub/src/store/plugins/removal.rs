@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use jackfield_domain::{
     WorkspaceId,
-    plugins::{HubState, PluginId},
+    plugins::{HubState, Installed, PluginId},
 };
 use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*};
 
@@ -132,6 +132,50 @@ impl PurgePlugin {
         }
         forget!(data, secrets, logs, letters, workspaces);
         Ok(Some(Piece::Workspace))
+    }
+}
+
+/// Lets go of what the store knows of a package of which the bytes were taken away; answers whether it is needed after all.
+/// That of the newest package whose data lies in a workspace stays: an upgrade is told which version wrote it.
+pub struct ForgetPackage {
+    pub plugin: PluginId,
+    pub hash: String,
+}
+
+#[async_trait]
+impl Change for ForgetPackage {
+    type Outcome = bool;
+
+    fn workspace(&self) -> Option<WorkspaceId> {
+        None
+    }
+
+    fn leaves_rooms(&self) -> bool {
+        true
+    }
+
+    async fn apply(&self, work: &mut Work) -> Result<bool> {
+        // Where changes of plugins wait for each other.
+        turn(work).await?;
+        let installed = Entity::find_by_id(self.plugin.to_string()).one(&work.transaction).await?;
+        let installed = installed.map(Installed::try_from).transpose()?;
+        if installed.is_some_and(|installed| installed.packages().any(|hash| *hash == self.hash)) {
+            return Ok(true);
+        }
+        let Some(package) = packages::Entity::find_by_id(&self.hash).one(&work.transaction).await? else {
+            return Ok(false);
+        };
+        let of_data = workspaces::Entity::find()
+            .filter(workspaces::Column::PluginId.eq(self.plugin.as_str()))
+            .filter(workspaces::Column::DataVersion.eq(package.data_version));
+        let newer = packages::Entity::find()
+            .filter(packages::Column::PluginId.eq(self.plugin.as_str()))
+            .filter(packages::Column::DataVersion.eq(package.data_version))
+            .filter(packages::Column::CreatedAt.gt(package.created_at));
+        if of_data.limit(1).one(&work.transaction).await?.is_none() || newer.one(&work.transaction).await?.is_some() {
+            packages::Entity::delete_by_id(&self.hash).exec(&work.transaction).await?;
+        }
+        Ok(false)
     }
 }
 
