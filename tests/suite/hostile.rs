@@ -402,10 +402,17 @@ stories! {
         assert_eq!(place.health(&begins).await["isOn"], json!(true));
         switch(&place.owner, &id(&disables), None, false).await;
         assert_eq!(place.health(&disables).await["isOn"], json!(false), "whatever it says to it");
-        for guest in [&validates, &changes] {
+        let configure = async |guest: &Guest| {
             let input = json!({ "pluginId": id(guest), "configuration": {} });
-            assert_eq!(refusal(&does(&place.owner, "pluginConfigure", input, "").await).0, "PLUGIN_FAILED", "{}", id(guest));
-        }
+            does(&place.owner, "pluginConfigure", input, "plugin { id }").await
+        };
+        assert_eq!(refusal(&configure(&validates).await).0, "PLUGIN_FAILED");
+        // What is in force is answered so, whatever the plugin makes of it; the admins see that.
+        switch(&place.owner, &id(&changes), None, true).await;
+        let configured = configure(&changes).await;
+        assert_eq!((&configured["plugin"]["id"], &configured["errors"]), (&json!(id(&changes)), &json!([])));
+        let seen = place.health(&changes).await;
+        assert!(failures(&seen) == 1 && text(&seen["logs"][0]["text"]).contains("the configuration is in force"), "{seen}");
         within("a run that fails", async {
             while failures(&place.health(&schedules).await) == 0 {
                 place.world.clock.advance(Duration::from_secs(61));
@@ -535,6 +542,62 @@ stories! {
         let plugins = operator.ask("{ plugins { id } }", json!({})).await.to_string();
         assert!(!plugins.contains("hostile.bomb") && plugins.contains("hostile.no-more"), "{plugins}");
         assert_eq!(ann.history(&tea).await.len(), 20);
+    }
+
+    /// F: P-01, P-05, P-06
+    async fn a_schema_that_is_a_bomb_is_refused_and_the_hub_goes_on_answering(backend) {
+        let twice = |next: usize| json!({ "anyOf": [{ "$ref": format!("#/$defs/a{next}") }, { "$ref": format!("#/$defs/a{next}") }] });
+        let mut definitions: serde_json::Map<_, _> = (0..40).map(|number| (format!("a{number}"), twice(number + 1))).collect();
+        definitions.insert("a40".to_owned(), json!({ "required": ["zzz"] }));
+        let slow = json!({ "type": "object", "$defs": definitions, "properties": { "x": { "$ref": "#/$defs/a0" } } });
+        let mut never = slow.clone();
+        (never["allOf"], never["unevaluatedProperties"]) = (json!([{ "$ref": "#/$defs/a0" }]), json!(false));
+
+        let bounded = json!({ "type": "object", "properties": {
+            "words": { "type": "array", "items": { "type": "string", "pattern": "^(a|b)*a(a|b){300}c$" }, "default": ["x"] } } });
+        let wanting = Guest::new().id("hostile.wanting").with("/configuration", bounded);
+        let mut world = Setup::new(backend).plugin(wanting.build()).start().await;
+        let (operator, owner, ann) = (world.operator().await, owner(&world).await, world.person("ann").await);
+        let tea = ann.group("Tea", &[]).await;
+        switch(&owner, &id(&wanting), None, true).await;
+        let large = json!({ "words": ["ab".repeat(100_000)] });
+        let many = json!({ "words": vec!["x"; 10_000] });
+        let harm = async {
+            for schema in [&slow, &never] {
+                let bomb = Guest::new().id("hostile.schema").with("/configuration", schema.clone()).build();
+                let refused = does(&operator, "pluginInstall", json!({ "uploadId": upload(&operator, bomb).await }), "").await;
+                assert_eq!(refusal(&refused).0, "INVALID");
+                assert!(text(&refused["errors"][0]["message"]).contains("/$defs is not taken"), "{refused}");
+            }
+            // What is as large as it may be, several times at once, and what is larger.
+            let configure = |configuration: &Value| {
+                let input = json!({ "pluginId": id(&wanting), "configuration": configuration });
+                does(&owner, "pluginConfigure", input, "")
+            };
+            for refused in join_all([&large, &large, &large, &large, &many].map(configure)).await {
+                assert_eq!(refusal(&refused), ("INVALID".to_owned(), json!(["input", "configuration"])), "{refused}");
+            }
+        };
+        let talking = async {
+            for number in 0..20 {
+                in_time(ann.say(&tea, &number.to_string())).await;
+                assert_eq!(in_time(ann.get("/ready")).await.0.as_u16(), 200);
+            }
+        };
+        join(harm, talking).await;
+
+        // One that lies in the store already, as another version of the hub took it: it cannot run, which is said, and all else goes on.
+        let manifest = wanting.with("/configuration", slow).manifest.expect("it has one").to_string();
+        world.stop(0).await;
+        world.db_execute(&format!("UPDATE plugin_packages SET manifest = '{manifest}' WHERE plugin_id = 'hostile.wanting'")).await;
+        world.start(0).await;
+        let (owner, ann) = (owner.at(&world, 0), ann.at(&world, 0));
+        for number in 20..30 {
+            in_time(ann.say(&tea, &number.to_string())).await;
+            let plugins = in_time(owner.ask("{ plugins { id problem } }", json!({}))).await;
+            assert!(plugins.to_string().contains("/$defs is not taken"), "{plugins}");
+        }
+        assert_eq!(ann.history(&tea).await.len(), 30);
     }
 
     /// F: P-01

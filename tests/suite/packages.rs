@@ -10,7 +10,7 @@ use crate::{
         Backend, Person, Setup, World,
         account::does,
         bucket::Bucket,
-        guest::{GUEST, answer, configure, guest, run, switch},
+        guest::{GUEST, answer, configure, fields, guest, run, switch},
         packages::{ALL, becomes, change, install, place, seen, try_change, try_install, upload},
         person::{refusal, text},
         wat::Guest,
@@ -392,6 +392,107 @@ stories! {
         assert_eq!(answer(&elsewhere, "read", json!({ "key": "enabled" })).await, "1");
         let refused = try_change(&elsewhere, "pluginSettingsUpdate", json!({ "isDefault": false })).await;
         assert_eq!(refusal(&refused), ("INVALID".to_owned(), json!(["input", "isDefault"])));
+    }
+
+    /// F: P-05, P-06
+    async fn before_anybody_configures_it_a_plugin_has_its_defaults(backend) {
+        let marked = guest(|manifest| manifest["configuration"]["properties"]["mark"]["default"] = json!(" by default"));
+        let world = Setup::new(backend).nodes(2).plugin(marked).start().await;
+        let (owner, ann) = (world.operator().await, world.person("ann").await);
+        let shown = async || seen(&owner, "configuration").await["configuration"]["mark"].clone();
+        assert_eq!(shown().await, json!(" by default"));
+        switch(&owner, GUEST, None, true).await;
+        let tea = ann.group("Tea", &[]).await;
+        assert_eq!(ann.say(&tea, "tea").await["body"], json!("tea by default"));
+        configure(&owner, json!({ "mark": " by hand" })).await;
+        assert_eq!((shown().await, &ann.say(&tea, "tea").await["body"]), (json!(" by hand"), &json!("tea by hand")));
+    }
+
+    /// F: P-05, P-06
+    async fn a_plugin_that_is_off_is_configured_and_begins_when_it_is_switched_on(backend) {
+        let world = Setup::new(backend).nodes(2).plugin(guest(|_| {})).start().await;
+        let (owner, ann) = (world.operator().await, world.person("ann").await);
+        configure(&owner, json!({ "mark": "x".repeat(100_000) })).await;
+        let record = owner.ask("{ auditLog(last: 1) { nodes { details { name value } } } }", json!({})).await.to_string();
+        assert!(record.contains("bytes in all") && record.len() < 3_000, "the record keeps what somebody reads of it");
+        configure(&owner, json!({ "mark": " marked again" })).await;
+        assert_eq!(seen(&owner, "isOn isReady health { calls }").await["health"]["calls"], json!(0), "nobody has asked it anything");
+        switch(&owner, GUEST, None, true).await;
+        let tea = ann.group("Tea", &[]).await;
+        assert_eq!(ann.say(&tea, "tea").await["body"], json!("tea marked again"));
+        assert_eq!(answer(&ann, "read", json!({ "key": "installed" })).await, "2");
+        assert_eq!(answer(&ann, "read", json!({ "key": "enabled" })).await, "1");
+    }
+
+    /// F: P-06
+    async fn what_comes_with_the_hub_overrules_nobody_when_it_is_started_again(backend) {
+        let mut world = Setup::new(backend).plugin(version("2.0.0", 1)).start().await;
+        let operator = world.operator().await;
+        let in_force = async |world: &World| seen(&operator.at(world, 0), "version").await["version"].clone();
+        install(&operator, version("1.0.0", 1), &ALL).await;
+        world.restart(0).await;
+        assert_eq!(in_force(&world).await, json!("1.0.0"), "an older one that an operator chose stays");
+        change(&operator.at(&world, 0), "pluginRollBack", json!({})).await;
+        change(&operator.at(&world, 0), "pluginRollBack", json!({})).await;
+        world.restart(0).await;
+        assert_eq!(in_force(&world).await, json!("1.0.0"), "and so does one that they went back to");
+
+        // What is newer than all that was ever here comes in, once, and the record says so.
+        world.bring(0, vec![version("3.0.0", 1)]);
+        world.restart(0).await;
+        assert_eq!(in_force(&world).await, json!("3.0.0"));
+        let query = "{ auditLog(last: 1) { nodes { action actor { id } target details { name value } } } }";
+        let record = operator.at(&world, 0).ask(query, json!({})).await["auditLog"]["nodes"][0].clone();
+        assert_eq!((&record["action"], &record["actor"], &record["target"]), (&json!("PLUGIN_INSTALLED"), &Value::Null, &json!(GUEST)));
+        assert!(record["details"].as_array().expect("details").contains(&json!({ "name": "version", "value": "3.0.0" })), "{record}");
+        change(&operator.at(&world, 0), "pluginRollBack", json!({})).await;
+        world.restart(0).await;
+        assert_eq!(in_force(&world).await, json!("1.0.0"));
+        // What is older than something that was here does not, whatever is in force.
+        world.bring(0, vec![version("2.5.0", 1)]);
+        world.restart(0).await;
+        assert_eq!(in_force(&world).await, json!("1.0.0"));
+        let plugin = does(&operator.at(&world, 0), "pluginInstall", json!({ "bundled": GUEST }), "plugin { version }").await;
+        assert_eq!(plugin["plugin"]["version"], json!("2.5.0"), "it is there for whoever wants it");
+    }
+
+    /// F: P-06
+    async fn packages_that_nobody_goes_back_to_are_let_go(backend) {
+        let compiled = tempfile::tempdir().expect("a folder");
+        let folder = compiled.path().to_owned();
+        let world = Setup::new(backend).config(move |config| {
+            config.embedded.compiled = Some((folder.clone(), [9; 32]));
+            config.blobs = Some(format!("fs:{}", config.data.parent().expect("a folder above").join("blobs").display()));
+        }).start().await;
+        let operator = world.operator().await;
+        let files = |folder: &std::path::Path| std::fs::read_dir(folder).expect("a folder").count();
+        let packages = world.data_folder().join("blobs").join("plugins");
+        let kept = async || (world.db_count("plugin_packages").await, files(&packages), files(compiled.path()));
+        let before = kept().await;
+        for number in 1..=5 {
+            install(&operator, version(&format!("1.0.{number}"), 1), &ALL).await;
+        }
+        // One that is refused, because it does not go together with what is there.
+        let bad = fields(|manifest| manifest["graphql"] = json!("extend type Query { messages: String }"));
+        assert_eq!(refusal(&try_install(&operator, bad, &ALL).await).0, "INVALID");
+        within("what is needed alone to be kept", async {
+            while kept().await != (before.0 + 2, before.1 + 2, before.2 + 2) {
+                world.clock.advance(Duration::from_secs(61));
+                tokio::task::yield_now().await;
+            }
+        }).await;
+        let plugin = change(&operator, "pluginRollBack", json!({})).await;
+        assert_eq!((&plugin["version"], &plugin["canRollBack"]), (&json!("1.0.4"), &json!(true)));
+        // One that was let go comes again like one that is new.
+        let plugin = install(&operator, version("1.0.1", 1), &ALL).await;
+        assert_eq!(plugin["version"], json!("1.0.1"));
+        within("what is needed alone to be kept", async {
+            while kept().await != (before.0 + 2, before.1 + 2, before.2 + 2) {
+                world.clock.advance(Duration::from_secs(61));
+                tokio::task::yield_now().await;
+            }
+        }).await;
+        assert_eq!(change(&operator, "pluginRollBack", json!({})).await["version"], json!("1.0.4"));
     }
 
     /// F: P-06

@@ -158,10 +158,8 @@ fn switched_on(module: &Arc<Module>, question: &Question) -> Result<Plugin, Stri
     let mut capabilities = manifest.wanted();
     capabilities.retain(|capability| !question.denied.contains(capability.as_str()));
     let configurations = Configurations::of(manifest.configuration.as_ref())?;
-    let configuration = configurations.complete(&question.configuration).map_err(|problems| {
-        let problems: Vec<String> =
-            problems.iter().map(|problem| format!("{}: {}", problem.path, problem.message)).collect();
-        format!("the configuration does not fit the one in plugin.toml: {}", problems.join("; "))
+    let configuration = configurations.complete(&question.configuration).map_err(|problem| {
+        format!("the configuration does not fit the one in plugin.toml: {}: {}", problem.path, problem.message)
     })?;
     let limits = Limits::default().lowered(&manifest.limits).map_err(|refused| refused.to_string())?;
     Ok(Plugin {

@@ -187,10 +187,23 @@ impl Manifest {
             let what = format!("it has {} bytes, at most {MANIFEST_MAX_BYTES} are allowed", json.len());
             return Err(ManifestError::Unreadable(what));
         }
-        let manifest: Manifest =
-            serde_json::from_slice(json).map_err(|error| ManifestError::Unreadable(error.to_string()))?;
+        let manifest = Self::read(json)?;
         manifest.check()?;
         Ok(manifest)
+    }
+
+    /// A manifest that was good when its package was installed. Where it no longer is, because the rules have become stricter
+    /// since, why; and nothing is left of it that the hub would have to understand.
+    pub fn stored(json: &[u8]) -> Result<(Self, Option<ManifestError>), ManifestError> {
+        let manifest = Self::read(json)?;
+        let Err(refused) = manifest.check() else { return Ok((manifest, None)) };
+        let (commands, schedules, limits) = (Vec::new(), Vec::new(), LimitChanges::default());
+        let left = Manifest { configuration: None, graphql: None, commands, schedules, limits, ..manifest };
+        Ok((left, Some(refused)))
+    }
+
+    fn read(json: &[u8]) -> Result<Self, ManifestError> {
+        serde_json::from_slice(json).map_err(|error| ManifestError::Unreadable(error.to_string()))
     }
 
     /// How it wants to be called for a hook, if at all.
@@ -441,7 +454,7 @@ mod tests {
             (
                 "/configuration/properties/words",
                 json!({ "$ref": "https://elsewhere.example/x" }),
-                "JSON Schema is not good",
+                "/properties/words/$ref is not taken",
             ),
             ("/commands/0/name", json!("Say hello"), "small letters"),
             ("/commands/0/arguments/0/kind", json!("colour"), "cannot be read"),

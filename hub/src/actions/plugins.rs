@@ -35,7 +35,7 @@ use jackfield_domain::{
     plugins::{Hook, HubState, Limits, PluginId},
 };
 use jackfield_plugin_host::{Bridge, Package, PluginHost, WholeMessage};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use super::Core;
 use crate::{Error, Result, blobs::Blobs};
@@ -55,6 +55,9 @@ const AGAIN: Duration = Duration::from_secs(2);
 const WORKSPACES: usize = 10_000;
 /// Of so many plugins in workspaces it is remembered how they do: about thirty megabytes.
 const VITALS: usize = 10_000;
+
+/// So many configurations are looked at at once.
+const CONFIGURING: usize = 2;
 
 /// What is installed, by id.
 pub type Installed = Arc<Vec<Arc<Loaded>>>;
@@ -80,6 +83,8 @@ pub struct Plugins {
     vitals: Mutex<HashMap<(WorkspaceId, PluginId), Arc<Vitals>>>,
     /// Those that have to prepare themselves in a workspace before they can be asked.
     unprepared: Mutex<HashSet<(WorkspaceId, PluginId)>>,
+    /// Where those who configure them wait for each other, so that they keep no more than a part of the machine busy.
+    configuring: Semaphore,
     /// What addresses for uploads are signed with.
     upload_key: [u8; 32],
     /// Where those who run commands wait for each other, and those who ask for fields.
@@ -96,13 +101,13 @@ pub struct Plugins {
 #[derive(Default)]
 struct Known {
     generation: Option<i64>,
+    /// What is kept compiled.
+    packages: BTreeSet<String>,
     installed: Arc<Vec<Arc<Loaded>>>,
     workspaces: HashMap<WorkspaceId, Arc<Here>>,
 }
 
 impl Plugins {
-    /// What is kept compiled.
-    packages: BTreeSet<String>,
     pub fn new(
         host: PluginHost,
         blobs: Blobs,
@@ -122,6 +127,7 @@ impl Plugins {
             looking: tokio::sync::Mutex::default(),
             vitals: Mutex::default(),
             unprepared: Mutex::default(),
+            configuring: Semaphore::new(CONFIGURING),
             upload_key,
             commands: commands::Places::default(),
             fields: commands::Places::default(),
@@ -149,12 +155,6 @@ impl Plugins {
         self.installed().iter().find(|loaded| loaded.installed.plugin == *plugin).cloned()
     }
 
-    fn vitals(&self, workspace: WorkspaceId, plugin: &PluginId) -> Arc<Vitals> {
-        let mut vitals = self.vitals.lock().unwrap_or_else(PoisonError::into_inner);
-        if vitals.len() >= VITALS {
-            // Of what nobody is at, and what is well, nothing is lost but figures.
-            vitals.retain(|_, vitals| Arc::strong_count(vitals) > 1 || vitals.breaker().is_open());
-        }
     /// Lets go of what was compiled of a package, unless it is needed.
     fn forget_compiled(&self, hash: &str) {
         if !self.known.read().unwrap_or_else(PoisonError::into_inner).packages.contains(hash) {
@@ -162,6 +162,12 @@ impl Plugins {
         }
     }
 
+    fn vitals(&self, workspace: WorkspaceId, plugin: &PluginId) -> Arc<Vitals> {
+        let mut vitals = self.vitals.lock().unwrap_or_else(PoisonError::into_inner);
+        if vitals.len() >= VITALS {
+            // Of what nobody is at, and what is well, nothing is lost but figures.
+            vitals.retain(|_, vitals| Arc::strong_count(vitals) > 1 || vitals.breaker().is_open());
+        }
         vitals.entry((workspace, plugin.clone())).or_default().clone()
     }
 
@@ -228,6 +234,7 @@ async fn look(core: &Core, fetch_again: bool) -> Result<()> {
         // Before anything is known of them: if this fails, all of it is tried again.
         schedules::plan(core, &loaded).await?;
     }
+    let needed: BTreeSet<String> = hashes.into_iter().collect();
     let mut known = plugins.known.write().unwrap_or_else(PoisonError::into_inner);
     let not_needed: Vec<String> = known.packages.difference(&needed).cloned().collect();
     let installed = Arc::new(loaded);
@@ -236,17 +243,16 @@ async fn look(core: &Core, fetch_again: bool) -> Result<()> {
         .flat_map(|loaded| std::iter::once(loaded).chain(&loaded.earlier))
         .filter_map(|loaded| loaded.module.as_ref().ok().map(|module| module.digest()))
         .collect();
-    let needed: BTreeSet<String> = hashes.into_iter().collect();
     drop(known);
     // What was kept warm of other versions is let go.
     plugins.host.forget(|module, _| !running.contains(&module.digest()));
+    not_needed.iter().for_each(|hash| plugins.host.forget_compiled(hash));
     plugins.stirred.notify_one();
     Ok(())
 }
 
 /// Are these the same packages, in the same state?
 fn are_the_same(before: &[Arc<Loaded>], after: &[Arc<Loaded>]) -> bool {
-    not_needed.iter().for_each(|hash| plugins.host.forget_compiled(hash));
     let seen = |loaded: &Arc<Loaded>| {
         (loaded.installed.plugin.clone(), loaded.installed.package.clone(), loaded.installed.state)
     };

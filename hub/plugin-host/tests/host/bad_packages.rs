@@ -6,7 +6,12 @@ use serde_json::json;
 
 use crate::guests::{Guest, add_section};
 
-crate::tests![a_good_package_is_read, a_bad_package_is_refused_in_words, the_contract_is_documented];
+crate::tests![
+    a_good_package_is_read,
+    a_bad_package_is_refused_in_words,
+    a_schema_that_takes_for_ever_is_refused,
+    the_contract_is_documented
+];
 
 /// F: P-01
 async fn a_good_package_is_read() {
@@ -75,6 +80,60 @@ async fn a_bad_package_is_refused_in_words() {
     );
     let strange = refused(strange);
     assert!(strange.contains("wasi:filesystem") && strange.contains("no files"), "{strange}");
+}
+
+/// Whatever can take longer than it is long is no part of a schema.
+///
+/// F: P-01, P-05
+async fn a_schema_that_takes_for_ever_is_refused() {
+    let twice = |combinator: &str, end: serde_json::Value, root: serde_json::Value| {
+        let both = |next: usize| json!({ combinator: [{ "$ref": format!("#/$defs/a{next}") }, { "$ref": format!("#/$defs/a{next}") }] });
+        let mut definitions: serde_json::Map<_, _> =
+            (0..40).map(|number| (format!("a{number}"), both(number + 1))).collect();
+        definitions.insert("a40".to_owned(), end);
+        let mut schema = json!({ "type": "object", "$defs": definitions });
+        schema.as_object_mut().unwrap().extend(root.as_object().unwrap().clone());
+        schema
+    };
+    let of_property = |property: serde_json::Value| json!({ "type": "object", "properties": { "x": property } });
+    let deep = (0..17).fold(json!({}), |schema, _| json!({ "items": schema }));
+    let many = |count: usize, schema: &dyn Fn(usize) -> serde_json::Value| {
+        let properties: serde_json::Map<_, _> =
+            (0..count).map(|number| (format!("p{number}"), schema(number))).collect();
+        json!({ "type": "object", "properties": properties })
+    };
+    for (schema, words) in [
+        (twice("allOf", json!({}), json!({ "unevaluatedProperties": false })), "/$defs is not taken"),
+        (twice("anyOf", json!({ "required": ["z"] }), json!({})), "/$defs is not taken"),
+        (of_property(json!({ "$ref": "#" })), "/properties/x/$ref is not taken"),
+        (of_property(json!({ "$dynamicRef": "#" })), "/properties/x/$dynamicRef is not taken"),
+        (of_property(json!({ "items": { "anyOf": [{}, {}] } })), "/properties/x/items/anyOf is not taken"),
+        (
+            of_property(json!({ "additionalProperties": { "not": {} } })),
+            "/properties/x/additionalProperties/not is not taken",
+        ),
+        (of_property(json!({ "prefixItems": [{ "if": {} }] })), "/properties/x/prefixItems/0/if is not taken"),
+        (of_property(json!({ "propertyNames": { "minimun": 1 } })), "/properties/x/propertyNames/minimun is not taken"),
+        (json!({ "type": "object", "$schema": "https://elsewhere.example/x" }), "/$schema is another one"),
+        (of_property(json!(7)), "what stands at /properties/x is no schema"),
+        (of_property(deep), "deeper than 16"),
+        (many(501, &|_| json!({})), "more than 500 schemas"),
+        (many(21, &|number| json!({ "pattern": format!("a{number}") })), "more than 20 patterns"),
+        (of_property(json!({ "pattern": "a".repeat(501) })), "/properties/x/pattern has 501 characters"),
+        (of_property(json!({ "pattern": "(a{1,1000}){1,1000}" })), "not good"),
+        (of_property(json!({ "enum": (0..1_001).collect::<Vec<_>>() })), "/properties/x/enum has 1001 values"),
+        (of_property(json!({ "description": "a".repeat(65_536) })), "bytes, at most 65536 are allowed"),
+    ] {
+        let began = std::time::Instant::now();
+        let told = refused(Guest::new().with("/configuration", schema).build());
+        assert!(told.contains(words) && told.contains("plugin.toml"), "{words}: {told}");
+        assert!(began.elapsed() < std::time::Duration::from_secs(5), "{words}: {:?}", began.elapsed());
+    }
+    let word = json!({ "type": "string", "pattern": r"^\p{L}[\p{L}\d ]*$", "maxLength": 20, "format": "word" });
+    let good = json!({ "type": "object", "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "properties": { "words": { "type": "array", "items": word, "uniqueItems": true, "default": ["tea"] } },
+        "required": ["words"], "propertyNames": { "maxLength": 10 }, "additionalProperties": { "enum": [1, null] } });
+    assert!(Package::read(Guest::new().with("/configuration", good).build()).is_ok());
 }
 
 /// Every function of the contract says when it runs or what it does, and so does every interface.

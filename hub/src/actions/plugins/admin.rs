@@ -6,27 +6,24 @@ use jackfield_domain::{
     AuditAction, ConversationId, Rejection, WorkspaceId,
     permissions::{Act, may},
     plugins::{
-        Audience, Capability, FailurePolicy, Grants, Hook, HubState, InWorkspace, LogLine, Notice, Overrides, Phase,
-        PluginId,
+        Audience, Capability, FailurePolicy, Grants, Hook, HubState, InWorkspace, LogLevel, LogLine, Notice, Overrides,
+        Phase, PluginId,
     },
     users::UserStatus,
 };
-use jackfield_plugin_host::{
-    Configurations,
-    hooks::{ConfigurationChanged, Disable, Problem, ValidateConfiguration},
-};
+use jackfield_plugin_host::hooks::{ConfigurationChanged, Disable, Problem, ValidateConfiguration};
 use serde_json::{Map, Value};
 
 use super::{
     super::Core,
     Loaded,
-    here::{BEFORE, treatment},
+    here::{BEFORE, Local, treatment},
     refresh,
     settling::{self, call, change_here},
     vitals::Checkup,
 };
 use crate::{
-    Error, Result,
+    Result,
     actions::Viewer,
     store::{ChangeInConversation, ChangeInWorkspace},
 };
@@ -163,33 +160,48 @@ pub async fn configure(
     let loaded = known(core, plugin).await?;
     let workspace = viewer.workspace();
     let fault = |problem: Problem| Rejection::BadConfiguration { path: problem.path, why: problem.message };
-    let configurations = Configurations::of(loaded.manifest.configuration.as_ref()).map_err(Error::internal)?;
-    let first = |problems: Vec<Problem>| problems.into_iter().next().map_or(Rejection::Conflict, fault);
-    let configuration = configurations.complete(&configuration).map_err(first)?.to_string();
-    let mut row = placed(core, workspace, &loaded).await?;
-    if settling::is_unprepared(&loaded, &row) {
-        settling::start(core, workspace, &loaded.installed.plugin).await?;
-        row = placed(core, workspace, &loaded).await?;
-    }
-    let asks = |hook| loaded.module.is_ok() && loaded.manifest.wish(hook).is_some();
-    if asks(Hook::ValidateConfiguration) {
+    let configuration = loaded.complete(core, configuration).await?.map_err(fault)?.to_string();
+    // It needs no data to say what it thinks of that, and is not prepared for it: it may be off.
+    let row = placed(core, workspace, &loaded).await?;
+    if loaded.module.is_ok() && loaded.manifest.wish(Hook::ValidateConfiguration).is_some() {
         let question = ValidateConfiguration { configuration: configuration.clone() };
         let problems = call(core, workspace, &loaded, &row, question).await?;
         if let Some(problem) = problems.into_iter().next() {
             return Err(fault(problem).into());
         }
     }
-    let said = ("configuration", configuration.clone());
-    let row = change_here(core, viewer.by(core), plugin, said, move |row| {
+    let said = ("configuration", recorded(&configuration));
+    change_here(core, viewer.by(core), plugin, said, move |row| {
         row.configuration = configuration.clone();
         Ok(())
     })
     .await?;
     refresh(core).await?;
-    if asks(Hook::ConfigurationChanged) {
-        call(core, workspace, &loaded, &row, ConfigurationChanged).await?;
+    let here = super::here(core, workspace).await?;
+    let local = here.find(plugin).filter(|local| local.is_on_somewhere() && local.ready.is_some());
+    if let Some(local) = local.filter(|local| local.loaded.manifest.wish(Hook::ConfigurationChanged).is_some())
+        && let Err(error) = call(core, workspace, &local.loaded, &local.row, ConfigurationChanged).await
+    {
+        // It is configured so all the same, and that is what is answered.
+        tracing::warn!(%plugin, %error, "a plugin was told of its configuration and failed");
+        let text = format!("configuration-changed failed, and the configuration is in force: {error}");
+        core.plugins.journal.note(
+            core,
+            workspace,
+            plugin,
+            &[LogLine { at: core.clock.now(), level: LogLevel::Error, text }],
+        );
     }
     Ok(())
+}
+
+/// A configuration as it stands in the record: not more of it than somebody reads.
+fn recorded(configuration: &str) -> String {
+    const CHARACTERS: usize = 2_000;
+    match configuration.char_indices().nth(CHARACTERS) {
+        None => configuration.to_owned(),
+        Some((end, _)) => format!("{} … ({} bytes in all)", &configuration[..end], configuration.len()),
+    }
 }
 
 /// What the hub says of a plugin, in words that no plugin can use.
@@ -294,24 +306,21 @@ pub async fn list(core: &Arc<Core>, viewer: &Viewer) -> Result<Vec<Seen>> {
         elsewhere.sort_unstable();
         let pending = loaded.installed.pending.as_ref().and_then(|pending| waiting.get(pending));
         let pending = match pending {
-            Some(package) => {
-                Some((package.version.clone(), super::loading::manifest_of(package)?.wanted().into_iter().collect()))
-            }
+            // Whoever lets it in is told why that is not possible any more.
+            Some(package) => Some((package.version.clone(), super::loading::wanted_of(package).unwrap_or_default())),
             None => None,
         };
         seen.push(Seen {
             is_on: local.is_some_and(|local| local.is_on),
             is_ready: local.is_some_and(|local| local.ready.is_some()),
             elsewhere,
-            configuration: row
-                .and_then(|row| serde_json::from_str(&row.configuration).ok())
-                .unwrap_or_else(|| serde_json::json!({})),
+            configuration: loaded.configuration(row.map_or("{}", |row| &row.configuration))?,
             granted: loaded.installed.grants.narrowed(row.and_then(|row| row.grants.as_ref())),
             hooks: hooks_of(loaded, row),
             overrides: row.map(|row| row.overrides.clone()).unwrap_or_default(),
             storage_bytes: row.map(|row| row.storage_bytes).unwrap_or_default(),
             checkup: core.plugins.vitals(workspace, plugin).checkup(),
-            problem: problem_of(loaded, row),
+            problem: problem_of(core, loaded, row, local).await?,
             lag: row.filter(|row| row.listens).map(|row| (head.0 - row.position.0).max(0)).unwrap_or_default(),
             secrets: secrets.iter().filter(|(of, _)| of == plugin).map(|(_, name)| name.clone()).collect(),
             pending,
@@ -332,21 +341,21 @@ fn hooks_of(loaded: &Loaded, row: Option<&InWorkspace>) -> Vec<(Hook, Phase, i32
 }
 
 /// What is wrong with it, in words for those who run the workspace.
-fn problem_of(loaded: &Loaded, row: Option<&InWorkspace>) -> Option<String> {
+async fn problem_of(
+    core: &Core,
+    loaded: &Loaded,
+    row: Option<&InWorkspace>,
+    local: Option<&Arc<Local>>,
+) -> Result<Option<String>> {
     if let Err(problem) = &loaded.module {
-        return Some(problem.what.clone());
+        return Ok(Some(problem.what.clone()));
     }
-    let row = row?;
-    row.off_reason.clone().or_else(|| {
-        // Another version may want it otherwise.
-        let configurations = Configurations::of(loaded.manifest.configuration.as_ref()).ok()?;
-        let configuration = serde_json::from_str(&row.configuration).ok()?;
-        let problem = configurations.complete(&configuration).err()?.into_iter().next()?;
-        Some(format!(
-            "its configuration does not fit this version: {} {}; configure it again",
-            problem.path, problem.message
-        ))
-    })
+    let off_reason = row.and_then(|row| row.off_reason.clone());
+    let Some(local) = local.filter(|_| off_reason.is_none()) else { return Ok(off_reason) };
+    let said = |problem: &Problem| {
+        format!("its configuration does not fit this version: {} {}; configure it again", problem.path, problem.message)
+    };
+    Ok(local.misfit(core).await?.map(said))
 }
 
 /// One of them.

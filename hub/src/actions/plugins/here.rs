@@ -6,7 +6,8 @@ use jackfield_domain::{
     ConversationId, WorkspaceId,
     plugins::{FailurePolicy, Hook, InWorkspace, Limits, Order, Overrides, PluginId, is_on},
 };
-use jackfield_plugin_host::{Chain, Grants, Link, Module, Plugin, Wish};
+use jackfield_plugin_host::{Chain, Grants, Link, Module, Plugin, Wish, hooks::Problem};
+use tokio::sync::OnceCell;
 
 use super::{Loaded, settling, vitals::Vitals};
 use crate::{Error, Result, actions::Core};
@@ -31,6 +32,8 @@ pub struct Local {
     pub elsewhere: HashMap<ConversationId, bool>,
     /// None where it cannot run, or has to prepare itself first.
     pub ready: Option<Arc<Plugin>>,
+    /// What of its configuration does not fit, once somebody wants to know.
+    misfit: OnceCell<Option<Problem>>,
     pub vitals: Arc<Vitals>,
 }
 
@@ -42,6 +45,15 @@ impl Local {
     /// What it may take; `usual` is what holds where nobody has said anything.
     pub fn limits(&self, usual: Limits) -> Limits {
         limits(usual, &self.loaded, &self.row)
+    }
+
+    /// What does not fit the schema in how it is configured: another version may want it otherwise.
+    pub async fn misfit(&self, core: &Core) -> Result<Option<&Problem>> {
+        let look = || async {
+            let stored = serde_json::from_str(&self.row.configuration).map_err(Error::internal)?;
+            Ok::<_, Error>(self.loaded.complete(core, stored).await?.err())
+        };
+        Ok(self.misfit.get_or_try_init(look).await?.as_ref())
     }
 
     pub fn is_on_in(&self, conversation: Option<ConversationId>) -> bool {
@@ -162,15 +174,17 @@ pub async fn look(core: &Arc<Core>, workspace: WorkspaceId, installed: &[Arc<Loa
             row = Some(placed);
         }
         let Some(row) = row else { continue };
-        let ready = fitting.and_then(|loaded| {
-            loaded.module.as_ref().ok().map(|module| Arc::new(ready(core, module.clone(), loaded, &row)))
-        });
+        let ready = match fitting.and_then(|loaded| Some((loaded, loaded.module.as_ref().ok()?))) {
+            Some((loaded, module)) => Some(Arc::new(ready(core, module.clone(), loaded, &row)?)),
+            None => None,
+        };
         let loaded = fitting.unwrap_or(loaded);
         let off = loaded.installed.state == jackfield_domain::plugins::HubState::Off;
         local.push(Arc::new(Local {
             is_on: usually,
             elsewhere: if off { HashMap::new() } else { elsewhere },
             ready,
+            misfit: OnceCell::new(),
             vitals: {
                 let vitals = core.plugins.vitals(workspace, plugin);
                 // What is switched on again, or comes in another version, has done nothing wrong yet.
@@ -191,18 +205,18 @@ pub async fn look(core: &Arc<Core>, workspace: WorkspaceId, installed: &[Arc<Loa
 }
 
 /// A plugin as a workspace has it: what it may, how it is configured, and how much it may take.
-pub fn ready(core: &Core, module: Arc<Module>, loaded: &Loaded, row: &InWorkspace) -> Plugin {
+pub fn ready(core: &Core, module: Arc<Module>, loaded: &Loaded, row: &InWorkspace) -> Result<Plugin> {
     let granted = loaded.installed.grants.narrowed(row.grants.as_ref());
     let grants = Grants {
         capabilities: granted.capabilities.into_iter().collect(),
         conversations: granted.conversations.map(|among| among.into_iter().collect()),
     };
-    Plugin {
+    Ok(Plugin {
         module,
         grants: Arc::new(grants),
-        configuration: Arc::from(row.configuration.as_str()),
+        configuration: loaded.configuration(&row.configuration)?.to_string().into(),
         limits: limits(core.plugins.limits, loaded, row),
-    }
+    })
 }
 
 /// What the manifest lowers, an operator changes, and a workspace lowers again: whatever that has said, it does not outlive an

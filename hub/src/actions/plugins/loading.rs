@@ -1,9 +1,13 @@
 //! Packages, made ready to run on this node: what comes with the program, and what is fetched from where packages are kept.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use jackfield_domain::plugins::{Installed, Package as PackageRow};
-use jackfield_plugin_host::{Manifest, Module, Package};
+use jackfield_domain::{
+    Rejection,
+    plugins::{Capability, Installed, Package as PackageRow},
+};
+use jackfield_plugin_host::{Configurations, Manifest, ManifestError, Module, Package, hooks};
+use serde_json::{Map, Value};
 
 use super::{super::Core, blob_name, hash_of};
 use crate::{Error, Result};
@@ -11,11 +15,16 @@ use crate::{Error, Result};
 /// How long fetching a package may take.
 pub const FETCH: Duration = Duration::from_secs(20);
 
+/// How long somebody who configures a plugin waits for others who do.
+const PLACE: Duration = Duration::from_secs(10);
+
 /// A plugin of this hub, ready to run or not.
 pub struct Loaded {
     pub installed: Installed,
     pub package: PackageRow,
     pub manifest: Arc<Manifest>,
+    /// What it can be configured with.
+    pub configurations: Arc<Configurations>,
     /// Or why it cannot run.
     pub module: Result<Arc<Module>, Problem>,
     /// The version before it, where that one has data of another version: it goes on where this one cannot bring its data up
@@ -43,11 +52,29 @@ impl Problem {
 }
 
 impl Loaded {
+    /// The whole configuration where somebody gives this, or what is wrong with it. Schema and configuration are bounded; that it
+    /// takes a moment all the same is for nobody else to notice.
+    pub async fn complete(&self, core: &Core, given: Map<String, Value>) -> Result<Result<Value, hooks::Problem>> {
+        let full = |_| Error::unavailable("too many plugins are being configured");
+        let place = tokio::time::timeout(PLACE, core.plugins.configuring.acquire()).await.map_err(full)?;
+        let _place = place.map_err(Error::internal)?;
+        let configurations = self.configurations.clone();
+        tokio::task::spawn_blocking(move || configurations.complete(&given)).await.map_err(Error::internal)
+    }
+
+    /// How it is configured where this is stored: what is left out has its default, also where nobody has configured it yet.
+    pub fn configuration(&self, stored: &str) -> Result<Value> {
+        Ok(self.configurations.filled_in(&serde_json::from_str(stored).map_err(Error::internal)?))
+    }
+
     pub fn is_out_of_reach(&self) -> bool {
         let is = |loaded: &Loaded| loaded.module.as_ref().is_err_and(|problem| problem.is_out_of_reach);
         is(self) || self.earlier.as_ref().is_some_and(|earlier| is(earlier))
     }
 }
+
+/// What is known of a package that is ready to run, or why it is not.
+type Ready = (Arc<Manifest>, Arc<Configurations>, Result<Arc<Module>, Problem>);
 
 /// Where plugins come from in one look at them.
 pub struct Shop<'l> {
@@ -67,11 +94,11 @@ impl Shop<'_> {
         package: PackageRow,
         earlier: Option<Arc<Loaded>>,
     ) -> Result<Arc<Loaded>> {
-        let (manifest, module) = match self.known(&package.hash) {
-            Some(known) => (known.manifest.clone(), known.module.clone()),
+        let (manifest, configurations, module) = match self.known(&package.hash) {
+            Some(known) => (known.manifest.clone(), known.configurations.clone(), known.module.clone()),
             None => self.load(core, &package).await?,
         };
-        Ok(Arc::new(Loaded { installed: installed.clone(), package, manifest, module, earlier }))
+        Ok(Arc::new(Loaded { installed: installed.clone(), package, manifest, configurations, module, earlier }))
     }
 
     fn known(&self, hash: &str) -> Option<&Arc<Loaded>> {
@@ -85,16 +112,21 @@ impl Shop<'_> {
         })
     }
 
-    async fn load(&mut self, core: &Core, row: &PackageRow) -> Result<(Arc<Manifest>, Result<Arc<Module>, Problem>)> {
-        let manifest = manifest_of(row)?;
-        let module = match self.package(core, row).await {
+    async fn load(&mut self, core: &Core, row: &PackageRow) -> Result<Ready> {
+        let (manifest, refused) = Manifest::stored(row.manifest.as_bytes()).map_err(Error::internal)?;
+        let configurations = Configurations::of(manifest.configuration.as_ref()).map_err(Error::internal)?;
+        let package = match refused {
+            Some(refused) => Err(Problem::of(refused.to_string())),
+            None => self.package(core, row).await,
+        };
+        let module = match package {
             Ok(package) => core.plugins.host.load(&package).await.map_err(|error| Problem::of(error.to_string())),
             Err(problem) => Err(problem),
         };
         if let Err(Problem { what, .. }) = &module {
             tracing::error!(plugin = %row.plugin, what, "a plugin cannot run");
         }
-        Ok((manifest, module))
+        Ok((Arc::new(manifest), Arc::new(configurations), module))
     }
 
     async fn package(&mut self, core: &Core, row: &PackageRow) -> Result<Arc<Package>, Problem> {
@@ -114,7 +146,7 @@ impl Shop<'_> {
             Problem::out_of_reach(&error)
         })?;
         let bytes = bytes.ok_or_else(|| Problem::of("its package is not where packages are kept; install it again"))?;
-        let package = Package::read(bytes.to_vec()).map_err(|error| Problem::of(error.to_string()))?;
+        let package = read(bytes.to_vec()).await.map_err(|error| Problem::of(error.to_string()))?;
         if hash_of(&package) != row.hash {
             return Err(Problem::of("its package is not what was installed; install it again"));
         }
@@ -122,6 +154,17 @@ impl Shop<'_> {
     }
 }
 
-pub fn manifest_of(row: &PackageRow) -> Result<Arc<Manifest>> {
-    Manifest::parse(row.manifest.as_bytes()).map(Arc::new).map_err(|error| Error::internal(error.to_string()))
+/// Looks at a package where nobody waits for the thread: it may be large.
+pub async fn read(bytes: Vec<u8>) -> Result<Package> {
+    let read = tokio::task::spawn_blocking(move || Package::read(bytes)).await.map_err(Error::internal)?;
+    read.map_err(|error| Rejection::BadPackage { why: error.to_string() }.into())
+}
+
+/// What a package asks for that is not loaded.
+pub fn wanted_of(row: &PackageRow) -> Result<BTreeSet<Capability>, Rejection> {
+    let bad = |error: ManifestError| Rejection::BadPackage { why: error.to_string() };
+    match Manifest::stored(row.manifest.as_bytes()).map_err(bad)? {
+        (manifest, None) => Ok(manifest.wanted().into_iter().collect()),
+        (_, Some(refused)) => Err(bad(refused)),
+    }
 }

@@ -193,8 +193,7 @@ pub async fn approve(
     let Some(pending) = waiting(core, viewer, plugin).await? else {
         return Err(Rejection::NotFound { what: "waiting upgrade", field: "pluginId" }.into());
     };
-    let manifest = super::loading::manifest_of(&pending)?;
-    let wanted: BTreeSet<Capability> = manifest.wanted().into_iter().collect();
+    let wanted = super::loading::wanted_of(&pending)?;
     let granted = granted.unwrap_or_else(|| wanted.clone());
     if !granted.is_subset(&wanted) {
         return Err(Rejection::Invalid { field: "grant", expected: "among those that the plugin wants" }.into());
@@ -267,6 +266,7 @@ pub async fn waiting(core: &Core, viewer: &Viewer, plugin: &PluginId) -> Result<
 pub fn listed(capabilities: &BTreeSet<Capability>) -> String {
     capabilities.iter().map(|capability| capability.as_str()).collect::<Vec<_>>().join(", ")
 }
+
 /// How long packages that are not needed lie where they are: whoever has begun with one ends, and nodes look for newer ones.
 const KEPT: Duration = Duration::from_secs(60);
 
@@ -312,7 +312,6 @@ pub async fn sweep(core: &Core, job: &Job) -> Result<()> {
     }
     Ok(())
 }
-
 
 /// What is to be taken away of a plugin that was removed.
 #[derive(Serialize, Deserialize)]

@@ -309,7 +309,7 @@ where
     let plugin = &loaded.installed.plugin;
     let failed = |problem: Problem| Rejection::PluginFailed { plugin: plugin.clone(), why: problem.what };
     let module = loaded.module.clone().map_err(failed)?;
-    let ready = here::ready(core, module, loaded, row);
+    let ready = here::ready(core, module, loaded, row)?;
     let occasion = occasion(core, workspace, core.clock.now());
     let outcome = core.plugins.host.ask_aside(ready, occasion, question).await;
     core.plugins.journal.note(core, workspace, plugin, &outcome.logs);

@@ -13,7 +13,10 @@ use jackfield_domain::{
 use jackfield_plugin_host::{PACKAGE_MAX_BYTES, Package};
 use sha2::Sha256;
 
-use super::super::{Core, Viewer, jobs, workspaces::must_be_operator};
+use super::{
+    super::{Core, Viewer, jobs, workspaces::must_be_operator},
+    loading,
+};
 use crate::{Error, Result};
 
 /// How long an address is good.
@@ -128,7 +131,7 @@ pub async fn read(core: &Core, source: &Source) -> Result<Arc<Package>> {
             tokio::fs::read(path).await.map_err(fault)?
         }
     };
-    Package::read(bytes).map(Arc::new).map_err(|error| bad(error.to_string()))
+    loading::read(bytes).await.map(Arc::new)
 }
 
 /// What was installed need not lie there any more.
