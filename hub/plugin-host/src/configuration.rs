@@ -12,6 +12,8 @@ use crate::hooks::Problem;
 
 /// A configuration has at most so many bytes as JSON, …
 const BYTES: usize = 262_144;
+/// … or so many where patterns are matched, which takes the product of the two, …
+const BYTES_WITH_PATTERNS: usize = 65_536;
 /// … consists of at most so many values, …
 const VALUES: usize = 10_000;
 /// … and lies at most so deep.
@@ -24,20 +26,21 @@ const PATTERN_BYTES: usize = 131_072;
 pub struct Configurations {
     schema: Option<Value>,
     validator: Option<Validator>,
+    max_bytes: usize,
 }
 
 impl Configurations {
     /// None is a plugin that has nothing to configure. What is wrong with a schema is said in words.
     pub fn of(schema: Option<&Value>) -> Result<Self, String> {
-        let Some(schema) = schema else { return Ok(Configurations { schema: None, validator: None }) };
-        schema::check(schema)?;
+        let Some(schema) = schema else { return Ok(Configurations { schema: None, validator: None, max_bytes: 0 }) };
+        let max_bytes = if schema::check(schema)?.has_patterns { BYTES_WITH_PATTERNS } else { BYTES };
         let patterns = PatternOptions::regex().size_limit(PATTERN_BYTES).dfa_size_limit(PATTERN_BYTES);
         let options = jsonschema::options().with_draft(Draft::Draft202012).with_pattern_options(patterns);
         let validator = options.build(schema).map_err(|error| {
             let error = crate::convert::cut(&error.to_string());
             format!("the JSON Schema is not good: {error}")
         })?;
-        Ok(Configurations { schema: Some(schema.clone()), validator: Some(validator) })
+        Ok(Configurations { schema: Some(schema.clone()), validator: Some(validator), max_bytes })
     }
 
     /// What an admin gives, with the defaults of what they left out.
@@ -62,7 +65,7 @@ impl Configurations {
             };
         };
         let whole = self.filled_in(given);
-        within_bounds(&whole).map_err(|message| Problem { path: String::new(), message })?;
+        within_bounds(&whole, self.max_bytes).map_err(|message| Problem { path: String::new(), message })?;
         let found = validator.validate(&whole).map_err(|error| Problem {
             path: crate::convert::cut(error.instance_path().as_str()),
             message: crate::convert::cut(&error.to_string()),
@@ -71,10 +74,10 @@ impl Configurations {
     }
 }
 
-fn within_bounds(whole: &Value) -> Result<(), String> {
+fn within_bounds(whole: &Value, max_bytes: usize) -> Result<(), String> {
     let bytes = whole.to_string().len();
-    if bytes > BYTES {
-        return Err(format!("it has {bytes} bytes, at most {BYTES} are allowed; say less"));
+    if bytes > max_bytes {
+        return Err(format!("it has {bytes} bytes, at most {max_bytes} are allowed; say less"));
     }
     let (mut values, mut level) = (0, vec![whole]);
     for _ in 0..=DEPTH {
@@ -169,19 +172,22 @@ mod tests {
         for bad in [json!({ "list": (0..10_000).collect::<Vec<_>>() }), json!({ "list": nested(32) }), words(BYTES)] {
             assert_eq!(complete(&schema, &bad), Err(String::new()));
         }
+        let matching = json!({ "type": "object", "properties": { "list": { "pattern": "^x" } } });
+        assert!(complete(&matching, &words(BYTES_WITH_PATTERNS - 100)).is_ok());
+        assert_eq!(complete(&matching, &words(BYTES_WITH_PATTERNS)), Err(String::new()));
     }
 
     #[test]
     fn what_is_as_large_as_it_may_be_is_looked_at_in_a_moment() {
-        // As many states as a pattern may have, and all of them at work at each letter.
-        let pattern = "(a|b)*a(a|b){300}c";
+        // As many states as a pattern may have, and most of them at work at each letter.
+        let pattern = "(a|b)*a(a|b){400}c";
         let choices: Vec<Vec<usize>> = (0..1_000).map(|number| vec![1, number]).collect();
         let schema = json!({ "type": "object", "properties": {
             "word": { "pattern": pattern },
             "list": { "items": { "items": { "type": "integer" }, "enum": choices } }
         } });
         for given in [
-            json!({ "word": "ab".repeat(BYTES / 2 - 100) }),
+            json!({ "word": "ab".repeat(BYTES_WITH_PATTERNS / 2 - 100) }),
             json!({ "list": (0..3_000).map(|_| vec![1, 999]).collect::<Vec<_>>() }),
         ] {
             let began = std::time::Instant::now();

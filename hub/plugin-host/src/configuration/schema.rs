@@ -53,8 +53,13 @@ const PLAIN: &[&str] = &[
 const HOLDING: &[&str] = &["properties", "additionalProperties", "propertyNames", "items", "prefixItems"];
 const BOUNDED: &[&str] = &["$schema", "enum", "required", "pattern"];
 
-/// Is this a schema that takes a time that is known? If not, says in words what is wrong and what to do.
-pub fn check(schema: &Value) -> Result<(), String> {
+/// A schema that takes a time that is known.
+pub struct Bounded {
+    pub has_patterns: bool,
+}
+
+/// Is this one? If not, says in words what is wrong and what to do.
+pub fn check(schema: &Value) -> Result<Bounded, String> {
     if schema.get("type").and_then(Value::as_str) != Some("object") {
         return Err("it is a JSON Schema with `type = \"object\"` at its root".to_owned());
     }
@@ -62,7 +67,9 @@ pub fn check(schema: &Value) -> Result<(), String> {
     if bytes > BYTES {
         return Err(format!("the JSON Schema has {bytes} bytes, at most {BYTES} are allowed; make it shorter"));
     }
-    Walk::default().schema(&mut String::new(), schema, 0)
+    let mut walk = Walk::default();
+    walk.schema(&mut String::new(), schema, 0)?;
+    Ok(Bounded { has_patterns: walk.patterns > 0 })
 }
 
 #[derive(Default)]

@@ -120,7 +120,7 @@ async fn a_schema_that_takes_for_ever_is_refused() {
         (many(501, &|_| json!({})), "more than 500 schemas"),
         (many(21, &|number| json!({ "pattern": format!("a{number}") })), "more than 20 patterns"),
         (of_property(json!({ "pattern": "a".repeat(501) })), "/properties/x/pattern has 501 characters"),
-        (of_property(json!({ "pattern": "(a{1,1000}){1,1000}" })), "not good"),
+        (of_property(json!({ "pattern": "^(a{1,1000}){1,1000}b$" })), "not good"),
         (of_property(json!({ "enum": (0..1_001).collect::<Vec<_>>() })), "/properties/x/enum has 1001 values"),
         (of_property(json!({ "description": "a".repeat(65_536) })), "bytes, at most 65536 are allowed"),
     ] {
