@@ -478,7 +478,7 @@ async fn metered<T>(work: impl Future<Output = wasmtime::Result<T>>, meter: &Met
         if polled.is_ready() {
             return polled;
         }
-        waits_since = Some(Instant::now());
+        waits_since = meter.waits().then(Instant::now);
         let alarm = alarm.get_or_insert_with(|| Box::pin(sleep(meter.wall_left())));
         alarm.as_mut().poll(context).map(|()| Err(meter.too_long().into()))
     })

@@ -186,6 +186,7 @@ impl Run {
     /// Called by the engine at each tick in which the plugin runs.
     pub(crate) fn tick(&mut self) -> wasmtime::Result<UpdateDeadline> {
         self.meter.tick()?;
+        self.meter.yields.store(true, Ordering::Relaxed);
         // Whoever else waits for this thread has a turn.
         Ok(UpdateDeadline::Yield(1))
     }
@@ -246,6 +247,8 @@ pub(crate) struct Meter {
     spent: AtomicU64,
     /// Nanoseconds for which it could not go on, although it would have.
     kept_waiting: AtomicU64,
+    /// It was laid aside for others to have a turn, and waits for nothing.
+    yields: AtomicBool,
 }
 
 /// So long the hub may take for what it is asked, at each time, before it is the hub that is slow and not the plugin that asks
@@ -262,6 +265,7 @@ impl Meter {
             taken_up: AtomicU64::new(0),
             spent: AtomicU64::new(0),
             kept_waiting: AtomicU64::new(0),
+            yields: AtomicBool::new(false),
         }
     }
 
@@ -297,7 +301,12 @@ impl Meter {
         }
     }
 
-    /// It waited so long: for a place, for what it had asked the hub for, or for the processor.
+    /// Whether it was laid aside because it asked the hub for something.
+    pub(crate) fn waits(&self) -> bool {
+        !self.yields.swap(false, Ordering::Relaxed)
+    }
+
+    /// It waited so long: for a place, or for what it had asked the hub for.
     pub(crate) fn waited(&self, time: Duration) {
         let kept_waiting = time.saturating_sub(PROMPT).as_nanos();
         self.kept_waiting.fetch_add(u64::try_from(kept_waiting).unwrap_or(u64::MAX), Ordering::Relaxed);
