@@ -75,7 +75,7 @@ pub use plugins::{
     ChangePlugin,
     commit::{CommitIssued, Effects, MakeBot, Next, TurnStep, WriteLogs},
     data::{DataChange, SweepPluginData},
-    held::{DecideHeld, KeepOutcome},
+    held::{DecideHeld, KeepLeft, KeepOutcome},
     letters::{DecideLetter, Deed, Fate},
     preparing::{BeginPreparing, EndPreparing, Progress},
     removal::{ForgetPackage, Piece, PurgePlugin},

@@ -1,5 +1,6 @@
 //! Making, finding and listing conversations.
 
+pub mod coming;
 pub mod invitations;
 pub mod life;
 pub mod membership;
@@ -11,9 +12,9 @@ pub mod support;
 use std::sync::Arc;
 
 use jackfield_domain::{
-    ConversationId, ConversationRole, Policy, Rejection, UserId,
+    ConversationId, Policy, Rejection, UserId,
     conversations::{
-        ActivityKey, CheckedConversation, Conversation, ConversationDraft, Member,
+        ActivityKey, CheckedConversation, Conversation, ConversationDraft, ConversationKind, Member,
         filter::{CheckedFilter, ConversationFilter},
         room_for,
     },
@@ -21,11 +22,11 @@ use jackfield_domain::{
     pages::{Page, Slice},
     permissions::may_open_about_something,
     plugins::Hook,
-    users::User,
 };
 
-use jackfield_plugin_host::hooks::{BeforeConversationCreate, BeforeJoin};
+use jackfield_plugin_host::hooks::BeforeConversationCreate;
 
+use self::coming::Way;
 use super::{
     Core, Reader, Viewer,
     plugins::{self, before, before::Tries},
@@ -49,10 +50,12 @@ pub async fn create(core: &Arc<Core>, viewer: &Viewer, draft: ConversationDraft)
     let Some(chain) = plugins::chain(core, workspace, None, Hook::BeforeConversationCreate).await? else {
         return core.store.change(alone).await;
     };
-    // One that the pair has already is found, and not made.
-    if let Some(key) = alone.conversation.direct_key()
-        && core.store.has_direct(workspace, &key).await?
-    {
+    // One that the pair has already is found, and not made; and about what the rules do not let through nobody is asked.
+    let is_there = match alone.conversation.direct_key() {
+        Some(key) => core.store.has_direct(workspace, &key).await?,
+        None => false,
+    };
+    if is_there || !lets_make(core, viewer, &alone.conversation).await? {
         return core.store.change(alone).await;
     }
     let tries = Tries::new(core, viewer.workspace());
@@ -72,6 +75,17 @@ fn gate(viewer: &Viewer, conversation: &CheckedConversation, policy: &Policy) ->
     }
 }
 
+/// Whether all can come, and whether two who are to be alone have nothing against it; decided again when it is made.
+async fn lets_make(core: &Core, viewer: &Viewer, conversation: &CheckedConversation) -> Result<bool> {
+    let others: Vec<UserId> = conversation.others().collect();
+    if coming::people(core, viewer, &others).await?.is_none() {
+        return Ok(false);
+    }
+    let (ConversationKind::Direct, [other]) = (conversation.kind(), others.as_slice()) else { return Ok(true) };
+    let blocks = async |one, other| Ok::<_, Error>(!core.store.blocked_among(one, &[other]).await?.is_empty());
+    Ok(!blocks(viewer.id(), *other).await? && !blocks(*other, viewer.id()).await?)
+}
+
 /// Adds people to a group that the viewer runs.
 pub async fn add_members(
     core: &Arc<Core>,
@@ -86,50 +100,8 @@ pub async fn add_members(
     }
     let policy = workspaces::policy(core, viewer.workspace()).await?;
     room_for(0, members.len(), &policy)?;
-    let change = |plugins| AddMembers {
-        conversation,
-        members: members.clone(),
-        policy: policy.clone(),
-        plugins,
-        by: viewer.by(core),
-    };
-    let tries = Tries::new(core, viewer.workspace());
-    let done = tries.until_done(|| async {
-        let left = may_come(core, viewer, conversation, &members, Some(viewer.user()), &tries).await?;
-        core.store.change(change(left)).await
-    });
-    done.await
-}
-
-/// Asks plugins whether these people may become members, one after the other; answers what is to be committed with it.
-/// About who is one already, or is to be brought in by who takes no part, nobody is asked: the rules decide that.
-async fn may_come(
-    core: &Arc<Core>,
-    viewer: &Viewer,
-    conversation: ConversationId,
-    users: &[UserId],
-    added_by: Option<&User>,
-    tries: &Tries<'_>,
-) -> Result<FromPlugins> {
-    let mut left = FromPlugins::default();
-    let Some(chain) = plugins::chain(core, viewer.workspace(), Some(conversation), Hook::BeforeJoin).await? else {
-        return Ok(left);
-    };
-    let found = match added_by {
-        Some(_) => core.store.conversations_for(viewer.id(), &[conversation]).await?,
-        None => core.store.conversations(&[conversation]).await?,
-    };
-    let Some(room) = found.into_iter().find(|room| room.workspace == viewer.workspace()) else { return Ok(left) };
-    let present = core.store.members_among(conversation, users).await?;
-    for user in core.store.users(users).await? {
-        if user.workspace != viewer.workspace() || present.contains(&user.id) {
-            continue;
-        }
-        let question = BeforeJoin::new(&room, &user, added_by, ConversationRole::Member);
-        let (_, more) = before::asked(core, viewer, &tries.left_of(&chain), question).await?;
-        left.data.extend(more.data);
-    }
-    Ok(left)
+    coming::may_come(core, viewer, conversation, &members, Way::Added, &policy).await?;
+    core.store.change(AddMembers { conversation, members, policy, by: viewer.by(core) }).await
 }
 
 /// These conversations, as far as the reader takes part in them.

@@ -5,7 +5,9 @@ use std::{collections::HashMap, sync::Arc};
 use jackfield_domain::{
     ConversationId, MessageId, Rejection, Timestamp, UserId,
     conversations::Conversation,
-    messages::{CheckedBody, CheckedMessage, Details, Message, MessageDraft, MessageEdit},
+    messages::{
+        CheckedBody, CheckedMessage, Details, Message, MessageDraft, MessageEdit, may_delete_for_everyone, may_edit,
+    },
     pages::{Direction, Page, Slice},
     plugins::Hook,
 };
@@ -53,9 +55,16 @@ pub async fn edit(core: &Arc<Core>, viewer: &Viewer, message: MessageId, body: S
     let checked = |body| CheckedBody::check(found.kind, found.content, body, &policy);
     let (workspace, by, at) = (viewer.workspace(), viewer.id(), core.clock.now());
     let change = |body, plugins| EditMessage { workspace, message, by, at, body, policy: policy.clone(), plugins };
-    let is_own = found.sender == by && found.deleted.is_none();
     let chain = plugins::chain(core, workspace, Some(found.conversation), Hook::BeforeEdit).await?;
-    let Some(chain) = chain.filter(|_| is_own) else {
+    let asked = match chain {
+        // No plugin is asked about what the rules do not let through: they decide again under the locks of the store.
+        Some(chain) => {
+            let room = core.store.conversations(&[found.conversation]).await?.pop();
+            room.filter(|room| may_edit(&found, room.status, by, at, &policy).is_ok()).map(|_| chain)
+        }
+        None => None,
+    };
+    let Some(chain) = asked else {
         return core.store.change(change(checked(body)?, FromPlugins::default())).await;
     };
     checked(body.clone())?;
@@ -85,7 +94,18 @@ pub async fn delete(core: &Arc<Core>, viewer: &Viewer, message: MessageId) -> Re
         Some(found) => plugins::chain(core, workspace, Some(found.conversation), Hook::BeforeDelete).await?,
         None => None,
     };
-    let Some((found, chain)) = found.zip(chain) else {
+    let asked = match found.zip(chain) {
+        // No plugin is asked about what the rules do not let through, as for an edit.
+        Some((found, chain)) => {
+            let (by, at) = (viewer.id(), core.clock.now());
+            let part = core.store.memberships(by, &[found.conversation]).await?.pop();
+            let may =
+                part.is_some_and(|part| may_delete_for_everyone(&found, by, role, part.role, at, &policy).is_ok());
+            may.then_some((found, chain))
+        }
+        None => None,
+    };
+    let Some((found, chain)) = asked else {
         return core.store.change(change(FromPlugins::default())).await;
     };
     let whole = plugins::whole(core, &found).await?;

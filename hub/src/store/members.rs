@@ -17,7 +17,7 @@ use jackfield_domain::{
 };
 use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, QueryTrait, entity::prelude::*};
 
-use super::{Change, Store, Work, conversations as rooms, plugins::held, reads::Reads, users, writer::FromPlugins};
+use super::{Change, Store, Work, conversations as rooms, reads::Reads, users};
 use crate::{Error, Result};
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -235,8 +235,6 @@ pub struct AddMembers {
     pub conversation: ConversationId,
     pub members: Vec<UserId>,
     pub policy: Policy,
-    /// What plugins leave, who were asked about it.
-    pub plugins: FromPlugins,
     pub by: By,
 }
 
@@ -255,7 +253,6 @@ impl Change for AddMembers {
         conversations::takes_members(room.kind)?;
         may_here(actor.role, ConversationAct::ManageMembers)?;
         can_come(work, workspace, &self.members).await?;
-        held::commit_data(work, &self.plugins, at).await?;
 
         let present: Vec<Uuid> = Entity::find()
             .filter(Column::ConversationId.eq(self.conversation.0))

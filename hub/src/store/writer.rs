@@ -125,6 +125,13 @@ pub struct FromPlugins {
     pub verdicts: Vec<Verdict>,
 }
 
+impl FromPlugins {
+    /// Whether there is nothing of it to be committed.
+    pub fn is_empty(&self) -> bool {
+        self.data.is_empty() && self.verdicts.is_empty()
+    }
+}
+
 impl Outgoing {
     pub fn fingerprint(&self) -> [u8; 32] {
         let asked = self.plugins.as_ref().and_then(|plugins| plugins.fingerprint);

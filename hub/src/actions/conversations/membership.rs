@@ -8,14 +8,12 @@ use jackfield_domain::{
 };
 
 use super::{
-    super::{Core, Viewer, plugins::before::Tries, secrets::digest, typing, workspaces},
-    may_come,
+    super::{Core, Viewer, secrets::digest, typing, workspaces},
+    coming::{self, Way},
 };
 use crate::{
     Result,
-    store::{
-        Entrance, FromPlugins, JoinConversation, LeaveConversation, RemoveMember, TransferConversation, UpdateMember,
-    },
+    store::{Entrance, JoinConversation, LeaveConversation, RemoveMember, TransferConversation, UpdateMember},
 };
 
 /// Makes the viewer a member of a public group, or of the conversation that an invitation leads to.
@@ -32,19 +30,16 @@ pub async fn join(
     };
     let policy = workspaces::policy(core, viewer.workspace()).await?;
     let (workspace, user, at) = (viewer.workspace(), viewer.id(), core.clock.now());
-    let place = match by {
-        Entrance::Public(conversation) => Some(conversation),
-        Entrance::Invited(code_hash) => core.store.invited_to(workspace, code_hash, at).await?,
+    let way = match by {
+        Entrance::Public(conversation) => Some((conversation, Way::Public)),
+        Entrance::Invited(code_hash) => {
+            core.store.invited_to(workspace, code_hash, at).await?.map(|conversation| (conversation, Way::Invited))
+        }
     };
-    let tries = Tries::new(core, viewer.workspace());
-    let done = tries.until_done(|| async {
-        let plugins = match place {
-            Some(place) => may_come(core, viewer, place, &[user], None, &tries).await?,
-            None => FromPlugins::default(),
-        };
-        core.store.change(JoinConversation { workspace, user, by, at, policy: policy.clone(), plugins }).await
-    });
-    done.await
+    if let Some((conversation, way)) = way {
+        coming::may_come(core, viewer, conversation, &[user], way, &policy).await?;
+    }
+    core.store.change(JoinConversation { workspace, user, by, at, policy }).await
 }
 
 /// Takes the viewer out of a conversation.

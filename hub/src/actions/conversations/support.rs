@@ -1,5 +1,7 @@
 //! Giving support: the queue, taking from it, and coming to an end.
 
+use std::sync::Arc;
+
 use jackfield_domain::{
     ConversationId, UserId,
     conversations::{Conversation, support::SupportFilter},
@@ -7,9 +9,10 @@ use jackfield_domain::{
     permissions::{Act, may},
 };
 
+use super::coming::{self, Way};
 use crate::{
     Result,
-    actions::{Core, Viewer},
+    actions::{Core, Viewer, workspaces},
     store::{AssignConversation, ResolveConversation},
 };
 
@@ -31,12 +34,16 @@ pub async fn list(
 
 /// Gives a support conversation to somebody who gives support, or back to the queue.
 pub async fn assign(
-    core: &Core,
+    core: &Arc<Core>,
     viewer: &Viewer,
     conversation: ConversationId,
     assignee: Option<UserId>,
 ) -> Result<Conversation> {
     gives_support(viewer)?;
+    if let Some(assignee) = assignee {
+        let policy = workspaces::policy(core, viewer.workspace()).await?;
+        coming::may_come(core, viewer, conversation, &[assignee], Way::Support, &policy).await?;
+    }
     core.store.change(AssignConversation { by: viewer.by(core), conversation, assignee }).await
 }
 

@@ -26,7 +26,7 @@ use super::{super::Core, effects, occasion, traced};
 use crate::{
     Error, Result,
     actions::{Viewer, memory},
-    store::{CommitIssued, DataChange, Effects, FromPlugins, KeepOutcome, Outgoing, Sent},
+    store::{DataChange, FromPlugins, KeepLeft, KeepOutcome, Outgoing, Sent},
     traces::{self, Span},
 };
 
@@ -123,7 +123,10 @@ pub async fn send(
                 let change = kept(Kept::Held(held.id), Some(held));
                 core.store.change(change).await.and_then(|refused| Err(refused.into()))
             }
-            Decision::Unavailable { by } => Err(unavailable(by).into()),
+            Decision::Unavailable { by } => {
+                keep(core, viewer.workspace(), plugins.unwrap_or_default()).await?;
+                Err(unavailable(by).into())
+            }
         }
     });
     let done = done.await;
@@ -140,26 +143,23 @@ pub async fn asked<Q: Before>(
 ) -> Result<(Q, FromPlugins)> {
     let now = core.clock.now();
     let asked = ask(core, viewer, chain, now, question).await;
-    let data = left(viewer.workspace(), chain, &asked, Q::HOOK).unwrap_or_default();
-    let (by, refusal) = match asked.decision {
-        Decision::Allow => return Ok((asked.question, data)),
-        Decision::Reject { by, refusal } => (by, refusal),
+    let left = left(viewer.workspace(), chain, &asked, Q::HOOK).unwrap_or_default();
+    let refused = match asked.decision {
+        Decision::Allow => return Ok((asked.question, left)),
+        Decision::Reject { by, refusal } => Rejection::RefusedByPlugin { plugin: by, refusal },
         // Only messages that are to be sent can wait.
-        Decision::Hold { by, .. } | Decision::Unavailable { by } => return Err(unavailable(by).into()),
+        Decision::Hold { by, .. } | Decision::Unavailable { by } => unavailable(by),
     };
-    let (workspace, plugin) = (viewer.workspace(), by.clone());
-    core.store
-        .change(CommitIssued {
-            workspace,
-            plugin,
-            bot: None,
-            at: now,
-            data,
-            effects: Effects::default(),
-            is_awaited: false,
-        })
-        .await?;
-    Err(Rejection::RefusedByPlugin { plugin: by, refusal }.into())
+    keep(core, viewer.workspace(), left).await?;
+    Err(refused.into())
+}
+
+/// Commits what plugins left where nothing else is to be committed.
+pub async fn keep(core: &Core, workspace: WorkspaceId, plugins: FromPlugins) -> Result<()> {
+    if plugins.is_empty() {
+        return Ok(());
+    }
+    core.store.change(KeepLeft { workspace, at: core.clock.now(), plugins }).await
 }
 
 /// Asks them, and keeps how they did.
@@ -290,7 +290,7 @@ pub fn left<Q: Before>(workspace: WorkspaceId, chain: &Chain, asked: &Asked<Q>, 
             _ => {}
         }
     }
-    (!plugins.data.is_empty() || !plugins.verdicts.is_empty()).then_some(plugins)
+    (!plugins.is_empty()).then_some(plugins)
 }
 
 /// Keeps what plugins had to say, counts how they did, and switches off who is to be switched off.

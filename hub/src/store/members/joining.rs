@@ -8,7 +8,7 @@ use jackfield_domain::{
 use sea_orm::entity::prelude::*;
 
 use super::{
-    super::{Change, Work, conversations as rooms, invitations, plugins::held, writer::FromPlugins},
+    super::{Change, Work, conversations as rooms, invitations},
     Entity, admit,
 };
 use crate::Result;
@@ -29,8 +29,6 @@ pub struct JoinConversation {
     pub by: Entrance,
     pub at: Timestamp,
     pub policy: Policy,
-    /// What plugins leave, who were asked about it.
-    pub plugins: FromPlugins,
 }
 
 #[async_trait]
@@ -62,7 +60,6 @@ impl Change for JoinConversation {
             return Ok(room);
         }
         may_join(&room, invitation.is_some())?;
-        held::commit_data(work, &self.plugins, self.at).await?;
         room_for(room.member_count, 1, &self.policy)?;
         if let Some(invitation) = invitation {
             invitations::use_up(work, &invitation).await?;

@@ -208,6 +208,30 @@ pub async fn commit_data(work: &Work, plugins: &FromPlugins, at: Timestamp) -> R
     overlay.write(&work.transaction).await
 }
 
+/// What plugins leave where nothing else is to be committed: they were asked, and it was not done, or not yet.
+pub struct KeepLeft {
+    pub workspace: WorkspaceId,
+    pub at: Timestamp,
+    pub plugins: FromPlugins,
+}
+
+#[async_trait]
+impl Change for KeepLeft {
+    type Outcome = ();
+
+    fn workspace(&self) -> Option<WorkspaceId> {
+        Some(self.workspace)
+    }
+
+    fn leaves_rooms(&self) -> bool {
+        true
+    }
+
+    async fn apply(&self, work: &mut Work) -> Result<()> {
+        commit_data(work, &self.plugins, self.at).await
+    }
+}
+
 /// Why a message that was held cannot be sent now, in words for the moderator, who knows nothing of the sender's input.
 fn not_any_more(why: Rejection) -> Rejection {
     match why {
