@@ -82,6 +82,7 @@ pub use plugins::{
     runs::{CommitCommand, SweepCommandRuns},
     schedules::{EndSlice, EnqueueRuns, ScheduledRun, SliceEnding},
     timers::Timer,
+    verdicts::SweepVerdicts,
     workspaces::{ChangeInConversation, ChangeInWorkspace, GiveBackTurn, ReleaseTurns, SetSecret, TakeTurn, Turn},
 };
 pub use reads::counting;

@@ -14,6 +14,7 @@ mod m0009_own_messages;
 mod m0010_plugin_life;
 mod m0011_plugin_notices;
 mod m0012_command_runs;
+mod m0013_verdicts;
 mod m0014_online_mentions;
 mod m0015_plugin_versions;
 
@@ -35,6 +36,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0010_plugin_life::Migration),
             Box::new(m0011_plugin_notices::Migration),
             Box::new(m0012_command_runs::Migration),
+            Box::new(m0013_verdicts::Migration),
             Box::new(m0014_online_mentions::Migration),
             Box::new(m0015_plugin_versions::Migration),
         ]

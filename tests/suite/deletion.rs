@@ -206,7 +206,7 @@ async fn plugins(world: &World, owner: &Person, bob: &Person, tea: &str) {
     world
         .db_execute(
             "INSERT INTO plugin_dead_letters (id, workspace_id, plugin_id, position, problem, attempts, created_at)
-                SELECT message_id, workspace_id, plugin_id, 1, 'a fault', 1, 1 FROM plugin_verdicts WHERE verdict = 'patched'",
+                SELECT id, workspace_id, plugin_id, 1, 'a fault', 1, 1 FROM plugin_verdicts WHERE verdict = 'patched'",
         )
         .await;
 }

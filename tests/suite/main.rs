@@ -53,6 +53,7 @@ mod topology;
 mod traces;
 mod transport;
 mod treatment;
+mod verdicts;
 mod workspaces;
 
 use std::process::ExitCode;
@@ -110,6 +111,7 @@ fn main() -> ExitCode {
         traces::stories(),
         transport::stories(),
         treatment::stories(),
+        verdicts::stories(),
         workspaces::stories(),
     ];
     support::tell(&stories.concat())

@@ -370,6 +370,12 @@ stories! {
             }
         })
         .await;
+        let verdicts = terminal.does(&["verdicts", "--user", &ann.id, "--plugin", MODERATION]).await;
+        assert!(verdicts.contains(" jackfield.moderation before-create REJECTED ann msg_"), "{verdicts}");
+        let shown: Value = serde_json::from_str(&terminal.does(&["verdicts", "--json"]).await).expect("JSON");
+        let message = text(&shown[0]["messageId"]);
+        assert!(verdicts.starts_with(&terminal.does(&["verdicts", &message]).await), "{message}: {verdicts}");
+        assert_eq!(terminal.does(&["verdicts", "--user", &owner.id]).await, "no plugin did anything that is known\n");
         let inherited = terminal.does(&["inherit", MODERATION, "--conversation", &coffee]).await;
         assert_eq!(inherited, "jackfield.moderation is as the workspace has it; in the workspace it is on\n");
         assert!(refused_in(&coffee).await);

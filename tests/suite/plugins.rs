@@ -272,8 +272,8 @@ stories! {
         assert_eq!(said(&ann, &tea, "darn it", Some("key")).await, masked, "what was asked for is the same");
         assert_eq!(bob.history(&tea).await, ["•••• it"]);
         let message = text(&masked["message"]["id"]);
-        let verdicts = "query($m: ID!) { pluginVerdicts(messageId: $m) { plugin hook kind } }";
-        assert_eq!(owner.ask(verdicts, json!({ "m": message })).await["pluginVerdicts"], json!([
+        let verdicts = "query($m: ID!) { pluginVerdicts(last: 9, filter: { messageId: $m }) { nodes { plugin hook kind } } }";
+        assert_eq!(owner.ask(verdicts, json!({ "m": message })).await["pluginVerdicts"]["nodes"], json!([
             { "plugin": MODERATION, "hook": "before-create", "kind": "PATCHED" },
         ]));
         assert_eq!(ann.fault(verdicts, json!({ "m": message })).await, "NOT_ALLOWED");

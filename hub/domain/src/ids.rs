@@ -81,6 +81,8 @@ ids! {
     HeldMessageId = "held";
     /// Events that a plugin could not do with.
     DeadLetterId = "dlt";
+    /// What a plugin did to something.
+    VerdictId = "ver";
     /// A package that is about to be installed.
     UploadId = "upl";
 }

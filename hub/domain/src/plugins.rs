@@ -18,7 +18,7 @@ pub use effects::{
 };
 pub use installed::{
     DeadLetter, Grants, HeldMessage, HeldState, HubState, InWorkspace, Installed, Kept, Offer, Overrides, Package, Ran,
-    Verdict, VerdictKind, fits, is_on,
+    Verdict, VerdictFilter, VerdictKind, fits, is_on,
 };
 pub use limits::{CHAIN_WALL, LimitChanges, Limits, OutOfLimits};
 

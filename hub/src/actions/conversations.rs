@@ -29,7 +29,11 @@ use jackfield_plugin_host::hooks::BeforeConversationCreate;
 use self::coming::Way;
 use super::{
     Core, Reader, Viewer,
-    plugins::{self, before, before::Tries},
+    plugins::{
+        self,
+        before::{self, Tries},
+        verdicts::About,
+    },
     workspaces,
 };
 use crate::{
@@ -58,11 +62,13 @@ pub async fn create(core: &Arc<Core>, viewer: &Viewer, draft: ConversationDraft)
     if is_there || !lets_make(core, viewer, &alone.conversation).await? {
         return core.store.change(alone).await;
     }
-    let tries = Tries::new(core, viewer.workspace());
+    let (tries, about) = (Tries::new(core, workspace), About::conversation(viewer, id));
     let done = tries.until_done(|| async {
         let question = BeforeConversationCreate::new(draft.clone(), viewer.user());
-        let (question, left) = before::asked(core, viewer, &tries.left_of(&chain), question).await?;
-        core.store.change(change(question.into_draft(), left)?).await
+        let (question, left) = before::asked(core, viewer, &tries.left_of(&chain), about, question).await?;
+        let made = change(question.into_draft(), left.clone());
+        let (made, _) = before::or_keep(core, made, left, workspace).await?;
+        core.store.change(made).await
     });
     done.await
 }
@@ -82,8 +88,9 @@ async fn lets_make(core: &Core, viewer: &Viewer, conversation: &CheckedConversat
         return Ok(false);
     }
     let (ConversationKind::Direct, [other]) = (conversation.kind(), others.as_slice()) else { return Ok(true) };
-    let blocks = async |one, other| Ok::<_, Error>(!core.store.blocked_among(one, &[other]).await?.is_empty());
-    Ok(!blocks(viewer.id(), *other).await? && !blocks(*other, viewer.id()).await?)
+    let blocked = core.store.blocked_among(viewer.id(), &[*other]).await?;
+    let blocking = core.store.blocked_among(*other, &[viewer.id()]).await?;
+    Ok(blocked.is_empty() && blocking.is_empty())
 }
 
 /// Adds people to a group that the viewer runs.

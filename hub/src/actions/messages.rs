@@ -15,7 +15,11 @@ use jackfield_domain::{
 pub use super::plugins::before::Sending;
 use super::{
     Core, Reader, Viewer, memory,
-    plugins::{self, before, before::Tries},
+    plugins::{
+        self,
+        before::{self, Tries},
+        verdicts::About,
+    },
     typing, workspaces,
 };
 use crate::{
@@ -69,12 +73,13 @@ pub async fn edit(core: &Arc<Core>, viewer: &Viewer, message: MessageId, body: S
     };
     checked(body.clone())?;
     let whole = plugins::whole(core, &found).await?;
-    let tries = Tries::new(core, viewer.workspace());
+    let (tries, about) = (Tries::new(core, workspace), About::message(viewer, found.conversation, message));
     let done = tries.until_done(|| async {
         let question = BeforeEdit::new(&whole, viewer.user(), body.clone());
-        let (question, left) = before::asked(core, viewer, &tries.left_of(&chain), question).await?;
+        let (question, left) = before::asked(core, viewer, &tries.left_of(&chain), about, question).await?;
         // A plugin's words are as untrusted as anybody's.
-        core.store.change(change(checked(question.into_body())?, left)).await
+        let (body, left) = before::or_keep(core, checked(question.into_body()), left, workspace).await?;
+        core.store.change(change(body, left)).await
     });
     done.await
 }
@@ -109,10 +114,10 @@ pub async fn delete(core: &Arc<Core>, viewer: &Viewer, message: MessageId) -> Re
         return core.store.change(change(FromPlugins::default())).await;
     };
     let whole = plugins::whole(core, &found).await?;
-    let tries = Tries::new(core, viewer.workspace());
+    let (tries, about) = (Tries::new(core, workspace), About::message(viewer, found.conversation, message));
     let done = tries.until_done(|| async {
-        let (_, left) =
-            before::asked(core, viewer, &tries.left_of(&chain), BeforeDelete::new(&whole, viewer.user())).await?;
+        let question = BeforeDelete::new(&whole, viewer.user());
+        let (_, left) = before::asked(core, viewer, &tries.left_of(&chain), about, question).await?;
         core.store.change(change(left)).await
     });
     done.await

@@ -21,6 +21,7 @@ pub mod settings;
 mod settling;
 mod traced;
 pub mod uploads;
+pub mod verdicts;
 pub mod vitals;
 
 use std::{

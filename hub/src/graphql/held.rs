@@ -88,6 +88,11 @@ impl HeldMessage {
         self.0.note.as_deref()
     }
 
+    /// The id that the message has once it is sent; by it `pluginVerdicts` tells what plugins did to it.
+    async fn message_id(&self) -> ID {
+        self.0.message.to_string().into()
+    }
+
     /// The message that it became.
     async fn message(&self, ctx: &Context<'_>) -> Result<Option<Message>> {
         if self.0.state != words::HeldState::Approved {

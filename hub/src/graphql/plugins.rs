@@ -5,6 +5,7 @@ mod letters;
 mod packages;
 mod settings;
 mod switching;
+mod verdicts;
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -19,6 +20,7 @@ use self::{
     packages::{PackageMutation, PluginUpgrade},
     settings::{PluginHook, PluginSecret, PluginSettings, PluginSettingsMutation},
     switching::SwitchingMutation,
+    verdicts::{PluginVerdict, PluginVerdictFilter},
 };
 use super::{
     conversations::page,
@@ -52,20 +54,6 @@ pub enum PluginCapability {
     Notices,
     /// Signing with secrets that it never sees.
     Secrets,
-}
-
-/// What a plugin did to something. More may be added.
-#[derive(Enum, Copy, Clone, Eq, PartialEq)]
-#[graphql(remote = "words::VerdictKind")]
-pub enum PluginVerdictKind {
-    /// It changed it.
-    Patched,
-    /// It refused it.
-    Rejected,
-    /// It held it for a moderator.
-    Held,
-    /// It failed, and its failure policy decided.
-    Failed,
 }
 
 /// How much a line of a plugin's log matters. More may be added.
@@ -301,23 +289,6 @@ impl PluginSubscription {
     }
 }
 
-/// What a plugin did to a message.
-#[derive(SimpleObject)]
-pub struct PluginVerdict {
-    /// Which plugin, by its id.
-    plugin: String,
-    /// What it was asked, by the name of the hook.
-    hook: String,
-    /// What it did.
-    kind: PluginVerdictKind,
-    /// The plugin's own code, or how it failed.
-    code: Option<String>,
-    /// The plugin's own words, or what went wrong.
-    reason: Option<String>,
-    /// When.
-    at: DateTime,
-}
-
 #[derive(Default)]
 pub struct PluginQuery;
 
@@ -330,24 +301,22 @@ impl PluginQuery {
         Ok(seen.into_iter().map(|seen| Plugin(Arc::new(seen))).collect())
     }
 
-    /// What plugins did to a message, sent, held or refused, in the order in which they did it. For those who keep the peace.
+    /// What plugins did in the viewer's workspace, also to what was refused or held, for 30 days and as long as there is the
+    /// conversation; the oldest first, so ask for the `last` of it to see what is new. For those who keep the peace.
     async fn plugin_verdicts(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The id of the message.")] message_id: ID,
-    ) -> Result<Vec<PluginVerdict>> {
+        #[graphql(desc = "Which verdicts; all if left out.")] filter: Option<PluginVerdictFilter>,
+        #[graphql(desc = "So many from the beginning, or behind `after`; from 1 to 100.")] first: Option<i32>,
+        #[graphql(desc = "The cursor to begin behind.")] after: Option<String>,
+        #[graphql(desc = "So many from the end, or before `before`; from 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "The cursor to end before.")] before: Option<String>,
+    ) -> Result<Connection<PluginVerdict>> {
         let viewer = ctx.viewer()?;
-        let Ok(message) = message_id.parse() else { return Ok(Vec::new()) };
-        let found = actions::plugins::admin::verdicts(ctx.core(), &viewer, message).await?;
-        let verdict = |(at, verdict): (jackfield_domain::Timestamp, words::Verdict)| PluginVerdict {
-            plugin: verdict.plugin.to_string(),
-            hook: verdict.hook.as_str().to_owned(),
-            kind: verdict.kind.into(),
-            code: verdict.code,
-            reason: verdict.reason,
-            at: DateTime(at),
-        };
-        Ok(found.into_iter().map(verdict).collect())
+        actions::plugins::verdicts::looks_into(&viewer)?;
+        let (filter, page) = (filter.unwrap_or_default().check()?, page(first, after, last, before)?);
+        let slice = actions::plugins::verdicts::list(ctx.core(), &viewer, &filter, &page).await?;
+        Ok(Connection::of(slice, |verdict| verdict.id, PluginVerdict))
     }
 }
 

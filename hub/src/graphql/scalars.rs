@@ -4,7 +4,7 @@ use async_graphql::{ID, InputValueError, InputValueResult, MaybeUndefined, Scala
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jackfield_domain::{
     BotTokenId, ConversationId, HeldMessageId, InvitationId, IssuerId, MessageId, Position, Rejection, SessionId,
-    Timestamp, UserId, WorkspaceId, conversations::ActivityKey,
+    Timestamp, UserId, VerdictId, WorkspaceId, conversations::ActivityKey,
 };
 use uuid::Uuid;
 
@@ -135,6 +135,7 @@ cursors_of_ids! {
     SessionId = b'S';
     BotTokenId = b't';
     HeldMessageId = b'h';
+    VerdictId = b'v';
     MessageId = b'M';
     InvitationId = b'i';
     IssuerId = b'I';

@@ -2,7 +2,8 @@
 //! walks of an index, and for whoever wonders why something is slow.
 
 use jackfield_domain::{
-    BotTokenId, ConversationId, InvitationId, MessageId, Position, SessionId, Timestamp, UserId, WorkspaceId,
+    BotTokenId, ConversationId, InvitationId, MessageId, Position, SessionId, Timestamp, UserId, VerdictId,
+    WorkspaceId,
     audit::AuditFilter,
     conversations::{
         ActivityKey, ConversationKind, ConversationStatus,
@@ -11,14 +12,17 @@ use jackfield_domain::{
     },
     messages::{ContentType, Message, MessageKind},
     pages::{Direction, Page},
+    plugins::VerdictFilter,
     receipts::{Advance, ReceiptKind, Recipients},
 };
-use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryTrait, Select, Statement, TransactionTrait};
+use sea_orm::{
+    ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QuerySelect, QueryTrait, Select, Statement, TransactionTrait,
+};
 use uuid::Uuid;
 
 use super::{
     FoundKey, Store, accounts, audit, blocks, bots, conversations, invitations, jobs, log, members, messages, people,
-    receipts, sessions, users, words, writer,
+    plugins, receipts, sessions, users, words, writer,
 };
 use crate::Result;
 
@@ -77,6 +81,16 @@ fn hot(backend: DbBackend) -> Vec<(&'static str, Statement)> {
     let joined = Page { direction: Direction::Forward, size: 50, from: Some(user) };
     let line = Page { direction: Direction::Backward, size: 50, from: Some(id) };
     let key = ActivityKey { last_activity_at: Timestamp(7), id: conversation };
+    let verdicts = |filter| {
+        of(
+            &plugins::verdicts::walk(
+                workspace,
+                &filter,
+                &Page { direction: Direction::Backward, size: 50, from: None },
+            ),
+            backend,
+        )
+    };
     let listed = |direction, from| Page { direction, size: 20, from };
     vec![
         (
@@ -158,6 +172,25 @@ fn hot(backend: DbBackend) -> Vec<(&'static str, Statement)> {
         ("the next events", of(&log::after_position(workspace, Position(7)), backend)),
         ("missed events", of(&log::concerning(workspace, user, Position(7), Position(9)), backend)),
         ("the record", of(&audit::walk(workspace, &AuditFilter::default(), &line), backend)),
+        ("what plugins did", verdicts(VerdictFilter::default())),
+        (
+            "what a plugin did",
+            verdicts(VerdictFilter { plugin: "test.guest".parse().ok(), ..VerdictFilter::default() }),
+        ),
+        (
+            "what was done to a message",
+            verdicts(VerdictFilter { message: Some(MessageId(id)), ..VerdictFilter::default() }),
+        ),
+        ("what was done to somebody's", verdicts(VerdictFilter { user: Some(user), ..VerdictFilter::default() })),
+        (
+            "what was done in a conversation",
+            verdicts(VerdictFilter { conversation: Some(conversation), ..VerdictFilter::default() }),
+        ),
+        (
+            "what was done in a conversation that is no more",
+            of(&plugins::verdicts::of(conversation).limit(50), backend),
+        ),
+        ("what plugins did long ago", of(&plugins::verdicts::before(VerdictId(id)).limit(50), backend)),
         ("jobs that are due", of(&jobs::due(Timestamp(7), 1), backend)),
         ("jobs that were done", of(&jobs::done_before(Timestamp(7), 10), backend)),
         ("the jobs of a workspace", of(&jobs::walk(Some(workspace), &line), backend)),

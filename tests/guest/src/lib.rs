@@ -18,6 +18,8 @@ pub struct Guest {
     failures: u32,
     /// What it puts behind every message.
     mark: String,
+    /// Whom it lets in nowhere; where it is given, it counts who comes.
+    shuns: String,
     /// Whether it will not do with data of another version.
     clings: bool,
 }
@@ -38,6 +40,55 @@ impl MessageHooks for Guest {
             _ if self.mark.is_empty() => Ok(MessageVerdict::Allow),
             said => Ok(MessageVerdict::say_instead(format!("{said}{}", self.mark))),
         }
+    }
+
+    /// What begins with `!keep` stays as it is, and it counts who would change that.
+    fn before_edit(&self, draft: EditDraft) -> Result<EditVerdict> {
+        if !draft.message.text().starts_with("!keep") {
+            return Ok(EditVerdict::Allow);
+        }
+        kv::increment("edits", 1, None)?;
+        Ok(EditVerdict::reject("KEPT", "it stays"))
+    }
+
+    fn before_delete(&self, draft: DeletionDraft) -> Result<DeletionVerdict> {
+        if !draft.message.text().starts_with("!keep") {
+            return Ok(DeletionVerdict::Allow);
+        }
+        kv::increment("deletions", 1, None)?;
+        Ok(DeletionVerdict::Reject(Refusal::new("KEPT", "it stays")))
+    }
+}
+
+#[plugin]
+impl MembershipHooks for Guest {
+    /// Counts by comparing: who is asked about behind another one is counted behind them.
+    fn before_join(&self, draft: JoinDraft) -> Result<JoinVerdict> {
+        if self.shuns.is_empty() {
+            return Ok(JoinVerdict::Allow);
+        }
+        kv::update("joins", None, |joins: Option<i64>| joins.unwrap_or_default() + 1)?;
+        if draft.user.name != self.shuns {
+            return Ok(JoinVerdict::Allow);
+        }
+        Ok(JoinVerdict::Reject(Refusal::new("SHUNNED", format!("no {} as {:?}", self.shuns, draft.role))))
+    }
+
+    /// A conversation called `!no` is not made, and it counts that; one called `!name` or `!long` has another title.
+    fn before_conversation_create(&self, draft: ConversationDraft) -> Result<ConversationVerdict> {
+        let title = match draft.title.as_deref() {
+            Some("!no") => {
+                kv::increment("refused", 1, None)?;
+                return Ok(ConversationVerdict::Reject(Refusal::new("NO_NAME", "it has no name")));
+            }
+            Some("!name") => format!("Of {}", draft.members.len()),
+            Some("!long") => {
+                kv::increment("long", 1, None)?;
+                "long ".repeat(40)
+            }
+            _ => return Ok(ConversationVerdict::Allow),
+        };
+        Ok(ConversationVerdict::Patch(ConversationPatch { title: Some(title), description: None }))
     }
 }
 
@@ -133,7 +184,7 @@ impl CommandHooks for Guest {
 #[plugin]
 impl EventHooks for Guest {
     /// Who says `!notice` in a conversation has everybody there told of it, and who says `!answer` has an answer, and a word at what
-    /// they said. What begins with `!break` is too much for it until it was mended, and everything that it hears it counts.
+    /// they said, or the same again with `!echo`. What begins with `!break` is too much for it until it was mended, and everything that it hears it counts.
     fn on_event(&self, event: Event) -> Result<()> {
         let Some(message) = event.message else { return Ok(()) };
         if message.text().starts_with("!break") && kv::get::<i64>("mended")?.is_none() {
@@ -143,6 +194,9 @@ impl EventHooks for Guest {
         if message.text().starts_with("!answer") {
             messages::say(&message.conversation, format!("heard {}", message.text()))?;
             annotations::set(&message.id, &message.sequence)?;
+        }
+        if message.text().starts_with("!echo") {
+            messages::say(&message.conversation, message.text())?;
         }
         if !message.text().starts_with("!notice") {
             return Ok(());

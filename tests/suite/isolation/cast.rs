@@ -358,6 +358,8 @@ async fn moderate(world: &World, bob: &Person, owner: &Person, things: &mut Valu
     things["caseCursor"] = found["moderationCases"]["endCursor"].clone();
     let input = json!({ "id": decided, "resolution": "UPHELD", "note": "as a warning" });
     assert_eq!(does(owner, "moderationCaseResolve", input, "").await["errors"], json!([]));
+    let found = owner.ask("{ pluginVerdicts(first: 1) { pageInfo { startCursor } } }", json!({})).await;
+    things["verdictCursor"] = found["pluginVerdicts"]["pageInfo"]["startCursor"].clone();
     said("hello @Cora").await;
     // The plugin is told after the message was sent.
     things["mentionCursor"] = within("a mention", async {

@@ -140,6 +140,7 @@ pub const FIELDS: &[(&str, &[&str])] = &[
             "decidedAt",
             "id",
             "message { id }",
+            "messageId",
             "note",
             "plugin",
             "reason",
@@ -357,7 +358,24 @@ pub const FIELDS: &[(&str, &[&str])] = &[
     ("PluginUpgradeRejectPayload", &["errors { code }", "plugin { id version }"]),
     ("PluginUpload", &["expiresAt", "id", "path"]),
     ("PluginUploadCreatePayload", &["errors { code }", "upload { id path }"]),
-    ("PluginVerdict", &["at", "code", "hook", "kind", "plugin", "reason"]),
+    (
+        "PluginVerdict",
+        &[
+            "at",
+            "code",
+            "conversation { id title }",
+            "hook",
+            "id",
+            "kind",
+            "message { id }",
+            "messageId",
+            "plugin",
+            "reason",
+            "user { id name }",
+        ],
+    ),
+    ("PluginVerdictConnection", &["edges { cursor node { kind } }", "nodes { id kind }", "pageInfo { endCursor }"]),
+    ("PluginVerdictEdge", &["cursor", "node { id kind }"]),
     ("ReceiptsAdvanced", &["at", "conversation { id title }", "cursor", "kind", "upTo", "user { id name }"]),
     ("ResyncRequired", &["cursor"]),
     ("Session", &["address", "createdAt", "device", "expiresAt", "id", "isCurrent", "lastUsedAt"]),
@@ -445,8 +463,8 @@ pub const FIELDS: &[(&str, &[&str])] = &[
 ];
 
 /// Fields that have nothing to tell of what the table leads to, each of which has a story elsewhere that shows what it does
-/// tell: `changes` for messages, `lives` for conversations, `requests` for support, `plugins` and `moderation` for those, `fields` for
-/// what they add.
+/// tell: `changes` for messages, `lives` for conversations, `requests` for support, `plugins`, `verdicts` and `moderation` for those,
+/// `fields` for what they add.
 pub const SILENT: &[(&str, &str)] = &[
     ("FieldWord", "parts"),
     ("FieldWord", "place"),
@@ -469,6 +487,8 @@ pub const SILENT: &[(&str, &str)] = &[
     ("Plugin", "problem"),
     ("PluginCommandArgument", "choices"),
     ("PluginVerdict", "code"),
+    ("PluginVerdict", "conversation"),
+    ("PluginVerdict", "message"),
     ("PluginVerdict", "reason"),
     ("Message", "deletedAt"),
     ("Message", "deletedBy"),
@@ -860,9 +880,23 @@ pub const WAYS: &[Way] = &[
     way("Query.plugins", "", "/plugins/-2/deadLetters", OF_RUNNERS,
         "query($letterCursor: String) { plugins { deadLetters(last: 10, before: $letterCursor) { nodes { id } } } }")
         .naming(&["Plugin.deadLetters.before"]).for_owners(),
-    way("Query.pluginVerdicts", "PluginVerdict", "/pluginVerdicts/0", OF_RUNNERS_ALONE,
-        "query($masked: ID!) { pluginVerdicts(messageId: $masked) { @ } }")
-        .naming(&["Query.pluginVerdicts.messageId"]).for_owners(),
+    way("Query.pluginVerdicts", "PluginVerdictConnection", "/pluginVerdicts", OF_RUNNERS,
+        "{ pluginVerdicts(first: 10) { @ } }").for_owners(),
+    way("Query.pluginVerdicts", "PluginVerdictEdge", "/pluginVerdicts/edges/0", OF_RUNNERS_ALONE,
+        "{ pluginVerdicts(first: 10) { edges { @ } } }").for_owners(),
+    way("Query.pluginVerdicts", "PluginVerdict", "/pluginVerdicts/nodes/0", OF_RUNNERS_ALONE,
+        "query($masked: ID!) { pluginVerdicts(last: 10, filter: { messageId: $masked }) { nodes { @ } } }")
+        .naming(&["PluginVerdictFilter.messageId"]).for_owners(),
+    way("Query.pluginVerdicts", "", "/pluginVerdicts", OF_RUNNERS,
+        "query($user: ID!, $conversation: ID!, $plugin: ID!) { pluginVerdicts(last: 10,
+            filter: { userId: $user, conversationId: $conversation, pluginId: $plugin }) { nodes { id } } }")
+        .naming(&["PluginVerdictFilter.userId", "PluginVerdictFilter.conversationId", "PluginVerdictFilter.pluginId"]).for_owners(),
+    way("Query.pluginVerdicts", "", "/pluginVerdicts", OF_RUNNERS,
+        "query($verdictCursor: String) { pluginVerdicts(first: 10, after: $verdictCursor) { nodes { id } } }")
+        .naming(&["Query.pluginVerdicts.after"]).for_owners(),
+    way("Query.pluginVerdicts", "", "/pluginVerdicts", OF_RUNNERS,
+        "query($verdictCursor: String) { pluginVerdicts(last: 10, before: $verdictCursor) { nodes { id } } }")
+        .naming(&["Query.pluginVerdicts.before"]).for_owners(),
 
     way("Query.unreadCounts", "UnreadCounts", "/unreadCounts", EVERYBODYS_OWN, "{ unreadCounts { @ } }"),
     way("Query.unreadCounts", "UnreadCount", "/unreadCounts/conversations/0", EVERYBODYS_OWN,

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Capability, FailurePolicy, Hook, LimitChanges, PluginId, Refusal};
 use crate::{
-    ConversationId, DeadLetterId, HeldMessageId, MessageId, Position, Rejection, Timestamp, UserId, WorkspaceId,
-    roles::words,
+    ConversationId, DeadLetterId, HeldMessageId, MessageId, Position, Rejection, Timestamp, UserId, VerdictId,
+    WorkspaceId, roles::words,
 };
 
 /// A version of a plugin, as it was uploaded. It never changes; its bytes lie beside the database, under the hash.
@@ -281,6 +281,8 @@ words! {
         Held = "held",
         /// It failed, and its failure policy decided.
         Failed = "failed",
+        /// It could not be asked, and its failure policy decided.
+        PassedOver = "passed_over",
     }
 }
 
@@ -314,14 +316,34 @@ pub enum Ran {
     },
 }
 
-/// What a plugin did to a message, for the admins who ask.
+/// What a plugin did to something that somebody wanted, for those who keep the peace and ask.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
+    /// In the order of time.
+    pub id: VerdictId,
+    pub workspace: WorkspaceId,
+    pub at: Timestamp,
+    /// Who wanted it.
+    pub user: UserId,
+    pub conversation: Option<ConversationId>,
+    /// The message that it was about; where it was not sent, the id that it would have had.
+    pub message: Option<MessageId>,
     pub plugin: PluginId,
     pub hook: Hook,
     pub kind: VerdictKind,
+    /// The plugin's own code, or how it failed.
     pub code: Option<String>,
+    /// The plugin's own words, or what went wrong. None once the message was deleted for everyone.
     pub reason: Option<String>,
+}
+
+/// Which verdicts: those of which all of this is true. What is left out says nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct VerdictFilter {
+    pub message: Option<MessageId>,
+    pub user: Option<UserId>,
+    pub conversation: Option<ConversationId>,
+    pub plugin: Option<PluginId>,
 }
 
 #[cfg(test)]

@@ -14,7 +14,11 @@ use jackfield_plugin_host::hooks::BeforeJoin;
 
 use super::super::{
     Core, Viewer,
-    plugins::{self, before, before::Tries},
+    plugins::{
+        self,
+        before::{self, Tries},
+        verdicts::About,
+    },
 };
 use crate::Result;
 
@@ -60,12 +64,12 @@ pub async fn may_come(
         Way::Added => (Some(viewer.user()), ConversationRole::Member),
         Way::Support => (Some(viewer.user()), ConversationRole::Admin),
     };
-    let tries = Tries::new(core, viewer.workspace());
+    let (tries, about) = (Tries::new(core, viewer.workspace()), About::conversation(viewer, room.id));
     for user in &new {
         let added_by = adds.filter(|by| by.id != user.id);
         let done = tries.until_done(|| async {
             let question = BeforeJoin::new(&room, user, added_by, role);
-            let (_, left) = before::asked(core, viewer, &tries.left_of(&chain), question).await?;
+            let (_, left) = before::asked(core, viewer, &tries.left_of(&chain), about, question).await?;
             before::keep(core, viewer.workspace(), left).await
         });
         done.await?;

@@ -399,13 +399,3 @@ pub async fn lines(core: &Core, viewer: &Viewer, plugin: &PluginId, ids: &[uuid:
     runs(viewer)?;
     core.store.plugin_lines(viewer.workspace(), plugin, ids).await
 }
-
-/// What plugins did to a message of the viewer's workspace.
-pub async fn verdicts(
-    core: &Core,
-    viewer: &Viewer,
-    message: jackfield_domain::MessageId,
-) -> Result<Vec<(jackfield_domain::Timestamp, jackfield_domain::plugins::Verdict)>> {
-    may(viewer.role(), Act::Moderate)?;
-    core.store.verdicts(viewer.workspace(), message).await
-}

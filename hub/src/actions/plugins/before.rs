@@ -10,10 +10,7 @@ use std::{
 use jackfield_domain::{
     HeldMessageId, MessageId, Policy, Rejection, Timestamp, UserId, WorkspaceId,
     messages::{CheckedMessage, MessageDraft},
-    plugins::{
-        Blow, FailureKind, HeldMessage, HeldState, Hook, Kept, LogLevel, LogLine, PluginId, Refusal, Verdict,
-        VerdictKind,
-    },
+    plugins::{Blow, FailureKind, HeldMessage, HeldState, Kept, LogLevel, LogLine, PluginId, Refusal},
 };
 use jackfield_plugin_host::{
     Asked, Chain, Decision, Deed, Failure, Measures, Step,
@@ -22,11 +19,15 @@ use jackfield_plugin_host::{
 };
 use tokio::time::timeout;
 
-use super::{super::Core, effects, occasion, traced};
+use super::{
+    super::Core,
+    effects, occasion, traced,
+    verdicts::{self, About},
+};
 use crate::{
     Error, Result,
     actions::{Viewer, memory},
-    store::{DataChange, FromPlugins, KeepLeft, KeepOutcome, Outgoing, Sent},
+    store::{FromPlugins, KeepLeft, KeepOutcome, Outgoing, Sent},
     traces::{self, Span},
 };
 
@@ -66,6 +67,7 @@ pub async fn send(
     let key = asked_for.client_message_id().map(str::to_owned);
     let unasked = || Some(Box::new(FromPlugins { unasked: true, ..FromPlugins::default() }));
     drop(rules);
+    let about = About::message(viewer, draft.conversation, id);
     let tries = Tries::new(core, viewer.workspace());
     let done = tries.until_done(|| async {
         // Who may not write there is nobody whom a plugin need be asked about. The store says why; if they may by then, it does not
@@ -77,7 +79,7 @@ pub async fn send(
         let question = BeforeCreate::new(draft.clone(), viewer.user());
         let chain = tries.left_of(chain);
         let asked = ask(core, viewer, &chain, now, question).await;
-        let plugins = left(viewer.workspace(), &chain, &asked, Hook::BeforeCreate);
+        let plugins = verdicts::left(core, &about, &chain, &asked);
         let kept = |outcome, held| KeepOutcome {
             workspace: viewer.workspace(),
             sender: viewer.id(),
@@ -95,9 +97,10 @@ pub async fn send(
         }
         match asked.decision {
             Decision::Allow => {
-                let message = CheckedMessage::check(asked.question.into_draft(), policy)?;
+                let checked = CheckedMessage::check(asked.question.into_draft(), policy);
+                let (message, plugins) = or_keep(core, checked, plugins.clone(), viewer.workspace()).await?;
                 let plugins =
-                    plugins.clone().map(|plugins| Box::new(FromPlugins { fingerprint: Some(fingerprint), ..plugins }));
+                    plugins.map(|plugins| Box::new(FromPlugins { fingerprint: Some(fingerprint), ..plugins }));
                 core.store.send(outgoing(id, message, plugins)).await
             }
             Decision::Reject { by, refusal } => {
@@ -124,7 +127,7 @@ pub async fn send(
                 core.store.change(change).await.and_then(|refused| Err(refused.into()))
             }
             Decision::Unavailable { by } => {
-                keep(core, viewer.workspace(), plugins.unwrap_or_default()).await?;
+                keep(core, viewer.workspace(), plugins.clone().unwrap_or_default()).await?;
                 Err(unavailable(by).into())
             }
         }
@@ -139,15 +142,19 @@ pub async fn asked<Q: Before>(
     core: &Arc<Core>,
     viewer: &Viewer,
     chain: &Chain,
+    about: About,
     question: Q,
 ) -> Result<(Q, FromPlugins)> {
     let now = core.clock.now();
-    let asked = ask(core, viewer, chain, now, question).await;
-    let left = left(viewer.workspace(), chain, &asked, Q::HOOK).unwrap_or_default();
+    let mut asked = ask(core, viewer, chain, now, question).await;
+    // Only messages that are to be sent can wait.
+    if let Decision::Hold { by, .. } = asked.decision {
+        asked.decision = Decision::Unavailable { by };
+    }
+    let left = verdicts::left(core, &about, chain, &asked).unwrap_or_default();
     let refused = match asked.decision {
         Decision::Allow => return Ok((asked.question, left)),
         Decision::Reject { by, refusal } => Rejection::RefusedByPlugin { plugin: by, refusal },
-        // Only messages that are to be sent can wait.
         Decision::Hold { by, .. } | Decision::Unavailable { by } => unavailable(by),
     };
     keep(core, viewer.workspace(), left).await?;
@@ -160,6 +167,23 @@ pub async fn keep(core: &Core, workspace: WorkspaceId, plugins: FromPlugins) -> 
         return Ok(());
     }
     core.store.change(KeepLeft { workspace, at: core.clock.now(), plugins }).await
+}
+
+/// What plugins made of something, as the rules see it. Where these refuse it, what the plugins left is kept all the same, and
+/// whoever looks for it finds whose change it was.
+pub async fn or_keep<T, P: Into<Option<FromPlugins>>>(
+    core: &Core,
+    checked: Result<T, impl Into<Error>>,
+    left: P,
+    workspace: WorkspaceId,
+) -> Result<(T, P)> {
+    match checked {
+        Ok(checked) => Ok((checked, left)),
+        Err(refused) => {
+            keep(core, workspace, left.into().unwrap_or_default()).await?;
+            Err(refused.into())
+        }
+    }
 }
 
 /// Asks them, and keeps how they did.
@@ -256,41 +280,13 @@ async fn outcome(core: &Core, done: Result<Sent>) -> Result<Sending> {
 /// What it is told to who asked, where a plugin that must not be passed over cannot be asked. It is not kept under the
 /// sender's key: it may be tried again.
 pub fn unavailable(plugin: PluginId) -> Rejection {
-    let reason = format!("the plugin {plugin} must look at this first and cannot do so now; try again later");
-    Rejection::RefusedByPlugin { plugin, refusal: Refusal { reason, code: "PLUGIN_UNAVAILABLE".to_owned() } }
+    let refusal = cannot_look(&plugin);
+    Rejection::RefusedByPlugin { plugin, refusal }
 }
 
-/// What the plugins left to be committed; none where they left nothing.
-pub fn left<Q: Before>(workspace: WorkspaceId, chain: &Chain, asked: &Asked<Q>, hook: Hook) -> Option<FromPlugins> {
-    let mut plugins = FromPlugins::default();
-    for step in &asked.steps {
-        if !step.issued.operations.is_empty() {
-            let link = chain.links().iter().find(|link| link.plugin == step.plugin);
-            let most = link.and_then(|link| Some(link.ready.as_ref()?.limits.storage_bytes)).unwrap_or_default();
-            let (plugin, operations) = (step.plugin.clone(), step.issued.operations.clone());
-            plugins.data.push(DataChange { workspace, plugin, operations, most });
-        }
-        let verdict = |kind, code, reason| Verdict { plugin: step.plugin.clone(), hook, kind, code, reason };
-        match (&step.deed, &asked.decision) {
-            (Deed::Patched, _) => plugins.verdicts.push(verdict(VerdictKind::Patched, None, None)),
-            (Deed::Rejected, Decision::Reject { refusal, .. }) => {
-                let (code, reason) = (Some(refusal.code.clone()), Some(refusal.reason.clone()));
-                plugins.verdicts.push(verdict(VerdictKind::Rejected, code, reason));
-            }
-            (Deed::Held, Decision::Hold { reason, .. }) => {
-                plugins.verdicts.push(verdict(VerdictKind::Held, None, Some(reason.clone())));
-            }
-            (Deed::Failed { failure, .. }, _) => {
-                plugins.verdicts.push(verdict(
-                    VerdictKind::Failed,
-                    Some(failure.kind.as_str().to_owned()),
-                    Some(failure.what.clone()),
-                ));
-            }
-            _ => {}
-        }
-    }
-    (!plugins.is_empty()).then_some(plugins)
+pub fn cannot_look(plugin: &PluginId) -> Refusal {
+    let reason = format!("the plugin {plugin} must look at this first and cannot do so now; try again later");
+    Refusal { reason, code: "PLUGIN_UNAVAILABLE".to_owned() }
 }
 
 /// Keeps what plugins had to say, counts how they did, and switches off who is to be switched off.

@@ -5,13 +5,19 @@ use std::sync::Arc;
 use jackfield_domain::{
     ConversationId, JobId, MessageId, Rejection, WorkspaceId,
     messages::{CheckedMessage, ContentType, Location, MessageDraft, MessageKind},
-    plugins::{Effect, Hook, Issued, LogLevel, LogLine, MentionTarget, NewMessage, PluginId},
+    plugins::{Effect, Hook, Issued, LogLevel, LogLine, MentionTarget, NewMessage, PluginId, Refusal},
 };
 use jackfield_plugin_host::{Decision, hooks::BeforeCreate};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{super::Core, Here, before, here::Local, occasion};
+use super::{
+    super::Core,
+    Here, before,
+    here::Local,
+    occasion,
+    verdicts::{self, About},
+};
 use crate::{
     Error, Result,
     actions::{memory, presence},
@@ -90,8 +96,7 @@ pub async fn awaited(
     };
     // What others noted of it counts all the same.
     data.data.retain(|change| change.plugin != plugin);
-    let effects = Effects::default();
-    core.store.change(CommitIssued { workspace, plugin, bot, at, data, effects, is_awaited: false }).await?;
+    before::keep(core, workspace, data).await?;
     Err(why.into())
 }
 
@@ -113,7 +118,7 @@ async fn checked(
         match effect {
             Effect::Annotate { message, value } => effects.annotations.push((message, value)),
             Effect::Mention { message, targets } => effects.mentions.push((message, targets)),
-            Effect::Post(message) => match post(core, here, local, workspace, message, &mut plugins.data).await {
+            Effect::Post(message) => match post(core, here, local, workspace, message, &mut plugins).await {
                 Ok(outgoing) => effects.posts.push(outgoing),
                 Err(Error::Rejected(why)) => refused.push(why),
                 Err(error) => return Err(error),
@@ -155,15 +160,15 @@ pub fn left_out(core: &Core, workspace: WorkspaceId, plugin: &PluginId, what: &s
     core.plugins.journal.note(core, workspace, plugin, &[line]);
 }
 
-/// A message of the plugin's bot user, by the rules that hold for anybody. What other plugins note of one that they refuse goes to
-/// `refused`, to be committed all the same.
+/// A message of the plugin's bot user, by the rules that hold for anybody. What other plugins note of one that they refuse, and that
+/// they do, goes to `refused`, to be committed all the same.
 async fn post(
     core: &Arc<Core>,
     here: &Here,
     local: &Local,
     workspace: WorkspaceId,
     message: NewMessage,
-    refused: &mut Vec<DataChange>,
+    refused: &mut FromPlugins,
 ) -> Result<Outgoing> {
     let bot = local.row.bot.ok_or(Rejection::NotAllowed { who: "a plugin with a bot user" })?;
     let sender = core.store.users(&[bot]).await?.pop().ok_or_else(|| Error::internal("a plugin's bot user is gone"))?;
@@ -180,28 +185,34 @@ async fn post(
         client_message_id: None,
     };
     let mut checked = CheckedMessage::check(draft.clone(), &policy)?;
+    let (id, at) = (message.id, core.clock.now());
     let mut plugins = FromPlugins { posts: true, ..FromPlugins::default() };
     if let Some(chain) = here.chain(Some(draft.conversation), Hook::BeforeCreate) {
         let others = chain.links().iter().filter(|link| link.plugin != *local.id()).cloned().collect();
         let others = jackfield_plugin_host::Chain::new(others);
+        let about = About { workspace, user: bot, conversation: Some(draft.conversation), message: Some(id) };
         let question = BeforeCreate::new(draft, &sender);
-        let asked = others.ask(&core.plugins.host, &occasion(core, workspace, core.clock.now()), question).await;
+        let mut asked = others.ask(&core.plugins.host, &occasion(core, workspace, at), question).await;
         before::note(core, workspace, &asked.steps).await;
-        let left = before::left(workspace, &others, &asked, Hook::BeforeCreate).unwrap_or_default();
-        match asked.decision {
-            Decision::Allow => {
-                checked = CheckedMessage::check(asked.question.into_draft(), &policy)?;
-                plugins = FromPlugins { posts: true, ..left };
-            }
-            Decision::Reject { by, refusal } => {
-                refused.extend(left.data);
-                return Err(Rejection::RefusedByPlugin { plugin: by, refusal }.into());
-            }
-            Decision::Hold { by, .. } | Decision::Unavailable { by } => {
-                return Err(before::unavailable(by).into());
+        // Nobody waits for what a plugin posts.
+        if let Decision::Hold { by, reason } = asked.decision {
+            let refusal = Refusal { code: "HELD".to_owned(), reason };
+            asked.decision = Decision::Reject { by, refusal };
+        }
+        let left = verdicts::left(core, &about, &others, &asked).unwrap_or_default();
+        let outcome = match asked.decision {
+            Decision::Allow => CheckedMessage::check(asked.question.into_draft(), &policy),
+            Decision::Reject { by, refusal } => Err(Rejection::RefusedByPlugin { plugin: by, refusal }),
+            Decision::Hold { by, .. } | Decision::Unavailable { by } => Err(before::unavailable(by)),
+        };
+        match outcome {
+            Ok(patched) => (checked, plugins) = (patched, FromPlugins { posts: true, ..left }),
+            Err(why) => {
+                refused.data.extend(left.data);
+                refused.verdicts.extend(left.verdicts);
+                return Err(why.into());
             }
         }
     }
-    let (id, at) = (message.id, core.clock.now());
     Ok(Outgoing { id, workspace, sender: bot, at, message: checked, plugins: Some(Box::new(plugins)) })
 }

@@ -79,13 +79,8 @@ pub(super) enum RemoteCommand {
         #[command(flatten)]
         hub: HubArgs,
     },
-    /// Show what plugins did to a message.
-    Verdicts {
-        /// The message's id.
-        message: String,
-        #[command(flatten)]
-        hub: HubArgs,
-    },
+    /// Show what plugins did, the newest 100: to a message, or to all that somebody wanted.
+    Verdicts(VerdictsArgs),
     /// Show the newest lines that a plugin wrote for admins.
     Logs {
         /// The plugin's id.
@@ -131,6 +126,20 @@ pub(super) struct SwitchArgs {
 }
 
 #[derive(Args)]
+pub(super) struct VerdictsArgs {
+    /// Only to this message, by its id.
+    message: Option<String>,
+    /// Only what this plugin did, by its id.
+    #[arg(long, value_name = "ID")]
+    plugin: Option<String>,
+    /// Only to what this user wanted, by their id.
+    #[arg(long, value_name = "ID")]
+    user: Option<String>,
+    #[command(flatten)]
+    hub: HubArgs,
+}
+
+#[derive(Args)]
 pub(super) struct InheritArgs {
     /// The plugin's id.
     plugin: String,
@@ -168,7 +177,7 @@ pub(super) async fn run(command: RemoteCommand) -> Result<(), String> {
             act(&hub, "pluginConfigure", input, |plugin| format!("{} is configured", shown(&plugin["id"]))).await
         }
         RemoteCommand::Health { plugin, hub } => health(&hub, &plugin).await,
-        RemoteCommand::Verdicts { message, hub } => verdicts(&hub, &message).await,
+        RemoteCommand::Verdicts(arguments) => verdicts(&arguments).await,
         RemoteCommand::Logs { plugin, follow: true, hub } => follow_logs(&hub, &plugin).await,
         RemoteCommand::Logs { plugin, follow: false, hub } => logs(&hub, &plugin).await,
     }
@@ -280,20 +289,36 @@ async fn health(hub: &HubArgs, id: &str) -> Result<(), String> {
     Ok(())
 }
 
-async fn verdicts(hub: &HubArgs, message: &str) -> Result<(), String> {
-    let query = "query($m: ID!) { pluginVerdicts(messageId: $m) { at plugin hook kind code reason } }";
-    let data = Client::new(hub)?.ask(query, json!({ "m": message })).await?;
+async fn verdicts(arguments: &VerdictsArgs) -> Result<(), String> {
+    let query = "query($f: PluginVerdictFilter) { pluginVerdicts(last: 100, filter: $f) {
+        nodes { id at plugin hook kind code reason messageId user { id name } conversation { id } } } }";
+    let VerdictsArgs { message, plugin, user, hub } = arguments;
+    let filter = json!({ "messageId": message, "pluginId": plugin, "userId": user });
+    let data = Client::new(hub)?.ask(query, json!({ "f": filter })).await?;
+    let found = &data["pluginVerdicts"]["nodes"];
     if hub.json {
-        return say_json(&data["pluginVerdicts"]);
+        return say_json(found);
     }
-    let found = data["pluginVerdicts"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let found = found.as_array().map(Vec::as_slice).unwrap_or_default();
     if found.is_empty() {
-        say_line("no plugin did anything to it");
+        let to = if message.is_some() { "to it" } else { "that is known" };
+        say_line(&format!("no plugin did anything {to}"));
     }
     for verdict in found {
-        let why: Vec<String> = [&verdict["code"], &verdict["reason"]].into_iter().map(shown).collect();
-        let (at, plugin) = (shown(&verdict["at"]), shown(&verdict["plugin"]));
-        say_line(format!("{at} {plugin} {} {}", shown(&verdict["kind"]), why.join(" ")).trim_end());
+        let part = |name: &str| shown(&verdict[name]);
+        let whose = shown(&verdict["user"]["name"]);
+        // What was not sent has no other name than the one that it would have had.
+        let line = [
+            part("at"),
+            part("plugin"),
+            part("hook"),
+            part("kind"),
+            whose,
+            part("messageId"),
+            part("code"),
+            part("reason"),
+        ];
+        say_line(&line.iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join(" "));
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use super::{
     super::{
         Change, Work, invitations, jobs, members,
         messages::{self, deletions::hidden, details, edits},
-        plugins::{annotations, held, mentions, notices, workspaces::conversations as switches},
+        plugins::{annotations, held, mentions, notices, verdicts, workspaces::conversations as switches},
         receipts,
         writer::keys,
     },
@@ -97,7 +97,8 @@ impl Change for PurgeConversation {
         Ok(self.purge_messages(work).await?
             || self.purge_receipts(work).await?
             || self.purge_hidden(work).await?
-            || notices::purge(&work.transaction, self.conversation, self.limit).await?)
+            || notices::purge(&work.transaction, self.conversation, self.limit).await?
+            || verdicts::purge(&work.transaction, self.conversation, self.limit).await?)
     }
 }
 

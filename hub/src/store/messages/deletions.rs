@@ -16,7 +16,7 @@ use sea_orm::{
 use super::{
     super::{
         Change, Work,
-        plugins::{annotations, held, mentions},
+        plugins::{annotations, held, mentions, verdicts},
         writer::FromPlugins,
     },
     details, edits,
@@ -145,6 +145,7 @@ impl Change for DeleteMessage {
         edits::forget(work, message.id).await?;
         annotations::forget(&work.transaction, &[message.id]).await?;
         mentions::forget(&work.transaction, &[message.id]).await?;
+        verdicts::forget_reasons(&work.transaction, message.id).await?;
         details::Entity::delete_by_id(message.id.0).exec(&work.transaction).await?;
         let fact = Fact::MessageDeleted {
             conversation: message.conversation,

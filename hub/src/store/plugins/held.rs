@@ -167,12 +167,6 @@ impl Change for KeepOutcome {
             keys::Entity::insert(row).exec_without_returning(&work.transaction).await?;
         }
         commit_data(work, &self.plugins, self.at).await?;
-        let rows: Vec<_> = (self.plugins.verdicts.iter().enumerate())
-            .map(|(number, verdict)| verdicts::row_of(self.workspace, self.message, number, verdict, self.at))
-            .collect();
-        if !rows.is_empty() {
-            verdicts::Entity::insert_many(rows).exec_without_returning(&work.transaction).await?;
-        }
         if let Some(held) = &self.held {
             let row = ActiveModel {
                 id: Set(held.id.0),
@@ -196,8 +190,9 @@ impl Change for KeepOutcome {
     }
 }
 
-/// Changes plugins' own data within a change.
+/// Changes plugins' own data within a change, and keeps what they did.
 pub async fn commit_data(work: &Work, plugins: &FromPlugins, at: Timestamp) -> Result<()> {
+    verdicts::keep(&work.transaction, &plugins.verdicts).await?;
     if plugins.data.is_empty() {
         return Ok(());
     }

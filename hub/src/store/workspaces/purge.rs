@@ -66,7 +66,7 @@ const OF_USERS: &[Owned] = &[
 const OF_WORKSPACES: &[Owned] = &[
     owned("invitations", &["id"], "workspace_id"),
     owned("held_messages", &["id"], "workspace_id"),
-    owned("plugin_verdicts", &["message_id", "number"], "workspace_id"),
+    owned("plugin_verdicts", &["id"], "workspace_id"),
     owned("plugin_dead_letters", &["id"], "workspace_id"),
     owned("plugin_logs", &["workspace_id", "plugin_id", "id"], "workspace_id"),
     owned("plugin_data", &["workspace_id", "plugin_id", "key"], "workspace_id"),

@@ -7,7 +7,7 @@ use jackfield_domain::{
     ConversationId, Event, Fact, MessageId, Rejection, Timestamp, UserId, WorkspaceId,
     events::Entry,
     messages::{Message, Room, admit},
-    plugins::Kept,
+    plugins::{Kept, Verdict},
 };
 use sea_orm::{
     ActiveValue::Set, Condition, ConnectionTrait, DatabaseTransaction, QuerySelect, QueryTrait, entity::prelude::*,
@@ -74,7 +74,7 @@ pub struct Batch {
     keys: Vec<keys::ActiveModel>,
     /// What plugins change of their own data.
     data: Overlay,
-    verdicts: Vec<verdicts::ActiveModel>,
+    verdicts: Vec<Verdict>,
 }
 
 impl Batch {
@@ -262,9 +262,7 @@ impl Batch {
             hidden: false,
         };
         self.append(&message);
-        for verdict in send.plugins.iter().flat_map(|plugins| &plugins.verdicts) {
-            self.verdicts.push(verdicts::row_of(send.workspace, send.id, self.verdicts.len(), verdict, send.at));
-        }
+        self.verdicts.extend(send.plugins.iter().flat_map(|plugins| plugins.verdicts.iter().cloned()));
         self.details.extend(messages::details::row_of(message.id, send.message.details()));
         if let Some(key) = key {
             before.keys.insert(key.clone(), (fingerprint, send.id, None));
@@ -302,11 +300,7 @@ impl Batch {
     /// What plugins leave with it.
     pub async fn write_beside(&mut self, transaction: &DatabaseTransaction) -> Result<()> {
         std::mem::take(&mut self.data).write(transaction).await?;
-        if !self.verdicts.is_empty() {
-            let verdicts = std::mem::take(&mut self.verdicts);
-            verdicts::Entity::insert_many(verdicts).exec_without_returning(transaction).await?;
-        }
-        Ok(())
+        verdicts::keep(transaction, &std::mem::take(&mut self.verdicts)).await
     }
 
     /// What must be written for it; none if everybody was refused or had sent it before.
