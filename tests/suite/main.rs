@@ -3,6 +3,7 @@
 mod support;
 
 mod accounts;
+mod asking;
 mod blocks;
 mod bots;
 mod changes;
@@ -61,6 +62,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let stories = [
         accounts::stories(),
+        asking::stories(),
         blocks::stories(),
         bots::stories(),
         changes::stories(),
