@@ -151,8 +151,12 @@ fn compile(compiler: &Compiler, folder: &Path, target_folder: &Path, effort: Eff
         .args(profile(effort));
     let mut flags = vec![format!("-Clink-arg=-zstack-size={STACK_BYTES}")];
     // A panic tells where it came from; whose machine it was compiled on is nobody's business, and changes no byte.
-    for (name, instead) in [("CARGO_HOME", "cargo"), ("HOME", "home")] {
-        if let Some(path) = std::env::var(name).ok().filter(|path| path.len() > 1) {
+    let home = std::env::var("HOME").ok();
+    // Where nobody says it, it is there: a build that is begun by a cargo that says it is the same as one that is not, and finds what
+    // that one has compiled.
+    let cargo = std::env::var("CARGO_HOME").ok().or_else(|| Some(format!("{}/.cargo", home.as_deref()?)));
+    for (path, instead) in [(cargo, "cargo"), (home, "home")] {
+        if let Some(path) = path.filter(|path| path.len() > 1) {
             flags.push(format!("--remap-path-prefix={path}={instead}"));
         }
     }
