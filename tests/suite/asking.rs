@@ -75,7 +75,7 @@ stories! {
         let plain = text(&ann.say(&tea, "let go").await["id"]);
         let mut socket = bob.socket().await;
         socket.follow("s", json!({ "after": bob.cursor().await })).await;
-        let delete = async |person: &Person, message: &str| why_not(person, "messageDelete", json!({ "messageId": message })).await;
+        let delete = async |person: &Person, message: &str| why_not(person, "messageDelete", json!({ "messageId": message, "forEveryone": true })).await;
         let edit = async |person: &Person| why_not(person, "messageEdit", json!({ "messageId": kept, "body": "gone" })).await;
 
         // Who may not is told so, and the plugin hears nothing of it.

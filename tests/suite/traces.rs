@@ -115,7 +115,10 @@ stories! {
         assert_eq!((plugin.word("jackfield.plugin"), plugin.word("jackfield.outcome")), (MODERATION.to_owned(), "patched".to_owned()));
         assert!(!plugin.failed() && plugin.number("jackfield.cpu_us") > 0 && plugin.nanoseconds() > 0);
         // The event brings the trace along, also to another node.
-        let deliver = only(&spans, trace, "deliver");
+        let told = spans.iter().filter(|span| span.trace() == trace && span.name() == "deliver");
+        // What plugins do about it afterwards is told, too.
+        let told: Vec<&Span> = told.filter(|span| span.word("jackfield.event") == "message_sent").collect();
+        let [deliver] = told[..] else { panic!("one delivery among {spans:#?}") };
         let commit = whole(&spans, deliver);
         assert!(commit.name() == "commit" && commit.is_part_of(operation), "{commit:?} among {spans:#?}");
         assert_eq!(commit.number("jackfield.batch"), 1);

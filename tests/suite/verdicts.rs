@@ -69,7 +69,7 @@ stories! {
         for body in ["darn this", "heck", "!keep it"] {
             does(&ann, "messageEdit", json!({ "messageId": message, "body": body }), "").await;
         }
-        does(&ann, "messageDelete", json!({ "messageId": message }), "").await;
+        does(&ann, "messageDelete", json!({ "messageId": message, "forEveryone": true }), "").await;
         let of_message = json!({ "messageId": message });
         assert_eq!(deeds(&owner, of_message.clone()).await, [
             "before-create PATCHED", "before-edit PATCHED", "before-edit REJECTED WORD_NOT_ALLOWED", "before-delete REJECTED KEPT",
@@ -142,12 +142,12 @@ stories! {
         for place in [&tea, &tea, &den] {
             send(&ann, place, "heck").await;
         }
-        does(&ann, "messageDelete", json!({ "messageId": message }), "").await;
+        does(&ann, "messageDelete", json!({ "messageId": message, "forEveryone": true }), "").await;
         let of_message = json!({ "messageId": message });
         assert_eq!(found(&owner, of_message.clone(), "reason").await, [json!({ "reason": null }), json!({ "reason": "it stays" })]);
         // It is not kept any more where the plugin is off.
         switch(&owner, GUEST, None, false).await;
-        assert_eq!(does(&ann, "messageDelete", json!({ "messageId": message }), "").await["errors"], json!([]));
+        assert_eq!(does(&ann, "messageDelete", json!({ "messageId": message, "forEveryone": true }), "").await["errors"], json!([]));
         assert_eq!(found(&owner, of_message, "kind reason").await, [
             json!({ "kind": "PATCHED", "reason": null }), json!({ "kind": "REJECTED", "reason": null }),
         ]);

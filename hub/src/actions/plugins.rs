@@ -247,7 +247,9 @@ async fn look(core: &Core, fetch_again: bool) -> Result<()> {
     drop(known);
     // What was kept warm of other versions is let go.
     plugins.host.forget(|module, _| !running.contains(&module.digest()));
-    not_needed.iter().for_each(|hash| plugins.host.forget_compiled(hash));
+    for hash in &not_needed {
+        plugins.host.forget_compiled(hash);
+    }
     plugins.stirred.notify_one();
     Ok(())
 }

@@ -14,7 +14,7 @@ const LONGEST_MS: i64 = 366 * 24 * 60 * 60 * 1000;
 /// A question that somebody wants to ask.
 pub struct Question {
     pub conversation: String,
-    pub question: String,
+    pub words: String,
     pub options: Vec<String>,
     pub is_multiple: bool,
     pub is_anonymous: bool,
@@ -40,6 +40,14 @@ pub struct Poll {
 #[derive(Default)]
 pub struct Vote {
     pub options: BTreeSet<usize>,
+}
+
+/// When a poll is to close from now on.
+#[derive(Clone, Copy)]
+pub enum Closing {
+    AsItWas,
+    Never,
+    At(i64),
 }
 
 /// What the plugin was asked to do, or why not.
@@ -84,7 +92,7 @@ impl Poll {
     /// Asks a question; answers the id of the message.
     pub fn ask(asked: Question, viewer: &User, most_options: usize) -> Done<String> {
         let checked = || {
-            let question = line("question", &asked.question, QUESTION_MAX)?;
+            let question = line("question", &asked.words, QUESTION_MAX)?;
             let options = options(&[], &asked.options, most_options)?;
             if options.len() < 2 {
                 return Err(Refusal::new("TOO_FEW_OPTIONS", "A poll has two options or more."));
@@ -164,7 +172,7 @@ impl Poll {
         message: &str,
         viewer: &User,
         more: &[String],
-        closes_at: Option<Option<i64>>,
+        closing: Closing,
         most_options: usize,
     ) -> Done<String> {
         let carrier = given!(Carrier::seen(message));
@@ -177,10 +185,15 @@ impl Poll {
             poll.is_run_by(viewer, keeps_peace)?;
             poll.is_open()?;
             let options = options(&poll.options, more, most_options)?;
-            if let Some(Some(at)) = closes_at {
-                is_soon(at)?;
-            }
-            Ok(Self { options, closes_at: closes_at.unwrap_or(poll.closes_at), ..poll })
+            let closes_at = match closing {
+                Closing::AsItWas => poll.closes_at,
+                Closing::Never => None,
+                Closing::At(at) => {
+                    is_soon(at)?;
+                    Some(at)
+                }
+            };
+            Ok(Self { options, closes_at, ..poll })
         }));
         if before != after.closes_at {
             plan_no_more(message, before)?;

@@ -6,7 +6,7 @@ use jackfield_plugin::{prelude::*, serde_json};
 
 use crate::{
     Polls,
-    ballot::{Done, Poll, Question, Vote, count_key, poll_key, voters_key, votes_prefix},
+    ballot::{Closing, Done, Poll, Question, Vote, count_key, poll_key, voters_key, votes_prefix},
 };
 
 /// So many keys are asked for in one call.
@@ -72,7 +72,7 @@ impl Polls {
                 let input: Create = call.input()?;
                 let question = Question {
                     conversation: input.conversation_id,
-                    question: input.question,
+                    words: input.question,
                     options: input.options,
                     is_multiple: input.choice == "MULTIPLE",
                     is_anonymous: input.is_anonymous,
@@ -97,9 +97,13 @@ impl Polls {
             "pollUpdate" => {
                 let input: Value = call.input()?;
                 // Null is something else than nothing.
-                let closes_at = input.get("closesAt").map(|at| at.as_str().map(read).transpose()).transpose()?;
+                let closing = match input.get("closesAt") {
+                    None => Closing::AsItWas,
+                    Some(Value::String(at)) => Closing::At(read(at)?),
+                    Some(_) => Closing::Never,
+                };
                 let Change { message_id, add_options } = serde_json::from_value(input)?;
-                Poll::update(&message_id, viewer, &add_options.unwrap_or_default(), closes_at, self.options)
+                Poll::update(&message_id, viewer, &add_options.unwrap_or_default(), closing, self.options)
             }
             "pollClose" => {
                 let Of { message_id } = call.input()?;

@@ -45,7 +45,7 @@ impl CommandHooks for Polls {
         };
         let question = Question {
             conversation: conversation.clone(),
-            question: text("question"),
+            words: text("question"),
             options: text("options").split('|').map(str::to_owned).collect(),
             is_multiple: is_set("multiple"),
             is_anonymous: is_set("anonymous"),

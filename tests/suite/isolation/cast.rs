@@ -235,7 +235,7 @@ impl Cast {
         world.db_execute("UPDATE jobs SET finished_at = 1, last_error = 'a stormy day'").await;
         world.db_execute("UPDATE jobs SET state = 'dead' WHERE kind = 'job_sweep'").await;
         let jobs =
-            operator.ask("{ jobs(ofHub: true, first: 10) { edges { cursor node { id state } } } }", json!({})).await;
+            operator.ask("{ jobs(ofHub: true, first: 50) { edges { cursor node { id state } } } }", json!({})).await;
         let dead =
             jobs["jobs"]["edges"].as_array().expect("edges").iter().find(|edge| edge["node"]["state"] == json!("DEAD"));
         let dead = dead.expect("a job that was given up");

@@ -305,11 +305,9 @@ pub async fn list(core: &Arc<Core>, viewer: &Viewer) -> Result<Vec<Seen>> {
             local.into_iter().flat_map(|local| local.elsewhere.iter().map(|(id, is_on)| (*id, *is_on))).collect();
         elsewhere.sort_unstable();
         let pending = loaded.installed.pending.as_ref().and_then(|pending| waiting.get(pending));
-        let pending = match pending {
-            // Whoever lets it in is told why that is not possible any more.
-            Some(package) => Some((package.version.clone(), super::loading::wanted_of(package).unwrap_or_default())),
-            None => None,
-        };
+        // Whoever lets it in is told why that is not possible any more.
+        let pending =
+            pending.map(|package| (package.version.clone(), super::loading::wanted_of(package).unwrap_or_default()));
         seen.push(Seen {
             is_on: local.is_some_and(|local| local.is_on),
             is_ready: local.is_some_and(|local| local.ready.is_some()),

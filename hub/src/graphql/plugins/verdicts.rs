@@ -32,6 +32,7 @@ pub enum PluginVerdictKind {
 }
 
 /// Which verdicts: those of which all of this is true. What is left out says nothing.
+#[expect(clippy::struct_field_names, reason = "they are called so in the API")]
 #[derive(InputObject, Default)]
 pub struct PluginVerdictFilter {
     /// It was about this message; also about one that was not sent.

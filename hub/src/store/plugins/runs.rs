@@ -79,7 +79,7 @@ impl Change for CommitCommand {
         if let Some(key) = &self.key
             && let Some(before) = under(self.user, key).one(&work.transaction).await?
         {
-            return Ok(before.ran(&self.fingerprint)?);
+            return before.ran(&self.fingerprint);
         }
         let outcome = match &self.key {
             Some(_) => serde_json::to_string(&self.ran).map_err(Error::internal)?,

@@ -66,7 +66,7 @@ pub(super) async fn run(arguments: DevArgs) -> Result<(), String> {
         grant: arguments.grant,
         json: arguments.hub.json,
         tail: JoinSet::new(),
-        at_work: None,
+        in_force: None,
     };
     let mut stop = pin!(tokio::signal::ctrl_c());
     let mut glances = interval(GLANCE);
@@ -90,12 +90,12 @@ pub(super) async fn run(arguments: DevArgs) -> Result<(), String> {
         tokio::select! {
             _ = &mut stop => break,
             done = work.swap() => if let Err(why) = done {
-                let goes_on = if work.at_work.is_some() { "; the one from before goes on" } else { "" };
+                let goes_on = if work.in_force.is_some() { "; the one from before goes on" } else { "" };
                 tell(&format!("{}{goes_on}", why.lines().map(plain).collect::<Vec<_>>().join("\n")));
             },
         }
     }
-    if let Some((id, _)) = &work.at_work {
+    if let Some((id, _)) = &work.in_force {
         tell(&format!("the hub keeps {id} as it is now; `jackfield plugin remove {id} --kept delete` takes it away"));
     }
     Ok(())
@@ -110,7 +110,7 @@ struct Work {
     /// What follows the log, once there is one.
     tail: JoinSet<()>,
     /// The plugin's id, and the package that was put in force last.
-    at_work: Option<(String, Package)>,
+    in_force: Option<(String, Package)>,
 }
 
 impl Work {
@@ -122,19 +122,19 @@ impl Work {
         let package = built.map_err(|error| error.to_string())??;
         let compiled = began.elapsed();
         let id = package.manifest().id.to_string();
-        match &self.at_work {
-            Some((at_work, before)) if *at_work == id && before.component() == package.component() => {
+        match &self.in_force {
+            Some((in_force, before)) if *in_force == id && before.component() == package.component() => {
                 tell("nothing of the plugin is different");
                 return Ok(());
             }
-            Some((at_work, _)) if *at_work != id => {
+            Some((in_force, _)) if *in_force != id => {
                 return Err(format!(
-                    "it was {at_work} and calls itself {id} now: end this, and begin it again for the other"
+                    "it was {in_force} and calls itself {id} now: end this, and begin it again for the other"
                 ));
             }
             _ => {}
         }
-        let earlier = if self.at_work.is_none() { self.earlier(&id).await? } else { None };
+        let earlier = if self.in_force.is_none() { self.earlier(&id).await? } else { None };
         let grant = self.grant.as_deref().map_or_else(|| all_of(&package), words);
         let plugin = put(&self.client, &package, grant).await?;
         let (all, compiling) = (began.elapsed().as_secs_f64(), compiled.as_secs_f64());
@@ -152,7 +152,7 @@ impl Work {
         if let Some(problem) = plugin["problem"].as_str() {
             tell(&format!("it has a problem: {}", plain(problem)));
         }
-        if self.at_work.is_none() {
+        if self.in_force.is_none() {
             if earlier.is_none() {
                 self.client.act("pluginEnable", "plugin { id }", json!({ "pluginId": id })).await?;
                 tell("it is new, and now on in the workspace");
@@ -161,7 +161,7 @@ impl Work {
             }
             self.tail.spawn(follow(self.client.clone(), id.clone(), earlier.unwrap_or_default(), self.json));
         }
-        self.at_work = Some((id, package));
+        self.in_force = Some((id, package));
         Ok(())
     }
 
