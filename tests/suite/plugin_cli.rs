@@ -149,7 +149,8 @@ impl Working {
         let line = async {
             loop {
                 let line = self.said.next_line().await.expect("UTF-8").unwrap_or_else(|| panic!("it ended: {all}"));
-                all += &format!("{line}\n");
+                all.push_str(&line);
+                all.push('\n');
                 if line.contains(words) {
                     return line;
                 }
