@@ -1,4 +1,8 @@
 //! Jackfield, the hub.
+
+// Each group of fields that is merged into `Query` or `Mutation` is a type around those before it.
+#![recursion_limit = "256"]
+
 pub mod actions;
 pub mod blobs;
 pub mod bundled;
