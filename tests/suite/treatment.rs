@@ -268,6 +268,54 @@ stories! {
         is_heard(&ann, "3").await;
     }
 
+    /// F: P-02, P-08
+    async fn one_that_wants_to_hear_of_some_words_is_told_of_no_others(backend) {
+        let wants = guest(|manifest| manifest["hooks"]["on-events"]["containing"] = json!(["tea", "☕"]));
+        let world = Setup::new(backend).nodes(2).plugin(wants).start().await;
+        let owner = owner(&world).await;
+        switch(&owner, GUEST, None, true).await;
+        let ann = world.person("ann").await;
+        let room = ann.group("Kitchen", &[]).await;
+        for body in ["coffee?", "tea?", "rather a ☕", "TEA", "teapot", "no"] {
+            ann.say(&room, body).await;
+        }
+        is_heard(&ann, "3").await;
+        within("the end of what there is to tell", async {
+            while seen(&owner, "lag").await["lag"] != json!(0) {
+                tokio::task::yield_now().await;
+            }
+        }).await;
+        is_heard(&ann, "3").await;
+    }
+
+    /// F: P-04, L-03
+    async fn what_was_laid_aside_is_kept_for_as_long_as_its_event(backend) {
+        let (world, owner) = hosting(backend).await;
+        let ann = world.person("ann").await;
+        let tea = ann.group("Tea", &[]).await;
+        let letters = async || {
+            let laid = seen(&owner, "deadLetters(first: 10) { nodes { id } }").await["deadLetters"]["nodes"].take();
+            laid.as_array().expect("letters").clone()
+        };
+        let are = async |what: &str, count: usize| {
+            within(what, async {
+                while letters().await.len() != count {
+                    world.clock.advance(std::time::Duration::from_secs(31));
+                    tokio::task::yield_now().await;
+                }
+            }).await;
+        };
+        ann.say(&tea, "!break it").await;
+        are("the first letter", 1).await;
+        let first = letters().await;
+        world.clock.advance(std::time::Duration::from_hours(29 * 24));
+        ann.say(&tea, "!break it more").await;
+        are("the second letter", 2).await;
+        world.clock.advance(std::time::Duration::from_hours(2 * 24));
+        are("the end of the first letter", 1).await;
+        assert_ne!(letters().await, first, "the younger one stays");
+    }
+
     /// F: P-04
     async fn one_event_that_a_plugin_cannot_do_with_leaves_it_on(backend) {
         let (world, owner) = hosting(backend).await;

@@ -14,7 +14,10 @@ use sea_orm::{
     sea_query::{InsertStatement, OnConflict, Query},
 };
 
-use super::{Change, Store, Work, members, plugins::notices};
+use super::{
+    Change, Store, Work, members,
+    plugins::{letters, notices},
+};
 use crate::{Error, Result};
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -210,6 +213,7 @@ impl Change for TrimLog {
             .exec(&work.transaction)
             .await?;
         notices::trim(&work.transaction, self.workspace, Position(tail)).await?;
+        letters::trim(&work.transaction, self.workspace, Position(tail)).await?;
         let ends = ends::ActiveModel { workspace_id: Set(ends.workspace_id), tail: Set(tail), ..Default::default() };
         ends::Entity::update(ends).exec(&work.transaction).await?;
         Ok(taken.rows_affected)

@@ -92,6 +92,16 @@ pub async fn lay_aside(work: &Work, letter: &DeadLetter) -> Result<()> {
     Ok(())
 }
 
+/// Takes those away whose events the log no longer has: they could not be handed over any more.
+pub async fn trim(database: &impl ConnectionTrait, workspace: WorkspaceId, tail: Position) -> Result<()> {
+    Entity::delete_many()
+        .filter(Column::WorkspaceId.eq(workspace.0))
+        .filter(Column::Position.lte(tail.0))
+        .exec(database)
+        .await?;
+    Ok(())
+}
+
 /// What a plugin left that was done with it.
 pub struct Deed {
     pub data: FromPlugins,
