@@ -2,7 +2,6 @@
 
 use std::{
     future::{Future, poll_fn},
-    hash::{DefaultHasher, Hash, Hasher},
     pin::pin,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
@@ -18,22 +17,19 @@ use tokio::{
     task::JoinHandle,
     time::{sleep, timeout},
 };
-use wasmtime::{
-    Trap,
-    component::{Component, HasSelf, Linker},
-};
+use wasmtime::Trap;
 
 use crate::{
     bridge::{Bridge, Caller},
     cache::Cache,
-    compile::{CompileError, Compiler},
+    compile::Compiler,
     convert,
     engine::{Allocation, Machine, SLOTS},
     hooks::Ask,
     live::{Live, Module},
+    load::{LoadError, Loader},
     package::Package,
     run::{Grants, Meter, Run, Stage, Stop},
-    wit::Everything,
 };
 
 /// So many instances are kept warm at most, all plugins and workspaces together.
@@ -42,9 +38,6 @@ const WARM: usize = 32;
 const FIELD_MS: u64 = 1_000;
 /// A warm instance is let go after so many calls, so that what it leaks does not grow without end.
 const CALLS: u32 = 10_000;
-
-/// What was compiled and left behind lies there for so long: another hub may share the folder.
-const LEFT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How instances are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,11 +63,7 @@ pub struct Settings {
 /// Runs plugins. There is one for a node.
 pub struct PluginHost {
     machine: Machine,
-    linker: Linker<Run>,
-    compiler: Compiler,
-    cache: Option<Cache>,
-    /// What compiled code is good for.
-    engine_name: String,
+    loader: Loader,
     pub(crate) chain_wall: Duration,
     reuse: Reuse,
     #[expect(clippy::vec_box, reason = "they are large, and are moved in and out with every call")]
@@ -125,15 +114,6 @@ fn stand_back() {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("plugins cannot run here: {0}")]
 pub struct StartError(String);
-
-/// Why a package could not be made ready to run.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum LoadError {
-    #[error(transparent)]
-    Compile(#[from] CompileError),
-    #[error("the plugin does not fit the contract: {0}; build it with the SDK of this hub")]
-    Contract(String),
-}
 
 /// A plugin as it is switched on in a workspace: what runs, what it may, and how it is configured.
 #[derive(Clone)]
@@ -189,16 +169,10 @@ impl PluginHost {
     pub fn new(settings: Settings) -> Result<Self, StartError> {
         let contract = |error: wasmtime::Error| StartError(format!("{error:#}"));
         let machine = Machine::new(settings.allocation).map_err(contract)?;
-        let mut linker = Linker::new(&machine.engine);
-        Everything::add_to_linker::<Run, HasSelf<Run>>(&mut linker, |run| run).map_err(contract)?;
-        let mut hasher = DefaultHasher::new();
-        machine.engine.precompile_compatibility_hash().hash(&mut hasher);
+        let loader = Loader::new(&machine.engine, settings.compiler, settings.cache).map_err(contract)?;
         Ok(PluginHost {
-            engine_name: format!("{:016x}", hasher.finish()),
             machine,
-            linker,
-            compiler: settings.compiler,
-            cache: settings.cache,
+            loader,
             chain_wall: settings.chain_wall,
             reuse: settings.reuse,
             warm: Mutex::new(Vec::new()),
@@ -214,46 +188,17 @@ impl PluginHost {
 
     /// Makes a package ready to run: from the cache, or by compiling it.
     pub async fn load(&self, package: &Package) -> Result<Arc<Module>, LoadError> {
-        let (digest, engine) = (package.digest(), self.engine_name.as_str());
-        if let Some(cache) = &self.cache
-            && let Some(compiled) = cache.get(&digest, engine)
-        {
-            match self.link(package, &compiled) {
-                Ok(module) => return Ok(module),
-                // An engine of another version wrote it, and has the same name for all that.
-                Err(error) => tracing::info!(plugin = %package.manifest().id, %error, "a plugin is compiled again"),
-            }
-        }
-        let compiled = self.compiler.compile(package.component()).await?;
-        let module = self.link(package, &compiled)?;
-        if let Some(cache) = &self.cache {
-            cache.put(&digest, engine, &compiled);
-        }
-        Ok(module)
+        self.loader.load(package).await
     }
 
     /// Lets go of what was compiled of a package that is needed no more. The hash is written in hexadecimal digits.
     pub fn forget_compiled(&self, hash: &str) {
-        if let Some(cache) = &self.cache {
-            cache.forget_all(|of| of == hash, Duration::ZERO);
-        }
+        self.loader.forget(hash);
     }
 
     /// Lets go of what was compiled long ago of packages that are not needed.
     pub fn tidy_compiled(&self, is_needed: impl Fn(&str) -> bool) {
-        if let Some(cache) = &self.cache {
-            cache.forget_all(|of| !is_needed(of), LEFT);
-        }
-    }
-
-    fn link(&self, package: &Package, compiled: &[u8]) -> Result<Arc<Module>, LoadError> {
-        let contract = |error: wasmtime::Error| LoadError::Contract(format!("{error:#}"));
-        #[expect(unsafe_code, reason = "the bytes come from our own compiler, just now or under the seal of the cache")]
-        // SAFETY: compiled code is run as it is. These bytes were written by `Engine::precompile_component` in our own child
-        // process; those that were kept meanwhile bear a seal that nobody makes without the hub's key.
-        let component = unsafe { Component::deserialize(&self.machine.engine, compiled) }.map_err(contract)?;
-        let module = Module::new(Arc::clone(package.manifest()), package.digest(), &component, &self.linker);
-        module.map(Arc::new).map_err(contract)
+        self.loader.tidy(is_needed);
     }
 
     /// Asks a plugin something.

@@ -16,6 +16,7 @@ pub mod hooks;
 mod host;
 pub mod json;
 mod live;
+mod load;
 pub mod manifest;
 mod package;
 mod run;
@@ -27,10 +28,9 @@ pub use chain::{Asked, Chain, Decision, Deed, Link, Step, note_failure};
 pub use compile::{CompileError, Compiler, child_main};
 pub use configuration::Configurations;
 pub use engine::Allocation;
-pub use host::{
-    Failure, LoadError, Measures, Occasion, Outcome, Plugin, PluginHost, Reuse, Settings, StartError, longest,
-};
+pub use host::{Failure, Measures, Occasion, Outcome, Plugin, PluginHost, Reuse, Settings, StartError, longest};
 pub use live::Module;
+pub use load::LoadError;
 pub use manifest::{Manifest, ManifestError, SecretWish, Wish};
 pub use package::{CONTRACT, PACKAGE_MAX_BYTES, Package, PackageError};
 pub use run::Grants;

@@ -25,6 +25,8 @@ const NAME_MAX: usize = 80;
 const DESCRIPTION_MAX: usize = 1_000;
 /// A manifest has at most so many bytes.
 const MANIFEST_MAX_BYTES: usize = 1 << 20;
+/// Each message is looked through for so many pieces of text at most.
+const CONTAINING: usize = 8;
 /// More than these of anything is a mistake.
 const MANY: usize = 100;
 
@@ -95,6 +97,9 @@ pub struct HookWish {
     /// Of `on-events`: the kinds of events that it is told of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub events: Option<Vec<EventKind>>,
+    /// Of `on-events`: of messages that were sent, only those whose words contain one of these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub containing: Option<Vec<String>>,
 }
 
 /// A secret that the plugin refers to by its name.
@@ -159,6 +164,8 @@ pub struct Wish {
     /// None means any.
     pub message_kinds: Option<Vec<MessageKind>>,
     pub events: Vec<EventKind>,
+    /// None means any.
+    pub containing: Option<Vec<String>>,
 }
 
 /// Why a manifest is not good, and what to do about it.
@@ -224,6 +231,7 @@ impl Manifest {
             on_failure: written.on_failure.unwrap_or(FailurePolicy::Open),
             message_kinds: written.message_kinds,
             events: written.events.unwrap_or_default(),
+            containing: written.containing,
         })
     }
 
@@ -240,6 +248,9 @@ impl Manifest {
         }
         for (name, wish) in &self.hooks {
             Self::check_hook(name, wish)?;
+            if let Some(containing) = &wish.containing {
+                self.check_containing(name, containing)?;
+            }
         }
         for name in &self.capabilities {
             if Capability::from_word(name).is_none() {
@@ -296,6 +307,23 @@ impl Manifest {
             (Some(_), _) => Err(wrong(&place, "`events` is for `on-events`")),
             (None, _) => Ok(()),
         }
+    }
+
+    fn check_containing(&self, hook: &str, containing: &[String]) -> Result<(), ManifestError> {
+        let place = format!("hooks.{hook}");
+        if hook != Hook::OnEvents.as_str() {
+            return Err(wrong(&place, "`containing` is for `on-events`"));
+        }
+        if !self.wanted().contains(&Capability::MessagesRead) {
+            return Err(wrong(&place, "`containing` is about words: `capabilities` must list `messages.read`"));
+        }
+        if containing.is_empty() || containing.len() > CONTAINING || containing.iter().any(String::is_empty) {
+            return Err(wrong(
+                &place,
+                &format!("`containing` names 1 to {CONTAINING} pieces of text, none of them empty"),
+            ));
+        }
+        Ok(())
     }
 
     fn check_secrets(&self) -> Result<(), ManifestError> {
@@ -443,6 +471,13 @@ mod tests {
             ("/hooks", json!({ "install": { "phase": "enrich" } }), "for before-hooks"),
             ("/hooks", json!({ "before-edit": { "on-failure": "hold" } }), "only `before-create` can hold"),
             ("/hooks", json!({ "before-join": { "message-kinds": [] } }), "about messages"),
+            ("/hooks", json!({ "before-create": { "containing": ["@"] } }), "for `on-events`"),
+            ("/hooks", json!({ "on-events": { "events": ["message_sent"], "containing": [] } }), "1 to 8"),
+            (
+                "/hooks",
+                json!({ "on-events": { "events": ["message_sent"], "containing": [""] } }),
+                "none of them empty",
+            ),
             ("/hooks", json!({ "on-events": {} }), "it needs `events`"),
             ("/hooks", json!({ "on-events": { "events": [] } }), "`events` is empty"),
             ("/hooks", json!({ "on-events": { "events": ["message_zent"] } }), "unknown variant `message_zent`"),

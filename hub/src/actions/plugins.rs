@@ -30,6 +30,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::try_join_all;
 use jackfield_domain::{
     Timestamp, WorkspaceId,
     messages::{Details, Message},
@@ -217,20 +218,17 @@ async fn look(core: &Core, fetch_again: bool) -> Result<()> {
     let hashes: Vec<String> =
         installed.iter().flat_map(jackfield_domain::plugins::Installed::packages).cloned().collect();
     let packages = core.store.plugin_packages(&hashes).await?;
-    let mut loaded = Vec::with_capacity(installed.len());
-    let mut shop = Shop { before: &before, fetch_again, is_out_of_reach: false };
-    for installed in installed {
+    let shop = Shop::new(&before, fetch_again);
+    let loads = installed.into_iter().filter_map(|installed| {
         let Some(package) = packages.get(&installed.package).cloned() else {
             tracing::error!(plugin = %installed.plugin, "a plugin's package is not in the store");
-            continue;
+            return None;
         };
         let previous = installed.previous.as_ref().and_then(|previous| packages.get(previous));
-        let earlier = match previous.filter(|previous| previous.data_version != package.data_version) {
-            Some(previous) => Some(shop.loaded(core, &installed, previous.clone(), None).await?),
-            None => None,
-        };
-        loaded.push(shop.loaded(core, &installed, package, earlier).await?);
-    }
+        let previous = previous.filter(|previous| previous.data_version != package.data_version).cloned();
+        Some(shop.loaded(core, installed, package, previous))
+    });
+    let loaded: Vec<Arc<Loaded>> = try_join_all(loads).await?;
     if !are_the_same(&before, &loaded) {
         // Before anything is known of them: if this fails, all of it is tried again.
         schedules::plan(core, &loaded).await?;

@@ -1,6 +1,13 @@
 //! Packages, made ready to run on this node: what comes with the program, and what is fetched from where packages are kept.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use jackfield_domain::{
     Rejection,
@@ -8,12 +15,16 @@ use jackfield_domain::{
 };
 use jackfield_plugin_host::{Configurations, Manifest, ManifestError, Module, Package, hooks};
 use serde_json::{Map, Value};
+use tokio::sync::Semaphore;
 
 use super::{super::Core, blob_name, hash_of};
 use crate::{Error, Result};
 
 /// How long fetching a package may take.
 pub const FETCH: Duration = Duration::from_secs(20);
+
+/// So many packages are made ready at once: each of them may be large.
+const AT_ONCE: usize = 4;
 
 /// How long somebody who configures a plugin waits for others who do.
 const PLACE: Duration = Duration::from_secs(10);
@@ -79,26 +90,40 @@ type Ready = (Arc<Manifest>, Arc<Configurations>, Result<Arc<Module>, Problem>);
 /// Where plugins come from in one look at them.
 pub struct Shop<'l> {
     /// What runs already goes on running, whatever else has changed.
-    pub before: &'l [Arc<Loaded>],
+    before: &'l [Arc<Loaded>],
     /// What could not be fetched before may be there now.
-    pub fetch_again: bool,
+    fetch_again: bool,
     /// The place where packages are kept does not answer: it is not asked for every one of them.
-    pub is_out_of_reach: bool,
+    is_out_of_reach: AtomicBool,
+    places: Semaphore,
 }
 
-impl Shop<'_> {
+impl<'l> Shop<'l> {
+    pub fn new(before: &'l [Arc<Loaded>], fetch_again: bool) -> Self {
+        Shop { before, fetch_again, is_out_of_reach: AtomicBool::new(false), places: Semaphore::new(AT_ONCE) }
+    }
+
+    /// A plugin with the package that is in force, and the one before it where that is needed.
     pub async fn loaded(
-        &mut self,
+        &self,
         core: &Core,
-        installed: &Installed,
+        installed: Installed,
         package: PackageRow,
-        earlier: Option<Arc<Loaded>>,
+        previous: Option<PackageRow>,
     ) -> Result<Arc<Loaded>> {
+        let earlier = match previous {
+            Some(previous) => Some(Arc::new(self.one(core, installed.clone(), previous).await?)),
+            None => None,
+        };
+        Ok(Arc::new(Loaded { earlier, ..self.one(core, installed, package).await? }))
+    }
+
+    async fn one(&self, core: &Core, installed: Installed, package: PackageRow) -> Result<Loaded> {
         let (manifest, configurations, module) = match self.known(&package.hash) {
             Some(known) => (known.manifest.clone(), known.configurations.clone(), known.module.clone()),
             None => self.load(core, &package).await?,
         };
-        Ok(Arc::new(Loaded { installed: installed.clone(), package, manifest, configurations, module, earlier }))
+        Ok(Loaded { installed, package, manifest, configurations, module, earlier: None })
     }
 
     fn known(&self, hash: &str) -> Option<&Arc<Loaded>> {
@@ -112,7 +137,8 @@ impl Shop<'_> {
         })
     }
 
-    async fn load(&mut self, core: &Core, row: &PackageRow) -> Result<Ready> {
+    async fn load(&self, core: &Core, row: &PackageRow) -> Result<Ready> {
+        let _place = self.places.acquire().await.map_err(Error::internal)?;
         let (manifest, refused) = Manifest::stored(row.manifest.as_bytes()).map_err(Error::internal)?;
         let configurations = Configurations::of(manifest.configuration.as_ref()).map_err(Error::internal)?;
         let package = match refused {
@@ -129,12 +155,12 @@ impl Shop<'_> {
         Ok((Arc::new(manifest), Arc::new(configurations), module))
     }
 
-    async fn package(&mut self, core: &Core, row: &PackageRow) -> Result<Arc<Package>, Problem> {
+    async fn package(&self, core: &Core, row: &PackageRow) -> Result<Arc<Package>, Problem> {
         if let Some(package) = core.plugins.bundled.get(&row.hash) {
             return Ok(package.clone());
         }
         let name = blob_name(&row.hash);
-        if self.is_out_of_reach {
+        if self.is_out_of_reach.load(Ordering::Relaxed) {
             return Err(Problem::out_of_reach("others could not be reached just now"));
         }
         let fetched = match tokio::time::timeout(FETCH, core.plugins.blobs.get(&name)).await {
@@ -142,7 +168,7 @@ impl Shop<'_> {
             Err(_) => Err(format!("it does not come within {} seconds", FETCH.as_secs())),
         };
         let bytes = fetched.map_err(|error| {
-            self.is_out_of_reach = true;
+            self.is_out_of_reach.store(true, Ordering::Relaxed);
             Problem::out_of_reach(&error)
         })?;
         let bytes = bytes.ok_or_else(|| Problem::of("its package is not where packages are kept; install it again"))?;
