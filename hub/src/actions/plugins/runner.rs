@@ -314,7 +314,8 @@ impl Telling {
             self.moves_on(self.turn.head.max(self.turn.position));
             return Ok(Told::GoesOn);
         };
-        if told.is_empty() {
+        let told = with_words(core, plugin, told).await?;
+        if told.entries.is_empty() {
             self.moves_on(position);
             return Ok(Told::GoesOn);
         }
@@ -322,7 +323,7 @@ impl Telling {
         if local.vitals.breaker().admit(now) == Admission::No {
             return self.ends(core).await;
         }
-        let events: Vec<&Event> = told.iter().map(|entry| &entry.event).collect();
+        let events: Vec<&Event> = told.entries.iter().map(|entry| &entry.event).collect();
         let mut span = traced::telling(core, self.turn.workspace, &events).await;
         let outcome = hand_over(core, local, plugin, &told, self.turn.failures + 1).await?;
         traced::told(&mut span, &self.turn.plugin, &outcome);
@@ -495,20 +496,24 @@ fn depth_of(told: &[&Event]) -> u8 {
     told.iter().map(|event| event.depth).max().unwrap_or_default().saturating_add(1)
 }
 
+/// Events that are to be told, and the messages that they are about.
+struct WithWords {
+    entries: Vec<Arc<Entry>>,
+    messages: HashMap<MessageId, WholeMessage>,
+}
+
 /// Tells a plugin of events.
 async fn hand_over(
     core: &Arc<Core>,
     local: &Local,
     plugin: &Plugin,
-    told: &[Arc<Entry>],
+    told: &WithWords,
     attempt: u32,
 ) -> Result<Outcome<()>> {
-    let messages = messages(core, plugin, told).await?;
-    let told: Vec<ToldEvent<'_>> = told
-        .iter()
+    let told: Vec<ToldEvent<'_>> = (told.entries.iter())
         .map(|entry| ToldEvent {
             event: &entry.event,
-            message: message_of(&entry.event.fact).and_then(|id| messages.get(&id)),
+            message: message_of(&entry.event.fact).and_then(|id| told.messages.get(&id)),
             payload: None,
             depth: entry.event.depth,
         })
@@ -541,7 +546,10 @@ pub async fn tell_again(core: &Arc<Core>, letter: &DeadLetter) -> Result<Fate> {
         .into());
     }
     let depth = depth_of(&[&event]);
-    let told = [Arc::new(Entry { event, message: None })];
+    let told = with_words(core, plugin, vec![Arc::new(Entry { event, message: None })]).await?;
+    if told.entries.is_empty() {
+        return Err(cannot("it does not want to hear of such words any more; discard it").into());
+    }
     let outcome = hand_over(core, local, plugin, &told, letter.attempts + 1).await?;
     match outcome.answer {
         Ok(()) => {
@@ -571,17 +579,27 @@ fn message_of(fact: &Fact) -> Option<MessageId> {
     }
 }
 
-/// The messages that events are about, as they stand now, as far as the plugin may read them.
-async fn messages(core: &Core, plugin: &Plugin, told: &[Arc<Entry>]) -> Result<HashMap<MessageId, WholeMessage>> {
-    if !plugin.grants.capabilities.contains(&Capability::MessagesRead) {
-        return Ok(HashMap::new());
+/// What plugins that may read messages are told of them; where a plugin wants to hear only of some words, without the others.
+async fn with_words(core: &Core, plugin: &Plugin, mut entries: Vec<Arc<Entry>>) -> Result<WithWords> {
+    if entries.is_empty() || !plugin.grants.capabilities.contains(&Capability::MessagesRead) {
+        return Ok(WithWords { entries, messages: HashMap::new() });
     }
-    let ids: HashSet<MessageId> = told.iter().filter_map(|entry| message_of(&entry.event.fact)).collect();
+    let ids: HashSet<MessageId> = entries.iter().filter_map(|entry| message_of(&entry.event.fact)).collect();
     // What is at hand is forgotten there when it is changed; the rest is read.
-    let at_hand = told.iter().filter_map(|entry| entry.message.clone()).filter(|message| ids.contains(&message.id));
-    let at_hand: HashMap<MessageId, Message> = at_hand.map(|message| (message.id, message)).collect();
-    let away: Vec<MessageId> = ids.iter().copied().filter(|id| !at_hand.contains_key(id)).collect();
-    let mut found = if away.is_empty() { Vec::new() } else { core.store.messages(&away).await? };
-    found.extend(at_hand.into_values());
-    reading::with_details(core, found).await
+    let at_hand = entries.iter().filter_map(|entry| entry.message.clone()).filter(|message| ids.contains(&message.id));
+    let mut found: HashMap<MessageId, Message> = at_hand.map(|message| (message.id, message)).collect();
+    let away: Vec<MessageId> = ids.iter().copied().filter(|id| !found.contains_key(id)).collect();
+    if !away.is_empty() {
+        found.extend(core.store.messages(&away).await?.into_iter().map(|message| (message.id, message)));
+    }
+    if let Some(containing) = plugin.module.wish(Hook::OnEvents).and_then(|wish| wish.containing.as_ref()) {
+        entries.retain(|entry| {
+            let Fact::MessageSent { message, .. } = &entry.event.fact else { return true };
+            found.get(message).is_none_or(|message| containing.iter().any(|piece| message.body.contains(piece)))
+        });
+        let told: HashSet<MessageId> = entries.iter().filter_map(|entry| message_of(&entry.event.fact)).collect();
+        found.retain(|id, _| told.contains(id));
+    }
+    let messages = reading::with_details(core, found.into_values().collect()).await?;
+    Ok(WithWords { entries, messages })
 }

@@ -74,6 +74,7 @@ fn hook_in_words(manifest: &Manifest, hook: Hook) -> Option<String> {
     }
     words.extend(wish.message_kinds.iter().flatten().map(|kind| kind.as_str().to_owned()));
     words.extend(wish.events.iter().map(|kind| kind.as_str().to_owned()));
+    words.extend(wish.containing.iter().flatten().map(|piece| format!("containing «{piece}»")));
     let name = hook.as_str();
     Some(if words.is_empty() { name.to_owned() } else { format!("{name} ({})", words.join(", ")) })
 }
