@@ -126,21 +126,28 @@ impl MessageHooks for Moderation {
 #[plugin]
 impl EventHooks for Moderation {
     /// Tells moderators of what was flagged, once there is a message to look at.
-    fn on_event(&self, event: Event) -> Result<()> {
-        let Some(message) = event.message.filter(|message| self.may_be_noted(message)) else { return Ok(()) };
-        let key = noted_key(&message.conversation, &message.sender, message.text());
-        let Some(Noted { flags, case }) = kv::get(&key)? else { return Ok(()) };
-        cases::sent(&case, &message.id)?;
-        annotations::set(&message.id, &Annotation { flags: flags.clone(), case: Some(case.clone()) })?;
-        if !flags.is_empty() {
-            let payload = json!({
-                "message": message.id, "conversation": message.conversation, "sender": message.sender, "rules": flags,
-                "case": case,
-            });
-            notices::send(notices::Audience::Moderators, "flagged", &payload)?;
-        }
-        Ok(())
+    fn on_events(&self, batch: EventBatch) -> Result<()> {
+        let messages = batch.events.into_iter().filter_map(|event| event.message);
+        let messages: Vec<Message> = messages.filter(|message| self.may_be_noted(message)).collect();
+        let keys: Vec<String> =
+            messages.iter().map(|message| noted_key(&message.conversation, &message.sender, message.text())).collect();
+        let noted = if keys.is_empty() { Vec::new() } else { kv::get_many::<Noted>(&keys)? };
+        messages.iter().zip(noted).try_for_each(|(message, noted)| noted.map_or(Ok(()), |noted| flag(message, &noted)))
     }
+}
+
+/// What was found before it was sent is put beside it.
+fn flag(message: &Message, Noted { flags, case }: &Noted) -> Result<()> {
+    cases::sent(case, &message.id)?;
+    annotations::set(&message.id, &Annotation { flags: flags.clone(), case: Some(case.clone()) })?;
+    if !flags.is_empty() {
+        let payload = json!({
+            "message": message.id, "conversation": message.conversation, "sender": message.sender, "rules": flags,
+            "case": case,
+        });
+        notices::send(notices::Audience::Moderators, "flagged", &payload)?;
+    }
+    Ok(())
 }
 
 #[plugin]

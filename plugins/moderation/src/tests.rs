@@ -562,7 +562,8 @@ fn moderators_are_told_of_what_was_flagged_once_it_is_there() {
         { "kind": "words", "action": "mask", "words": ["heck"] },
     ] }));
     let tell = |kind: &str, message: &Message| {
-        room.hub.after::<Moderation, _>(|plugin| plugin.on_event(room.hub.event(kind, message))).unwrap();
+        let events = vec![room.hub.event(kind, message)];
+        room.hub.after::<Moderation, _>(|plugin| plugin.on_events(EventBatch { events, attempt: 1 })).unwrap();
     };
     let sent = room.say("darn heck");
     assert_eq!(sent, "darn ••••");

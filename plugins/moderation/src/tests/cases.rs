@@ -46,7 +46,8 @@ fn resolve(room: &Room, viewer: &User, input: Value) -> Result<Value, String> {
 }
 
 fn tell(room: &Room, kind: &str, message: &Message) {
-    room.hub.after::<Moderation, _>(|plugin| plugin.on_event(room.hub.event(kind, message))).unwrap();
+    let events = vec![room.hub.event(kind, message)];
+    room.hub.after::<Moderation, _>(|plugin| plugin.on_events(EventBatch { events, attempt: 1 })).unwrap();
 }
 
 /// F: P-23, P-07
