@@ -14,6 +14,7 @@ mod listeners;
 mod measure;
 mod options;
 mod packages;
+mod pages;
 mod plugins;
 mod process;
 mod report;

@@ -29,7 +29,7 @@ pub struct Options {
     /// A GraphQL document that an operator executes before anything is measured, such as one that enables plugins.
     #[arg(long, global = true, value_name = "DOCUMENT")]
     pub prepare: Vec<String>,
-    /// So many plugins are installed and on, the two that come with the hub before others, and the hub is started anew with
+    /// So many plugins are installed and on, those that come with the hub before others, and the hub is started anew with
     /// them [default: what a new hub has on].
     #[arg(long, global = true, value_name = "COUNT")]
     pub plugins: Option<usize>,
@@ -69,6 +69,8 @@ pub enum Scenario {
     Fanout(FanoutOptions),
     /// Pages of 50 messages, alone and by 16 clients at once.
     History(HistoryOptions),
+    /// The newest page of 50 messages with what plugins add to it, beside the same page without, alone and by 16 clients at once.
+    Page(PageOptions),
     /// The list of conversations with what is new in each, and what is new in all of them, alone and by 16 clients at once.
     List(ListOptions),
     /// Very many sockets in one conversation, at a fixed rate or idle.
@@ -141,6 +143,22 @@ pub struct HistoryOptions {
     /// What is asked of each message. `sequence` must be among it.
     #[arg(long, default_value = "id sequence body createdAt sender { id name }", value_name = "FIELDS")]
     pub selection: String,
+}
+
+#[derive(Debug, Args)]
+pub struct PageOptions {
+    #[arg(long, default_value_t = 16, value_name = "COUNT")]
+    pub clients: usize,
+    /// Each page is read so often by turns, for `--seconds` each time. A ratio is the median of those of each round.
+    #[arg(long, default_value_t = 3, value_name = "COUNT")]
+    pub rounds: usize,
+    /// What plugins add to each message.
+    #[arg(
+        long,
+        default_value = "mentions { id name } poll { question isClosed myVotes options { id text voteCount } }",
+        value_name = "FIELDS"
+    )]
+    pub fields: String,
 }
 
 #[derive(Debug, Args)]

@@ -1,4 +1,4 @@
-//! Packages of plugins: small guests that allow, refuse, loop or crash, and copies of any package under other names.
+//! Packages of plugins: small guests that allow or refuse, and copies of any package under other names.
 
 use serde_json::{Value, json};
 
@@ -24,16 +24,6 @@ pub fn refusing(id: &str) -> Vec<u8> {
     named(guest, id).build()
 }
 
-/// One that never answers.
-pub fn looping(id: &str) -> Vec<u8> {
-    named(Guest::new().before_create("(loop $again (br $again)) unreachable"), id).build()
-}
-
-/// One that falls over whenever it is asked.
-pub fn crashing(id: &str) -> Vec<u8> {
-    named(Guest::new().before_create("unreachable"), id).build()
-}
-
 fn named(guest: Guest, id: &str) -> Guest {
     guest.id(id).with("/name", json!(id)).with("/description", json!("A guest of the load program."))
 }
@@ -45,14 +35,19 @@ pub fn renamed(package: &[u8], id: &str) -> Result<(Vec<u8>, Vec<String>)> {
     let mut manifest: Value =
         serde_json::from_slice(&package[name + SECTION.len()..]).map_err(|_| "its manifest must be its end")?;
     manifest["id"] = json!(id);
-    let capabilities = manifest["capabilities"].as_array().into_iter().flatten();
-    let wanted = capabilities.filter_map(Value::as_str).map(|word| word.to_uppercase().replace('.', "_")).collect();
+    let wanted = wanted(&manifest);
     // Before the name stand its own length in one byte, that of the section in as many as it needs, and its kind.
     let section = package.len() - name + 1;
     let length = (1..).find(|bytes| section >> (7 * bytes) == 0).expect("a length is finite");
     let mut copy = package[..name - 2 - length].to_vec();
     add_section(&mut copy, "jackfield:manifest", manifest.to_string().as_bytes());
     Ok((copy, wanted))
+}
+
+/// The capabilities that a plugin asks for, as the API names them.
+pub fn wanted(manifest: &Value) -> Vec<String> {
+    let capabilities = manifest["capabilities"].as_array().into_iter().flatten();
+    capabilities.filter_map(Value::as_str).map(|word| word.to_uppercase().replace('.', "_")).collect()
 }
 
 #[cfg(test)]

@@ -12,8 +12,9 @@ use crate::{
     wire::http::{self, HttpConnection},
 };
 
-/// What comes with every hub: one that is told of messages, and one that is asked before as well.
-const BUNDLED: [&str; 2] = ["jackfield.mentions", "jackfield.moderation"];
+/// What comes with every hub: one that is told of messages, one that is asked before as well, and one that is asked for its
+/// fields alone.
+pub const BUNDLED: [&str; 3] = ["jackfield.mentions", "jackfield.moderation", "jackfield.polls"];
 
 /// Compiling one takes less, even on a busy machine.
 const READY_LIMIT: Duration = Duration::from_secs(60);
@@ -107,14 +108,11 @@ impl Plugins {
         }
     }
 
-    /// Whether all of these are left alone, because they failed too often.
-    pub async fn are_resting(&mut self, ids: &[&str]) -> Result<bool> {
+    /// Whether it is left alone, because it failed too often.
+    pub async fn is_resting(&mut self, id: &str) -> Result<bool> {
         let found = self.operator.ask("{ plugins { id health { isBreakerOpen } } }", json!({})).await?;
         let plugins = found["data"]["plugins"].as_array().ok_or("no list of plugins")?;
-        let is_resting = |id: &&str| {
-            let plugin = plugins.iter().find(|plugin| plugin["id"] == json!(id));
-            plugin.is_some_and(|plugin| plugin["health"]["isBreakerOpen"] == json!(true))
-        };
-        Ok(ids.iter().all(is_resting))
+        let plugin = plugins.iter().find(|plugin| plugin["id"] == json!(id)).ok_or("it is not there")?;
+        Ok(plugin["health"]["isBreakerOpen"] == json!(true))
     }
 }

@@ -121,3 +121,10 @@ fn readable(value: f64) -> String {
         _ => format!("{value:.3}"),
     }
 }
+
+/// That of the middle; of an even number of them, the greater one of the two in the middle.
+pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.into_iter().collect();
+    values.sort_unstable_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}

@@ -3,6 +3,7 @@
 mod fanout;
 mod history;
 mod list;
+mod page;
 mod plugins;
 pub mod raw;
 mod reconnect;
@@ -38,6 +39,7 @@ pub async fn run(hub: &mut Hub, options: &Options) -> Result<Report> {
         Scenario::Send(send) => send::run(hub, options, send).await,
         Scenario::Fanout(fanout) => fanout::run(hub, options, fanout).await,
         Scenario::History(history) => history::run(hub, options, history).await,
+        Scenario::Page(page) => page::run(hub, options, page).await,
         Scenario::List(list) => list::run(hub, options, list).await,
         Scenario::Sockets(sockets) => sockets::run(hub, options, sockets).await,
         Scenario::Reconnect(reconnect) => reconnect::run(hub, options, reconnect).await,

@@ -5,6 +5,9 @@
 //! it says. Addresses from 16 to 1,024 are zero at the start, from 1,024 to 8,192 the guest's own, and above that is what it is
 //! handed.
 
+#[path = "guests/in_the_way.rs"]
+pub mod in_the_way;
+
 use std::fmt::Write;
 
 use serde_json::{Value, json};

@@ -19,11 +19,16 @@ use jackfield_plugin_host::{
 use serde_json::json;
 
 use crate::{
-    guests::{Guest, reject},
+    guests::{
+        Guest,
+        in_the_way::{flood, in_the_way},
+        reject,
+    },
     support::{self, HELLO, NOW, TEA, ann, ask, ask_in, hub, plugin, put},
 };
 
 crate::tests![
+    what_stands_in_the_way_fails_in_its_own_way_or_is_bounded,
     an_endless_loop_is_stopped_by_the_processors_clock,
     an_endless_loop_in_the_start_of_a_component_is_stopped,
     loops_aside_leave_room_for_those_who_wait,
@@ -45,6 +50,21 @@ crate::tests![
 fn failure<T: std::fmt::Debug>(outcome: &Outcome<T>) -> &Failure {
     assert_eq!(outcome.issued, Issued::default(), "of what fails nothing is committed");
     outcome.answer.as_ref().expect_err("it is hostile")
+}
+
+/// F: P-01
+async fn what_stands_in_the_way_fails_in_its_own_way_or_is_bounded() {
+    let host = support::host(Reuse::Fresh);
+    for (guest, kinds) in in_the_way() {
+        let outcome = ask_in(&host, &guest, &hub()).await;
+        let id = &guest.manifest.as_ref().expect("it has one")["id"];
+        match &outcome.answer {
+            Ok(_) => assert!(kinds.is_empty(), "{id} did not fail"),
+            Err(failure) => {
+                assert!(kinds.contains(&failure.kind.as_str().to_uppercase().as_str()), "{id}: {failure:?}")
+            }
+        }
+    }
 }
 
 /// F: P-01
@@ -253,10 +273,6 @@ async fn an_answer_from_outside_of_its_memory_is_not_taken() {
     let outside = "(i32.store8 (i32.const 200) (i32.const 3)) (i32.store (i32.const 204) (i32.const 65000))
         (i32.store (i32.const 208) (i32.const 5000)) (i32.const 200)";
     assert_eq!(failure(&ask(&Guest::new().before_create(outside)).await).kind, FailureKind::Trap);
-}
-
-fn flood(call: &str) -> String {
-    format!("(loop $more {call} (br $more)) (i32.const 16)")
 }
 
 /// F: P-01

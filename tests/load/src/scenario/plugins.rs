@@ -15,13 +15,14 @@ use super::WORKSPACE;
 use crate::{
     Result,
     accounts::{self, Account},
+    guests::{Guest, in_the_way::in_the_way},
     hub::Hub,
     latencies::{Latencies, Percentiles},
     measure::{Measured, measure, megabytes},
     options::{Options, PluginsOptions},
     packages,
-    plugins::Plugins,
-    report::Report,
+    plugins::{BUNDLED, Plugins},
+    report::{Report, median},
     rooms::Room,
     sender::{self, Manner, Sender, Sent},
     stage::{Phase, Stage},
@@ -29,10 +30,10 @@ use crate::{
 };
 
 /// How many plugins are on beside the bad ones: those that come with the hub.
-const GOOD: usize = 2;
-const LOOPING: &str = "load.looping";
-const CRASHING: &str = "load.crashing";
+const GOOD: usize = BUNDLED.len();
 const REFUSING: &str = "load.refusing";
+/// The conversation where bad ones are off.
+const OTHERS: usize = 1;
 /// Nothing that is waited for may take longer.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -89,9 +90,11 @@ impl<'r> Scene<'r> {
             self.control.install(package, &[]).await?;
             took.record(began.elapsed());
         }
-        for package in [packages::looping(LOOPING), packages::crashing(CRASHING), packages::refusing(REFUSING)] {
-            self.control.install(package, &[]).await?;
+        for (guest, _) in in_the_way() {
+            let grant = guest.manifest.as_ref().map(packages::wanted).unwrap_or_default();
+            self.control.install(guest.build(), &grant).await?;
         }
+        self.control.install(packages::refusing(REFUSING), &[]).await?;
         report.latencies("install", took);
         Ok(())
     }
@@ -156,59 +159,66 @@ impl<'r> Scene<'r> {
         Ok(())
     }
 
-    /// One that loops and one that crashes, on in the first conversation alone, while as many talk in the second.
+    /// Each that means harm in turn, on in the first conversation alone, while as many talk in the second.
     async fn beside_bad_ones(&mut self, report: &mut Report) -> Result<()> {
-        const BAD: [&str; 2] = [LOOPING, CRASHING];
         self.control.switch_to(GOOD, self.good()).await?;
         self.control.ready().await?;
-        let (half, room) = (self.how.senders / 2, self.rooms[0].id.clone());
-        let (mut without, mut with) = (Vec::new(), Vec::new());
-        for round in 0..self.how.rounds {
-            without.push(self.window(half).await?);
-            let stage = Arc::new(Stage::new(self.options.most_messages));
-            let at_work = self.start(&stage, half);
-            stage.enter(Phase::Measured);
-            let began = Instant::now();
-            for bad in BAD {
-                self.control.switch(bad, Some(&room), true).await?;
-            }
-            while !self.control.are_resting(&BAD).await? {
-                if began.elapsed() > PATIENCE {
-                    return Err("the breakers of plugins that fail do not open".into());
+        let (mut least, mut most) = (f64::INFINITY, 0_f64);
+        for (guest, kinds) in in_the_way() {
+            let name = id_of(&guest);
+            let (mut rates, mut waits) = (Vec::new(), Vec::new());
+            for round in 0..self.how.rounds {
+                let beside = self.beside(name, !kinds.is_empty()).await?;
+                rates.push(100.0 * beside.with.rate() / beside.without.rate());
+                waits.push(beside.with.p99(OTHERS) / beside.without.p99(OTHERS));
+                // Later ones find the breaker open where it has not rested for long enough.
+                if round == 0 {
+                    let milliseconds = beside.until_open.as_secs_f64() * 1_000.0;
+                    report.figure(format!("beside_{name}_until_its_breaker_is_open_milliseconds"), milliseconds);
+                    let p99 = beside.meanwhile.percentiles().map_or(f64::NAN, |ack| ack.p99_milliseconds);
+                    report.figure(format!("beside_{name}_others_ack_p99_meanwhile_milliseconds"), p99);
+                    let without = beside.without.p99(OTHERS);
+                    report.figure(format!("without_{name}_others_ack_p99_milliseconds"), without);
                 }
-                tokio::time::sleep(Duration::from_millis(5)).await;
             }
-            let took = began.elapsed();
-            stage.enter(Phase::Over);
-            let mut before = Latencies::default();
-            for at_work in at_work {
-                let mut sent = at_work.finish().await;
-                before.append(std::mem::take(&mut sent.latencies));
-                self.sent.merge(sent);
-            }
-            // Later ones find the breakers open where they have not rested for long enough.
-            if round == 0 {
-                report.figure("until_the_breakers_are_open_milliseconds", took.as_secs_f64() * 1_000.0);
-                report.latencies("ack_until_the_breakers_are_open", before);
-            }
-            with.push(self.window(half).await?);
-            for bad in BAD {
-                self.control.switch(bad, Some(&room), false).await?;
-            }
+            let (rate, wait) = (median(rates), median(waits));
+            report.figure(format!("beside_{name}_percent_of_the_rate_without"), rate);
+            report.figure(format!("beside_{name}_others_ack_p99_times_that_without"), wait);
+            (least, most) = (least.min(rate), most.max(wait));
         }
-        let pairs = || with.iter().zip(&without);
-        for (which, name) in ["their_conversation", "another_conversation"].into_iter().enumerate() {
-            let rate = |window: &Window| window.rooms[which].rate;
-            let p99 = |window: &Window| window.p99(which);
-            report.figure(format!("beside_bad_ones_{name}_messages_per_second"), median(with.iter().map(rate)));
-            let rates = pairs().map(|(with, without)| 100.0 * rate(with) / rate(without));
-            report.figure(format!("beside_bad_ones_{name}_percent_of_the_rate_without"), median(rates));
-            report.figure(format!("without_bad_ones_{name}_ack_p99_milliseconds"), median(without.iter().map(p99)));
-            report.figure(format!("beside_bad_ones_{name}_ack_p99_milliseconds"), median(with.iter().map(p99)));
-            let waits = pairs().map(|(with, without)| p99(with) / p99(without));
-            report.figure(format!("beside_bad_ones_{name}_ack_p99_times_that_without"), median(waits));
-        }
+        report.figure("beside_the_worst_percent_of_the_rate_without", least);
+        report.figure("beside_the_worst_others_ack_p99_times_that_without", most);
         Ok(())
+    }
+
+    /// One of them: without it, from when it is switched on, and once its breaker is open.
+    async fn beside(&mut self, bad: &str, fails: bool) -> Result<Beside> {
+        let (half, room) = (self.how.senders / 2, self.rooms[0].id.clone());
+        let without = self.window(half).await?;
+        let stage = Arc::new(Stage::new(self.options.most_messages));
+        let at_work = self.start(&stage, half);
+        stage.enter(Phase::Measured);
+        let began = Instant::now();
+        self.control.switch(bad, Some(&room), true).await?;
+        while fails && !self.control.is_resting(bad).await? {
+            if began.elapsed() > PATIENCE {
+                return Err(format!("the breaker of {bad} does not open").into());
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let until_open = began.elapsed();
+        stage.enter(Phase::Over);
+        let mut meanwhile = Latencies::default();
+        for (room, at_work) in at_work.into_iter().enumerate() {
+            let mut sent = at_work.finish().await;
+            if room == OTHERS {
+                meanwhile.append(std::mem::take(&mut sent.latencies));
+            }
+            self.sent.merge(sent);
+        }
+        let with = self.window(half).await?;
+        self.control.switch(bad, Some(&room), false).await?;
+        Ok(Beside { without, until_open, meanwhile, with })
     }
 
     /// How long after the request to switch, a message on each node is treated otherwise.
@@ -264,9 +274,10 @@ fn felt(
 async fn start_anew(hub: &mut Hub, options: &Options, how: &PluginsOptions, report: &mut Report) -> Result<()> {
     let copied = how.copies_of.as_ref().map(std::fs::read).transpose()?;
     let mut control = Plugins::of(hub).await?;
-    for id in [LOOPING, CRASHING, REFUSING] {
-        control.remove(id).await?;
+    for (guest, _) in in_the_way() {
+        control.remove(id_of(&guest)).await?;
     }
+    control.remove(REFUSING).await?;
     let before = how.on.iter().copied().max().unwrap_or(0).max(GOOD);
     for number in GOOD..before {
         control.remove(&Plugins::id(number)).await?;
@@ -297,11 +308,24 @@ async fn start_anew(hub: &mut Hub, options: &Options, how: &PluginsOptions, repo
         control.ready().await?;
         ready.push((hub.ready_after + listens.elapsed()).as_secs_f64() * 1_000.0);
     }
-    report.figure("start_with_2_plugins_milliseconds", median(few));
+    report.figure(format!("start_with_{GOOD}_plugins_milliseconds"), median(few));
     report.figure(format!("start_with_{}_plugins_milliseconds", how.installed), median(listening));
     report.figure(format!("all_{}_can_be_asked_after_milliseconds", how.installed), median(ready));
     report.figure("memory_with_all_plugins_pss_megabytes", megabytes(hub.pss_bytes()));
     Ok(())
+}
+
+fn id_of(guest: &Guest) -> &str {
+    guest.manifest.as_ref().and_then(|manifest| manifest["id"].as_str()).expect("each of them has a name")
+}
+
+/// What was seen beside one that means harm.
+struct Beside {
+    without: Window,
+    until_open: Duration,
+    /// How long those waited until then who have nothing to do with it.
+    meanwhile: Latencies,
+    with: Window,
 }
 
 /// What was seen at a time.
@@ -320,6 +344,10 @@ impl Window {
         self.measured.server_cpu_seconds * 1_000.0 / self.measured.acknowledged as f64
     }
 
+    fn rate(&self) -> f64 {
+        self.measured.messages_per_second()
+    }
+
     fn p50(&self, room: usize) -> f64 {
         self.rooms[room].ack.map_or(f64::NAN, |ack| ack.p50_milliseconds)
     }
@@ -327,11 +355,4 @@ impl Window {
     fn p99(&self, room: usize) -> f64 {
         self.rooms[room].ack.map_or(f64::NAN, |ack| ack.p99_milliseconds)
     }
-}
-
-/// That of the middle; of an even number of them, the greater one of the two in the middle.
-fn median(values: impl IntoIterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.into_iter().collect();
-    values.sort_unstable_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
