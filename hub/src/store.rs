@@ -85,7 +85,7 @@ pub use plugins::{
     verdicts::SweepVerdicts,
     workspaces::{ChangeInConversation, ChangeInWorkspace, GiveBackTurn, ReleaseTurns, SetSecret, TakeTurn, Turn},
 };
-pub use reads::counting;
+pub use reads::{counted, counting};
 pub use receipts::{AdvanceReceipts, Mark, Standing};
 pub use secrets::{ConsumeSignInLink, CreateSignInLink, EnsureSecret};
 pub use sessions::{CreateSession, EndSession, EndSessions, NewSession, RotateSession, Rotated};

@@ -30,6 +30,7 @@ mod notices;
 mod operation;
 mod overriding;
 mod packages;
+mod pages;
 mod partings;
 mod people;
 mod plugin_cli;
@@ -89,6 +90,7 @@ fn main() -> ExitCode {
         operation::stories(),
         overriding::stories(),
         packages::stories(),
+        pages::stories(),
         partings::stories(),
         people::stories(),
         plugin_cli::stories(),

@@ -218,8 +218,15 @@ impl PluginHost {
         A::Answer: 'static,
     {
         let host = Arc::clone(self);
-        let work = async move { host.ask(&plugin, &occasion, &question).await };
-        match self.aside.spawn(work).await {
+        self.aside(async move { host.ask(&plugin, &occasion, &question).await }).await
+    }
+
+    /// Any call on these threads, with whatever is to surround it there.
+    pub async fn aside<T: Send + 'static>(
+        &self,
+        call: impl Future<Output = Outcome<T>> + Send + 'static,
+    ) -> Outcome<T> {
+        match self.aside.spawn(call).await {
             Ok(outcome) => outcome,
             Err(error) => Outcome::failed(FailureKind::Hub, &format!("the call ended early: {error}")),
         }

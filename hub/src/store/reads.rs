@@ -1,6 +1,12 @@
 //! The readers' connections, none of which is waited for without end, and how often they are asked.
 
-use std::{cell::Cell, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
@@ -9,17 +15,21 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult,
 const LIMIT: Duration = Duration::from_secs(3);
 
 tokio::task_local! {
-    static ASKED: Cell<u64>;
+    static ASKED: Arc<AtomicU64>;
 }
 
 /// Does something, and tells how many statements were read with for it.
 pub async fn counting<T>(work: impl Future<Output = T>) -> (T, u64) {
-    ASKED
-        .scope(Cell::new(0), async {
-            let outcome = work.await;
-            (outcome, ASKED.with(Cell::get))
-        })
-        .await
+    let asked = Arc::<AtomicU64>::default();
+    let outcome = ASKED.scope(asked.clone(), work).await;
+    (outcome, asked.load(Ordering::Relaxed))
+}
+
+/// The same work for another task to do, where it is counted with what is being counted here.
+pub fn counted<T>(work: impl Future<Output = T>) -> impl Future<Output = T> {
+    // What nobody counts here, nobody counts there.
+    let asked = ASKED.try_with(Arc::clone).unwrap_or_default();
+    ASKED.scope(asked, work)
 }
 
 pub struct Reads(pub DatabaseConnection);
@@ -49,7 +59,7 @@ impl ConnectionTrait for Reads {
 
 async fn within_limit<T>(answer: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
     // What nobody counts is done outside of any request.
-    let _ = ASKED.try_with(|asked| asked.set(asked.get() + 1));
+    let _ = ASKED.try_with(|asked| asked.fetch_add(1, Ordering::Relaxed));
     let too_late = || DbErr::Conn(RuntimeErr::Internal("the database did not answer in time".to_owned()));
     tokio::time::timeout(LIMIT, answer).await.unwrap_or_else(|_| Err(too_late()))
 }

@@ -83,8 +83,17 @@ impl Process {
 
     /// Somebody with a token of the hub's own.
     pub async fn somebody(&self, data: &Path, flags: &[&str], name: &str) -> Person {
+        self.person(data, flags, name, &[]).await
+    }
+
+    pub async fn admin(&self, data: &Path, flags: &[&str], name: &str) -> Person {
+        self.person(data, flags, name, &["--role", "admin"]).await
+    }
+
+    async fn person(&self, data: &Path, flags: &[&str], name: &str, role: &[&str]) -> Person {
         let mut arguments = flags.to_vec();
         arguments.extend(["token", "--user", name]);
+        arguments.extend(role);
         let (ok, token, complaint) = run(data, &arguments).await;
         assert!(ok, "{complaint}");
         Person::at_url(&self.url, name, token.trim()).await
@@ -102,4 +111,11 @@ impl Process {
         assert!(told.success());
         within("the end of the program", self.child.wait()).await.expect("it ends").success()
     }
+}
+
+/// How many statements all answers of a hub have taken, which shows its counters to everybody.
+pub async fn statements(person: &Person) -> f64 {
+    let (_, told) = person.get("/metrics").await;
+    let line = told.lines().find_map(|line| line.strip_prefix("jackfield_graphql_statements_sum "));
+    line.expect("a sum").parse().expect("a number")
 }

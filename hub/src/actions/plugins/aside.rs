@@ -13,7 +13,7 @@ use jackfield_domain::{
 use jackfield_plugin_host::{Failure, Occasion, hooks::Ask, note_failure};
 
 use super::{super::Core, Here, here::Local};
-use crate::Result;
+use crate::{Result, store::counted};
 
 /// So long somebody waits for a plugin that is preparing itself, and so often they look whether it has.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -62,7 +62,9 @@ where
         return Asked::Resting;
     }
     let (workspace, now) = (occasion.workspace, occasion.now);
-    let mut outcome = core.plugins.host.ask_aside((**plugin).clone(), occasion, question).await;
+    let (host, plugin) = (core.plugins.host.clone(), plugin.clone());
+    let call = counted(async move { host.ask(&plugin, &occasion, &question).await });
+    let mut outcome = core.plugins.host.aside(call).await;
     local.vitals.note(&outcome);
     let failed = match &outcome.answer {
         Ok(_) => {
