@@ -104,6 +104,48 @@ fn word_filter_on_its_component(package: &Path) {
     assert_eq!(say("Darn!"), MessageVerdict::reject("WORD_NOT_ALLOWED", "«darn» is not said here."));
 }
 
+/// Whatever a plugin can begin as, made under another name: its own tests, of which one builds the component and asks it, pass as it
+/// is made. It is the same for all stories.
+async fn templates_pass_their_tests() {
+    static PASSED: OnceCell<()> = OnceCell::const_new();
+    PASSED
+        .get_or_init(|| async {
+            let folder = tempfile::tempdir().expect("a folder");
+            for (template, does, wants) in [
+                ("filter", "refuses messages with certain words", "before-create (moderate 0, open on failure)"),
+                ("events", "greets whoever says something", "on-events (message_sent)"),
+                ("command", "rolls a die by the command /roll", "/roll [sides: number]"),
+                ("fields", "lets people clap", "Message.tea"),
+            ] {
+                let (id, name) = (format!("acme.tea-{template}"), format!("tea-{template}"));
+                let made = plugin(folder.path(), &[], &["new", &id, "--template", template], "").await;
+                let begins = format!("made {id} in {name}: it {does}");
+                assert!(made.ok && made.out.starts_with(&begins), "{} {}", made.out, made.complaint);
+                let folder = folder.path().join(&name);
+                let built = plugin(&folder, &[], &["build", "--out", "tea.wasm"], "").await;
+                assert!(built.ok, "{}", built.complaint);
+                let checked = plugin(&folder, &[], &["check", "tea.wasm"], "").await;
+                assert!(checked.ok && checked.out.contains(wants), "{wants} is not in\n{}", checked.out);
+                tested(&folder).await;
+            }
+        })
+        .await;
+}
+
+/// `cargo test`, as whoever has made a plugin types it.
+async fn tested(folder: &Path) {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("it lies in the target folder");
+    let mut command = tokio::process::Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(["test", "--locked"]).current_dir(folder).stdin(Stdio::null()).kill_on_drop(true);
+    command.env("JACKFIELD", process::PROGRAM).env("CARGO_TARGET_DIR", target).env("JACKFIELD_WASM_SETUP", "never");
+    let output = tokio::time::timeout(Duration::from_secs(600), command.output()).await;
+    let output = output.expect("the end of the tests").expect("cargo runs");
+    let (out, complaint) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{out}\n{complaint}");
+    let passed = out.lines().filter(|line| line.ends_with(" ... ok")).count();
+    assert!(passed >= 2 && out.contains("the_component_"), "{out}");
+}
+
 /// A command that goes on until it is let go.
 struct Following {
     _child: Child,
@@ -215,6 +257,13 @@ stories! {
             assert!(checked.out.contains(part), "{part} is not in\n{}", checked.out);
         }
         word_filter_on_its_component(&package);
+        // The back end makes no difference here.
+        let _ = backend;
+    }
+
+    /// F: P-12, P-13
+    async fn whatever_a_plugin_begins_as_passes_its_tests_as_it_is_made(backend) {
+        templates_pass_their_tests().await;
         // The back end makes no difference here.
         let _ = backend;
     }
@@ -492,7 +541,7 @@ stories! {
         }
     }
 
-    /// F: P-12
+    /// F: P-12, P-13
     async fn an_author_saves_a_file_and_the_hub_runs_what_stands_in_it(backend) {
         let world = World::new(backend).await;
         let (otto, ann) = (world.operator().await, world.person("ann").await);

@@ -1,6 +1,8 @@
 //! `jackfield plugin new`: a plugin that works, to be changed into another one. The SDK lies beside it, out of this binary, so that
 //! it is built wherever there is Rust and a registry of crates.
 
+mod templates;
+
 use std::{
     fs,
     io::Write,
@@ -10,6 +12,7 @@ use std::{
 use clap::Args;
 use jackfield_domain::plugins::PluginId;
 
+use self::templates::Template;
 use super::super::say_line;
 use crate::bundled;
 
@@ -18,17 +21,6 @@ const SDK_FOLDER: &str = ".jackfield/sdk";
 /// What stands in the SDK's folder of whoever has one; another folder of that name is not ours to replace.
 const SDK_MARK: &str = "wit/worlds.wit";
 
-/// The example, which is built and tested with the SDK.
-const MANIFEST: &str = include_str!("../../../../plugin-sdk/examples/word-filter/plugin.toml");
-const FILES: [(&str, &str); 4] = [
-    ("src/lib.rs", include_str!("../../../../plugin-sdk/examples/word-filter/src/lib.rs")),
-    ("src/tests.rs", include_str!("../../../../plugin-sdk/examples/word-filter/src/tests.rs")),
-    ("tests/component.rs", include_str!("../../../../plugin-sdk/examples/word-filter/tests/component.rs")),
-    (".gitignore", "/target\n/*.wasm\n"),
-];
-const EXAMPLE_ID: &str = "id = \"example.word-filter\"";
-const EXAMPLE_NAME: &str = "name = \"Word filter\"";
-
 #[derive(Args)]
 pub(super) struct NewArgs {
     /// The plugin's id, such as `acme.greeter`; or its last word alone, before which `example.` is put.
@@ -36,28 +28,33 @@ pub(super) struct NewArgs {
     /// The folder to make; without it, one of the name of the plugin's last word.
     #[arg(long, value_name = "DIR")]
     path: Option<PathBuf>,
+    /// What it does at first.
+    #[arg(long, value_enum, default_value_t = Template::Filter)]
+    template: Template,
 }
 
 pub(super) fn run(arguments: &NewArgs) -> Result<(), String> {
     let id = id_of(&arguments.name)?;
-    let name = last_word(&id);
+    let name = last_word(id.as_str());
     let folder = arguments.path.clone().unwrap_or_else(|| name.into());
     let fault = |error: std::io::Error| format!("{}: {error}", folder.display());
     if fs::symlink_metadata(&folder).is_ok() && !is_empty(&folder) {
         return Err(format!("{} is there already, and is left as it is; choose another --path", folder.display()));
     }
     fs::create_dir_all(&folder).map_err(fault)?;
-    for (path, text) in FILES {
-        write(&folder, path, text)?;
+    let example = arguments.template.example();
+    for (path, text) in example.renamed(&id) {
+        write(&folder, path, &text)?;
     }
-    write(&folder, "plugin.toml", &manifest(&id))?;
+    write(&folder, ".gitignore", "/target\n/*.wasm\n")?;
     write(&folder, "Cargo.toml", &crate_manifest(name))?;
     write(&folder, "Cargo.lock", &lock(name))?;
     write_sdk(&folder.join(SDK_FOLDER))?;
     say_line(&format!(
-        "made {id} in {}: it refuses messages with certain words, until you make it do something else.\n\
+        "made {id} in {}: it {}, until you make it do something else.\n\
          There, `cargo test` tests it and `jackfield plugin build` makes the package.",
-        folder.display()
+        folder.display(),
+        example.does
     ));
     Ok(())
 }
@@ -83,7 +80,7 @@ fn id_of(name: &str) -> Result<PluginId, String> {
     let id = if name.contains('.') { name.to_owned() } else { format!("example.{name}") };
     let id: PluginId = id.parse().map_err(|error| format!("«{}» cannot be its name: {error}", super::plain(name)))?;
     let reserved = ["alloc", "core", "proc-macro", "std", "test"];
-    let crate_name = last_word(&id);
+    let crate_name = last_word(id.as_str());
     // What rustc cannot tell from its own.
     let keywords = [
         "as", "async", "await", "break", "const", "continue", "crate", "dyn", "else", "enum", "extern", "false", "fn",
@@ -101,8 +98,8 @@ fn id_of(name: &str) -> Result<PluginId, String> {
     Ok(id)
 }
 
-fn last_word(id: &PluginId) -> &str {
-    id.as_str().rsplit_once('.').map_or(id.as_str(), |(_, last)| last)
+fn last_word(id: &str) -> &str {
+    id.rsplit_once('.').map_or(id, |(_, last)| last)
 }
 
 fn is_empty(folder: &Path) -> bool {
@@ -121,13 +118,6 @@ fn write(folder: &Path, path: &str, text: &str) -> Result<(), String> {
 
 fn write_sdk(folder: &Path) -> Result<(), String> {
     bundled::SDK.0.iter().try_for_each(|(path, text)| write(folder, path, text))
-}
-
-fn manifest(id: &PluginId) -> String {
-    let words = last_word(id).replace('-', " ");
-    let mut letters = words.chars();
-    let name: String = letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect();
-    MANIFEST.replace(EXAMPLE_ID, &format!("id = \"{id}\"")).replace(EXAMPLE_NAME, &format!("name = \"{name}\""))
 }
 
 fn crate_manifest(name: &str) -> String {
@@ -159,13 +149,5 @@ mod tests {
         for name in ["", "Greeter", "../up", "a/b", "a b", "tea.", "test", "serde", "acme.match", "1st", "a\nb"] {
             assert!(id_of(name).is_err(), "{name:?}");
         }
-    }
-
-    #[test]
-    fn the_example_gets_another_name() {
-        let own = manifest(&"acme.tea-time".parse().unwrap());
-        assert!(own.starts_with("id = \"acme.tea-time\"\n") && own.contains("\nname = \"Tea time\"\n"), "{own}");
-        let same: PluginId = "example.word-filter".parse().unwrap();
-        assert_eq!(manifest(&same), MANIFEST);
     }
 }
