@@ -31,7 +31,7 @@ pub mod workspaces;
 pub use audit::{AuditAction, AuditEntry, By};
 pub use events::{Event, Fact, Position};
 pub use ids::{
-    BotTokenId, ConversationId, DeadLetterId, HeldMessageId, InvitationId, IssuerId, JobId, MessageId, SessionId,
+    BotTokenId, ConversationId, DeadLetterId, HeldMessageId, InvitationId, IssuerId, JobId, LegalHoldId, MessageId, SessionId,
     UploadId, UserId, VerdictId, WorkspaceId,
 };
 pub use policy::{Policy, PolicyChanges};

@@ -53,6 +53,8 @@ pub struct Model {
     pub member_count: i64,
     pub last_sequence: i64,
     pub last_activity_at: i64,
+    /// How often messages were hidden from everybody: who has counted messages sees whether they are still the same.
+    pub trims: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
