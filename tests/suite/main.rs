@@ -42,6 +42,7 @@ mod property;
 mod receipts;
 mod record;
 mod requests;
+mod retention;
 mod schedules;
 mod sessions;
 mod signals;
@@ -101,6 +102,7 @@ fn main() -> ExitCode {
         receipts::stories(),
         record::stories(),
         requests::stories(),
+        retention::stories(),
         schedules::stories(),
         sessions::stories(),
         signals::stories(),
