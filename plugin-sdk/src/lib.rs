@@ -59,8 +59,7 @@ pub mod prelude {
         Failure, Result,
         capabilities::{
             annotations, clock, config, conversations, kv, log, mentions, messages, notices, random, retention,
-            secrets, timers,
-            types::*, users,
+            secrets, timers, types::*, users,
         },
         data,
         hooks::*,

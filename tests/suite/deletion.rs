@@ -207,9 +207,7 @@ async fn plugins(world: &World, owner: &Person, bob: &Person, tea: &str) {
     })
     .await;
     // That something is laid aside takes long, and has a story of its own; and so has what is old.
-    world
-        .db_execute("INSERT INTO trimmed_messages SELECT messages.*, 1 FROM messages WHERE body LIKE '%fog%'")
-        .await;
+    world.db_execute("INSERT INTO trimmed_messages SELECT messages.*, 1 FROM messages WHERE body LIKE '%fog%'").await;
     world.db_execute("DELETE FROM messages WHERE body LIKE '%fog%'").await;
     world
         .db_execute(

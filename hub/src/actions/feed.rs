@@ -10,9 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use jackfield_domain::{
-    Fact, Position, TracePlace, WorkspaceId, events::Entry, messages::Message, signals::Signal,
-};
+use jackfield_domain::{Fact, Position, TracePlace, WorkspaceId, events::Entry, messages::Message, signals::Signal};
 use tokio::sync::{Notify, broadcast, watch};
 
 use super::{Core, memory::Memory};

@@ -299,6 +299,7 @@ impl Change for CreateConversation {
             member_count: everybody.len() as i64,
             last_sequence: 0,
             last_activity_at: self.at.0,
+            trims: 0,
         };
         Entity::insert(ActiveModel::from(row.clone())).exec_without_returning(&work.transaction).await?;
         let role_of = |user| match asked.kind() {

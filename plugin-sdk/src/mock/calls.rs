@@ -5,8 +5,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::host::{
-    annotations, clock, config, conversations, kv, log, mentions, messages, notices, random, retention, secrets, timers,
-    users,
+    annotations, clock, config, conversations, kv, log, mentions, messages, notices, random, retention, secrets,
+    timers, users,
 };
 use crate::{
     Failure, Result,

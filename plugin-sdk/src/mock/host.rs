@@ -502,10 +502,15 @@ pub mod retention {
             }
             let here = |message: &&Message| message.conversation == conversation && message.sequence > after;
             let mut found: Vec<(&Message, i64)> = match step {
-                Step::Hide => self.messages.values().filter(here).map(|message| (message, message.created_at)).collect(),
-                Step::Purge => {
-                    self.trimmed.values().map(|(message, at)| (message, *at)).filter(|(message, _)| here(message)).collect()
+                Step::Hide => {
+                    self.messages.values().filter(here).map(|message| (message, message.created_at)).collect()
                 }
+                Step::Purge => self
+                    .trimmed
+                    .values()
+                    .map(|(message, at)| (message, *at))
+                    .filter(|(message, _)| here(message))
+                    .collect(),
             };
             found.sort_by_key(|(message, _)| message.sequence);
             let limit = limit as usize;

@@ -175,12 +175,9 @@ fn what_would_be_taken_away_is_told_to_those_who_decide() {
     assert_eq!(preview(&room.ada, None, 3), found(3));
     room.sets(&room.ann, "FOREVER", None).unwrap();
     assert_eq!(preview(&room.ada, None, 3), found(1), "those with a rule of their own are left out");
-    for (who, conversation, days) in [
-        (&room.bob, tea, 3),
-        (&room.ann, None, 3),
-        (&room.ann, tea, 0),
-        (&room.ann, Some("conv_1"), 3),
-    ] {
+    for (who, conversation, days) in
+        [(&room.bob, tea, 3), (&room.ann, None, 3), (&room.ann, tea, 0), (&room.ann, Some("conv_1"), 3)]
+    {
         assert_eq!(preview(who, conversation, days), Value::Null, "{} {conversation:?} {days}", who.name);
     }
     assert_eq!(room.hub.history(&room.tea).len(), 2, "nothing was taken away");

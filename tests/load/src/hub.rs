@@ -80,7 +80,10 @@ impl Hub {
             if !node.stop().await {
                 let log = std::fs::read_to_string(log_path(&node.folder)).unwrap_or_default();
                 let last: Vec<&str> = log.lines().rev().take(5).collect();
-                return Err(format!("a hub that was to start anew did not stop by itself; its last lines are {last:#?}").into());
+                return Err(format!(
+                    "a hub that was to start anew did not stop by itself; its last lines are {last:#?}"
+                )
+                .into());
             }
             folders.push(node.folder);
         }

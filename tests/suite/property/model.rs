@@ -297,8 +297,12 @@ impl State {
         let kept: Vec<usize> = list(&event["keptSequences"]).iter().map(number).collect();
         let range = number(&event["fromSequence"])..=number(&event["throughSequence"]);
         let is_gone = |sequence: &usize| range.contains(sequence) && !kept.contains(sequence);
-        let gone: BTreeSet<String> =
-            known.messages.iter().filter(|(sequence, _)| is_gone(sequence)).map(|(_, message)| message.id.clone()).collect();
+        let gone: BTreeSet<String> = known
+            .messages
+            .iter()
+            .filter(|(sequence, _)| is_gone(sequence))
+            .map(|(_, message)| message.id.clone())
+            .collect();
         known.messages.retain(|sequence, _| !is_gone(sequence));
         for message in known.messages.values_mut() {
             if message.reply_to.as_str().is_some_and(|id| gone.contains(id)) {

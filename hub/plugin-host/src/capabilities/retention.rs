@@ -72,7 +72,8 @@ impl Run {
         if other_than.len() > LEFT_OUT {
             return Err(invalid(format!("at most {LEFT_OUT} conversations are left out")));
         }
-        let other_than = other_than.iter().map(|id| parse("conversation", id)).collect::<Done<Vec<ConversationId>>>()?;
+        let other_than =
+            other_than.iter().map(|id| parse("conversation", id)).collect::<Done<Vec<ConversationId>>>()?;
         let due = Arc::clone(&self.bridge).due_everywhere(&self.caller, Timestamp(until), &other_than).await?;
         due.map(in_contract).ok_or(Denial::Tell(Error::NotFound))
     }
@@ -91,7 +92,8 @@ impl Run {
             return Err(Denial::Tell(Error::NotHere));
         }
         let stretch = stretch(conversation, step, until, after, limited(limit, TAKEN_AWAY)?)?;
-        let trims = self.issued.effects.iter().map(|effect| if let Effect::Trim(trim) = effect { trim.count } else { 0 });
+        let trims =
+            self.issued.effects.iter().map(|effect| if let Effect::Trim(trim) = effect { trim.count } else { 0 });
         if trims.sum::<u32>() + limit > TAKEN_AWAY {
             let what = format!("one call takes at most {TAKEN_AWAY} messages away");
             return Err(Denial::Tell(Error::LimitReached(what)));

@@ -233,12 +233,7 @@ impl Bridge for Around {
         found.map(|due| meant(meaning::due(&due))).transpose()
     }
 
-    async fn due_everywhere(
-        &self,
-        _: &Caller,
-        until: Timestamp,
-        other_than: &[ConversationId],
-    ) -> Answer<Option<Due>> {
+    async fn due_everywhere(&self, _: &Caller, until: Timestamp, other_than: &[ConversationId]) -> Answer<Option<Due>> {
         let other_than: Vec<String> = other_than.iter().map(ToString::to_string).collect();
         let found: Option<retention::Due> = self.call("retention.survey-all", json!([until.0, other_than])).await?;
         found.map(|due| meant(meaning::due(&due))).transpose()

@@ -168,14 +168,10 @@ async fn what_was_narrowed_is_not_there() {
             Plugin { grants: grants.into(), ..all.clone() }
         };
         assert_eq!(error(&run_with(&narrowed(TEA), &host).await), "none", "{capability:?}");
-        let is_narrowed =
-            matches!(
-                capability,
-                Capability::MessagesRead
-                    | Capability::MessagesPost
-                    | Capability::ConversationsRead
-                    | Capability::Retention
-            );
+        let is_narrowed = matches!(
+            capability,
+            Capability::MessagesRead | Capability::MessagesPost | Capability::ConversationsRead | Capability::Retention
+        );
         let expected = if is_narrowed { NOT_FOUND } else { "none" };
         assert_eq!(error(&run_with(&narrowed(SECRET_ROOM), &host).await), expected, "{capability:?}");
     }

@@ -565,7 +565,8 @@ fn concerns(local: &Local, plugin: &Plugin, wanted: &[EventKind], event: &Event)
 /// What else there is to say of an event, as a JSON object.
 fn payload_of(fact: &Fact) -> Option<String> {
     let Fact::MessagesTrimmed { from_sequence, through_sequence, kept, step, .. } = fact else { return None };
-    let said = serde_json::json!({ "from": from_sequence, "through": through_sequence, "kept": kept, "step": step.as_str() });
+    let said =
+        serde_json::json!({ "from": from_sequence, "through": through_sequence, "kept": kept, "step": step.as_str() });
     Some(said.to_string())
 }
 

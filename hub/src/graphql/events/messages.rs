@@ -180,13 +180,7 @@ pub struct MessagesTrimmed {
 }
 
 impl MessagesTrimmed {
-    pub fn of(
-        logged: Logged,
-        conversation: ConversationId,
-        range: (i64, i64),
-        kept: Vec<i64>,
-        step: TrimStep,
-    ) -> Self {
+    pub fn of(logged: Logged, conversation: ConversationId, range: (i64, i64), kept: Vec<i64>, step: TrimStep) -> Self {
         MessagesTrimmed { logged, conversation, range, kept, step }
     }
 }

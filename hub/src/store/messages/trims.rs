@@ -10,7 +10,7 @@ use jackfield_domain::{
     receipts::ReceiptKind,
 };
 use sea_orm::{
-    ConnectionTrait, QueryOrder, QuerySelect,
+    ConnectionTrait, Iterable, QueryOrder, QuerySelect,
     entity::prelude::*,
     sea_query::{Asterisk, CaseStatement, Expr, ExprTrait, Query, SelectStatement},
 };
@@ -95,11 +95,7 @@ impl Store {
 }
 
 /// A conversation at a time, whose own index says what is old in it.
-pub fn old_everywhere(
-    workspace: WorkspaceId,
-    until: Timestamp,
-    except: &[ConversationId],
-) -> Select<super::Entity> {
+pub fn old_everywhere(workspace: WorkspaceId, until: Timestamp, except: &[ConversationId]) -> Select<super::Entity> {
     let rooms = Query::select()
         .column(conversations::Column::Id)
         .from(conversations::Entity)
@@ -240,12 +236,7 @@ async fn hide(work: &Work, conversation: ConversationId, due: &[i64], at: Timest
 
 /// What is not there is new to nobody: those who have not read so far have it beside their own. Whoever has counted messages of this
 /// conversation sees that they have to count again.
-async fn are_not_new(
-    work: &Work,
-    conversation: ConversationId,
-    due: &[i64],
-    senders: &BTreeSet<Uuid>,
-) -> Result<()> {
+async fn are_not_new(work: &Work, conversation: ConversationId, due: &[i64], senders: &BTreeSet<Uuid>) -> Result<()> {
     use members::Column;
     let (Some(first), Some(last)) = (due.first(), due.last()) else { return Ok(()) };
     // Only for those who have sent some of them themselves, or have read only a part, they have to be counted.
@@ -297,14 +288,8 @@ async fn purge(work: &Work, conversation: ConversationId, due: &[i64]) -> Result
 /// Takes away what stands beside messages that go.
 pub async fn forget_beside(work: &Work, ids: &[Uuid]) -> Result<()> {
     let database = &work.transaction;
-    edits::Entity::delete_many()
-        .filter(edits::Column::MessageId.is_in(ids.iter().copied()))
-        .exec(database)
-        .await?;
-    details::Entity::delete_many()
-        .filter(details::Column::MessageId.is_in(ids.iter().copied()))
-        .exec(database)
-        .await?;
+    edits::Entity::delete_many().filter(edits::Column::MessageId.is_in(ids.iter().copied())).exec(database).await?;
+    details::Entity::delete_many().filter(details::Column::MessageId.is_in(ids.iter().copied())).exec(database).await?;
     let ids: Vec<MessageId> = ids.iter().copied().map(MessageId).collect();
     annotations::forget(database, &ids).await
 }
@@ -348,10 +333,8 @@ async fn forget_marks(work: &Work, conversation: ConversationId) -> Result<()> {
         .and_where(Column::UpTo.lt(first))
         .limit(MARKS)
         .to_owned();
-    let delete = Query::delete()
-        .from_table(Entity)
-        .and_where(Expr::tuple(key.map(Expr::col)).in_subquery(some))
-        .to_owned();
+    let delete =
+        Query::delete().from_table(Entity).and_where(Expr::tuple(key.map(Expr::col)).in_subquery(some)).to_owned();
     database.execute(&delete).await?;
     Ok(())
 }

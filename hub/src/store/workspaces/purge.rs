@@ -43,10 +43,8 @@ const OF_MESSAGES: &[Owned] = &[
     owned("annotations", &["message_id", "plugin_id"], "message_id"),
     owned("mentions", &["message_id", "user_id", "plugin_id"], "message_id"),
 ];
-const MESSAGES: &[Owned] = &[
-    owned("messages", &["id"], "conversation_id"),
-    owned("trimmed_messages", &["id"], "conversation_id"),
-];
+const MESSAGES: &[Owned] =
+    &[owned("messages", &["id"], "conversation_id"), owned("trimmed_messages", &["id"], "conversation_id")];
 const OF_CONVERSATIONS: &[Owned] = &[
     owned("receipts", &["conversation_id", "user_id", "kind", "up_to"], "conversation_id"),
     owned("members", &["conversation_id", "user_id"], "conversation_id"),
