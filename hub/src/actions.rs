@@ -13,6 +13,7 @@ pub mod held;
 pub mod invitations;
 pub mod issuers;
 pub mod jobs;
+pub mod legal_holds;
 pub mod memory;
 pub mod messages;
 pub mod passwords;

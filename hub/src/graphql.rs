@@ -18,6 +18,7 @@ mod invitations;
 mod issuers;
 mod jobs;
 mod lean;
+mod legal_holds;
 pub mod live;
 mod loaders;
 mod messages;
@@ -58,6 +59,7 @@ pub struct Query(
     messages::MessageQuery,
     receipts::UnreadQuery,
     held::HeldMessageQuery,
+    legal_holds::LegalHoldQuery,
     plugins::PluginQuery,
     commands::CommandQuery,
     workspaces::WorkspaceQuery,
@@ -89,6 +91,7 @@ pub struct Mutation(
     messages::MessageChanges,
     receipts::ReceiptMutation,
     held::HeldMessageMutation,
+    legal_holds::LegalHoldMutation,
     plugins::PluginMutation,
     commands::CommandMutation,
     signals::TypingMutation,

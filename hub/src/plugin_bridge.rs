@@ -6,7 +6,12 @@ use std::{
 };
 
 use async_trait::async_trait;
-use jackfield_domain::{ConversationId, MessageId, UserId, conversations::Conversation, users::User};
+use jackfield_domain::{
+    ConversationId, MessageId, Timestamp, UserId,
+    conversations::Conversation,
+    messages::{Due, Stretch},
+    users::User,
+};
 use jackfield_plugin_host::{
     Answer, Bridge, Caller, ConversationFilter, Membership, Page, Unavailable, WholeMessage, Window,
 };
@@ -145,6 +150,19 @@ impl Bridge for HubBridge {
 
     async fn annotations(&self, caller: &Caller, messages: &[MessageId]) -> Answer<Vec<Option<Option<String>>>> {
         Ok(in_order(messages, answer(reading::annotations(&*self.core()?, caller, messages).await)?))
+    }
+
+    async fn due_in(&self, caller: &Caller, stretch: &Stretch) -> Answer<Option<Due>> {
+        answer(reading::due_in(&self.core()?, caller, stretch).await)
+    }
+
+    async fn due_everywhere(
+        &self,
+        caller: &Caller,
+        until: Timestamp,
+        other_than: &[ConversationId],
+    ) -> Answer<Option<Due>> {
+        answer(reading::due_everywhere(&*self.core()?, caller, until, other_than).await)
     }
 
     async fn secret(&self, caller: &Caller, name: &str) -> Answer<Option<Vec<u8>>> {

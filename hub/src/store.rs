@@ -12,6 +12,7 @@ mod error;
 mod invitations;
 mod issuers;
 mod jobs;
+mod legal_holds;
 mod log;
 mod members;
 mod messages;
@@ -59,6 +60,7 @@ pub use conversations::{
 pub use invitations::{CreateInvitation, RevokeInvitation};
 pub use issuers::{CreateIssuer, DeleteIssuer, KeptIssuer};
 pub use jobs::{ClaimJobs, EndJob, Ending, EnqueueJobs, RenewLease, RetryJob, SweepJobs};
+pub use legal_holds::{LiftLegalHold, SetLegalHold};
 pub use log::TrimLog;
 pub use members::{
     AddMembers,

@@ -25,6 +25,7 @@ pub mod capabilities {
                 import jackfield:plugin/mentions@0.1.0;
                 import jackfield:plugin/notices@0.1.0;
                 import jackfield:plugin/secrets@0.1.0;
+                import jackfield:plugin/retention@0.1.0;
             }
         ",
         world: "jackfield:sdk/capabilities",

@@ -309,3 +309,9 @@ pub mod notices {
 pub mod secrets {
     pub use super::host::secrets::{exists, sign};
 }
+
+/// Taking old messages away.
+pub mod retention {
+    pub use super::host::retention::{survey, survey_all, trim};
+    pub use crate::bindings::capabilities::retention::{Due, Step};
+}

@@ -196,6 +196,21 @@ impl MockHub {
         })
     }
 
+    /// Puts all messages of a conversation, or of a user, on legal hold.
+    pub fn hold(&self, id: &str) {
+        hub(|state| state.on_hold.insert(id.to_owned()));
+    }
+
+    /// The words of the messages of a conversation that somebody may see, in their order.
+    pub fn history(&self, conversation: &Conversation) -> Vec<String> {
+        hub(|state| in_order(state.messages.values(), conversation))
+    }
+
+    /// The words of those that are hidden from everybody.
+    pub fn hidden(&self, conversation: &Conversation) -> Vec<String> {
+        hub(|state| in_order(state.trimmed.values().map(|(message, _)| message), conversation))
+    }
+
     /// An event about a message, such as `message_sent`, by its sender.
     pub fn event(&self, kind: &str, message: &Message) -> Event {
         hub(|state| Event {
@@ -319,6 +334,12 @@ impl MockHub {
     }
 }
 
+fn in_order<'m>(messages: impl Iterator<Item = &'m Message>, conversation: &Conversation) -> Vec<String> {
+    let mut found: Vec<&Message> = messages.filter(|message| message.conversation == conversation.id).collect();
+    found.sort_by_key(|message| message.sequence);
+    found.into_iter().map(|message| message.text().to_owned()).collect()
+}
+
 /// What of the hub a component does not ask for, and whoever runs it has to know.
 pub(crate) fn surroundings() -> Value {
     hub(|state| {
@@ -342,6 +363,7 @@ fn call<R>(mode: Mode, hook: impl FnOnce() -> Result<R>) -> Result<R> {
     let before = hub(|state| {
         state.mode = mode;
         state.effects = 0;
+        state.trims = 0;
         state.clone()
     });
     let answer = hook();

@@ -165,6 +165,10 @@ async fn fill(world: &World) -> (Person, String) {
     does(&bob, "messageEdit", json!({ "messageId": message, "body": "gone soon" }), "").await;
     does(&owner, "conversationMarkRead", json!({ "conversationId": tea }), "").await;
     does(&owner, "messageDelete", json!({ "messageId": message }), "").await;
+    assert_eq!(
+        does(&owner, "legalHoldSet", json!({ "userId": bob.id, "reason": "a case" }), "").await["errors"],
+        json!([])
+    );
     plugins(world, &owner, &bob, &tea).await;
     let found = owner.ask("{ workspace { id } }", json!({})).await;
     (owner, text(&found["workspace"]["id"]))
@@ -202,7 +206,9 @@ async fn plugins(world: &World, owner: &Person, bob: &Person, tea: &str) {
         }
     })
     .await;
-    // That something is laid aside takes long, and has a story of its own.
+    // That something is laid aside takes long, and has a story of its own; and so has what is old.
+    world.db_execute("INSERT INTO trimmed_messages SELECT messages.*, 1 FROM messages WHERE body LIKE '%fog%'").await;
+    world.db_execute("DELETE FROM messages WHERE body LIKE '%fog%'").await;
     world
         .db_execute(
             "INSERT INTO plugin_dead_letters (id, workspace_id, plugin_id, position, problem, attempts, created_at)

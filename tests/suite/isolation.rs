@@ -3,7 +3,10 @@
 mod cast;
 mod table;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
@@ -163,6 +166,11 @@ stories! {
         of_ann.until(|event| event["__typename"] == json!("AnnotationChanged") && event["conversation"]["id"] == json!(new)).await;
         let news = json!({ "whom": "conversation", "ids": new, "kind": "news", "words": "the heron is well" });
         assert_eq!(run(&cast.ann, "tell", Some(&new), news).await["errors"], json!([]));
+        // What is old is taken away at the end, so that all else is young.
+        let rule = "mutation($c: ID!) { retentionSet(input: { conversationId: $c, rule: DAYS, days: 1 }) { errors { code } } }";
+        assert_eq!(cast.ann.ask(rule, json!({ "c": new })).await["retentionSet"]["errors"], json!([]));
+        world.clock.advance(Duration::from_secs(2 * 24 * 60 * 60));
+        of_ann.until(|event| event["__typename"] == json!("MessagesTrimmed") && event["conversation"]["id"] == json!(new)).await;
         cast.bob.say(&cast.conversation(), "a heron again").await;
         of_ann.until(|event| event["message"]["body"] == json!("a heron again")).await;
 

@@ -43,6 +43,7 @@ mod property;
 mod receipts;
 mod record;
 mod requests;
+mod retention;
 mod schedules;
 mod sessions;
 mod signals;
@@ -103,6 +104,7 @@ fn main() -> ExitCode {
         receipts::stories(),
         record::stories(),
         requests::stories(),
+        retention::stories(),
         schedules::stories(),
         sessions::stories(),
         signals::stories(),

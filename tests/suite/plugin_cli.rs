@@ -399,7 +399,7 @@ stories! {
         };
         // As soon as they have heard of everything, there is nothing more to say of them.
         let expected = "jackfield.mentions    1.0.0  on   Mentions\njackfield.moderation  1.0.0  off  Moderation\n\
-            jackfield.polls       1.0.0  on   Polls\n";
+            jackfield.polls       1.0.0  on   Polls\njackfield.retention   1.0.0  off  Retention\n";
         within("the list", async { while terminal.does(&["list"]).await != expected {} }).await;
 
         assert_eq!(terminal.does(&["enable", MODERATION]).await, "jackfield.moderation is on\n");

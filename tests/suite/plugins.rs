@@ -350,7 +350,7 @@ stories! {
         let seen = owner.ask("{ plugins { id isOn problem } }", json!({})).await;
         assert_eq!(seen["plugins"], json!([
             { "id": MENTIONS, "isOn": true, "problem": null }, { "id": MODERATION, "isOn": false, "problem": null },
-            { "id": "jackfield.polls", "isOn": true, "problem": null },
+            { "id": "jackfield.polls", "isOn": true, "problem": null }, { "id": "jackfield.retention", "isOn": false, "problem": null },
         ]));
     }
 

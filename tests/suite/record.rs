@@ -43,9 +43,9 @@ const OF_EVERYBODY: &[&str] = &[
 ];
 
 /// What plugins add. What they let people do they keep themselves: a case says who has decided about it, and when; a poll is closed
-/// for all to see.
+/// for all to see, and so is for how long messages are kept.
 const OF_PLUGINS: &[&str] =
-    &["moderationCaseResolve", "pollClose", "pollCreate", "pollRetractVote", "pollUpdate", "pollVote"];
+    &["moderationCaseResolve", "pollClose", "pollCreate", "pollRetractVote", "pollUpdate", "pollVote", "retentionSet"];
 
 stories! {
     /// F: G-03, A-04, A-06
@@ -66,6 +66,10 @@ stories! {
         let made = record.of(&admin, "invitationCreate", json!({}), "invitation { id }", "INVITATION_CREATED").await;
         let input = json!({ "invitationId": made["invitation"]["id"] });
         record.of(&admin, "invitationRevoke", input, "invitation { id }", "INVITATION_REVOKED").await;
+        let input = json!({ "userId": cid.id, "reason": "a case" });
+        let made = record.of(&admin, "legalHoldSet", input, "legalHold { id }", "LEGAL_HOLD_SET").await;
+        let input = json!({ "legalHoldId": made["legalHold"]["id"] });
+        record.of(&admin, "legalHoldLift", input, "liftedLegalHoldId", "LEGAL_HOLD_LIFTED").await;
         let bot = record.of(&admin, "botCreate", json!({ "name": "Robbie" }), "bot { id }", "BOT_CREATED").await;
         let input = json!({ "botId": bot["bot"]["id"], "name": "One", "scopes": ["READ"] });
         let token = record.of(&admin, "botTokenCreate", input, "token { id }", "BOT_TOKEN_CREATED").await;

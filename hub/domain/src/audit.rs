@@ -83,6 +83,10 @@ words! {
         PluginRemoved = "plugin_removed",
         /// A plugin was switched on or off, configured, or given more or less to do.
         PluginUpdated = "plugin_updated",
+        /// Messages are on legal hold.
+        LegalHoldSet = "legal_hold_set",
+        /// Messages are on legal hold no more.
+        LegalHoldLifted = "legal_hold_lifted",
         /// Somebody outside is trusted to vouch for people.
         IssuerCreated = "issuer_created",
         /// Somebody outside is trusted no more.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     BotTokenId, ConversationId, HeldMessageId, MessageId, SessionId, Timestamp, UserId, WorkspaceId, WorkspaceRole,
-    messages::Message,
+    messages::{Message, TrimStep},
     plugins::{self, PluginId},
     receipts::ReceiptKind,
     roles::words,
@@ -159,6 +159,14 @@ pub enum Fact {
         kind: String,
         audience: plugins::Audience,
     },
+    /// Old messages were taken away from everybody: all of this range that were there, but for those that were kept.
+    MessagesTrimmed {
+        conversation: ConversationId,
+        from_sequence: i64,
+        through_sequence: i64,
+        kept: Vec<i64>,
+        step: TrimStep,
+    },
     /// For one user alone.
     MessageHidden {
         user: UserId,
@@ -224,6 +232,8 @@ words! {
         HeldMessageDecided = "held_message_decided",
         /// A plugin has news for the viewer.
         PluginEvent = "plugin_event",
+        /// Old messages were taken away from everybody.
+        MessagesTrimmed = "messages_trimmed",
         /// A message was deleted for one user alone.
         MessageHidden = "message_hidden",
         /// Messages have come to somebody's devices, or were read by them.
@@ -288,6 +298,7 @@ impl Fact {
             Fact::MessageHeld { .. } => EventKind::MessageHeld,
             Fact::HeldMessageDecided { .. } => EventKind::HeldMessageDecided,
             Fact::PluginEvent { .. } => EventKind::PluginEvent,
+            Fact::MessagesTrimmed { .. } => EventKind::MessagesTrimmed,
             Fact::MessageHidden { .. } => EventKind::MessageHidden,
             Fact::ReceiptsAdvanced { .. } => EventKind::ReceiptsAdvanced,
         }
@@ -321,6 +332,7 @@ impl Fact {
             | Fact::MessageDeleted { conversation, .. }
             | Fact::MentionsUpdated { conversation, .. }
             | Fact::AnnotationChanged { conversation, .. }
+            | Fact::MessagesTrimmed { conversation, .. }
             | Fact::ReceiptsAdvanced { conversation, .. } => Audience::Conversation(*conversation),
             Fact::PluginEvent { audience, .. } => match audience {
                 plugins::Audience::Users(_) => Audience::Named,
@@ -363,6 +375,7 @@ impl Fact {
             | Fact::MessageDeleted { conversation, .. }
             | Fact::MentionsUpdated { conversation, .. }
             | Fact::AnnotationChanged { conversation, .. }
+            | Fact::MessagesTrimmed { conversation, .. }
             | Fact::MessageHidden { conversation, .. }
             | Fact::ReceiptsAdvanced { conversation, .. } => Some(*conversation),
         }
@@ -405,8 +418,21 @@ impl Fact {
             | Fact::MessageHeld { .. }
             | Fact::HeldMessageDecided { .. }
             | Fact::PluginEvent { .. }
+            | Fact::MessagesTrimmed { .. }
             | Fact::MessageHidden { .. }
             | Fact::ReceiptsAdvanced { .. } => false,
+        }
+    }
+
+    /// Whether this took a message away.
+    pub fn takes_away(&self, message: &Message) -> bool {
+        match self {
+            Fact::MessagesTrimmed { conversation, from_sequence, through_sequence, kept, .. } => {
+                message.conversation == *conversation
+                    && (*from_sequence..=*through_sequence).contains(&message.sequence)
+                    && !kept.contains(&message.sequence)
+            }
+            _ => false,
         }
     }
 
@@ -428,9 +454,10 @@ impl Fact {
         }
     }
 
-    /// The place in the sequence of the message that it is about.
+    /// The place in the sequence of the message that it is about, or of the last of them.
     pub fn sequence(&self) -> Option<i64> {
         match self {
+            Fact::MessagesTrimmed { through_sequence, .. } => Some(*through_sequence),
             Fact::MessageSent { sequence, .. }
             | Fact::MessageEdited { sequence, .. }
             | Fact::MessageDeleted { sequence, .. }

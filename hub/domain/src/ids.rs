@@ -85,6 +85,8 @@ ids! {
     VerdictId = "ver";
     /// A package that is about to be installed.
     UploadId = "upl";
+    /// Somebody's order that messages are kept.
+    LegalHoldId = "lgh";
 }
 
 /// Whatever `node(id:)` can find.

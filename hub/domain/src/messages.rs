@@ -5,9 +5,11 @@
 
 mod changes;
 mod content;
+mod trims;
 
 pub use changes::{may_delete_for_everyone, may_edit};
 pub use content::{CheckedBody, ContentType, Details, Location, MessageKind};
+pub use trims::{Due, Found, HoldTarget, LegalHold, Old, OnHold, Stretch, Trim, TrimStep};
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};

@@ -24,6 +24,8 @@ pub enum Act {
     GiveSupport,
     /// Look into a conversation without taking part, which is audited.
     Override,
+    /// Have messages kept that would otherwise be taken away when they are old.
+    HoldMessages,
 }
 
 /// What can be done in a conversation beyond reading and writing.
@@ -61,6 +63,7 @@ pub const WORKSPACE: &[(Act, &[WorkspaceRole])] = &[
     (Act::Moderate, &[Owner, Admin, Moderator]),
     (Act::GiveSupport, &[Owner, Admin, Moderator]),
     (Act::Override, &[Owner, Admin]),
+    (Act::HoldMessages, &[Owner, Admin]),
 ];
 
 /// The table of a conversation.
@@ -129,6 +132,7 @@ mod tests {
             Act::Moderate,
             Act::GiveSupport,
             Act::Override,
+            Act::HoldMessages,
         ] {
             assert_eq!(WORKSPACE.iter().filter(|(listed, _)| *listed == act).count(), 1, "{act:?}");
             assert!(may(Owner, act).is_ok());

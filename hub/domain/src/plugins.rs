@@ -200,6 +200,8 @@ words! {
         Notices = "notices",
         /// Signing with secrets that it never sees.
         Secrets = "secrets",
+        /// Taking old messages away.
+        Retention = "retention",
     }
 }
 

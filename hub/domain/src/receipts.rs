@@ -50,7 +50,7 @@ impl Pointers {
     }
 
     /// How many messages of a range that begins behind the read pointer are somebody's own, who has sent so many since that
-    /// pointer, up to the head.
+    /// pointer, up to the head. What was taken away from everybody counts as own.
     pub fn own_within(self, range: Advance, own_since_read: i64, head: i64) -> OwnWithin {
         let before = Advance { from: self.read, up_to: range.from };
         let behind = Advance { from: range.up_to, up_to: head };

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use jackfield_domain::{
     ConversationId, ConversationRole, MessageId, Timestamp, UserId, WorkspaceId,
     conversations::{Conversation, ConversationKind, ConversationStatus},
-    messages::{Details, Message},
+    messages::{Details, Due, Message, Stretch},
     plugins::PluginId,
     users::User,
 };
@@ -145,6 +145,15 @@ pub trait Bridge: Send + Sync {
     /// What the plugin attached to these messages, as JSON; none within where it attached nothing, none where there is no
     /// such message.
     async fn annotations(&self, caller: &Caller, messages: &[MessageId]) -> Answer<Vec<Option<Option<String>>>>;
+    /// What is due to be taken away in a stretch of a conversation; none where there is no such conversation.
+    async fn due_in(&self, caller: &Caller, stretch: &Stretch) -> Answer<Option<Due>>;
+    /// What would be due to be hidden in all conversations but these; none where it is not for the viewer.
+    async fn due_everywhere(
+        &self,
+        caller: &Caller,
+        until: Timestamp,
+        other_than: &[ConversationId],
+    ) -> Answer<Option<Due>>;
     /// A secret that an admin entrusted to the plugin. It does not leave the host.
     async fn secret(&self, caller: &Caller, name: &str) -> Answer<Option<Vec<u8>>>;
 }

@@ -4,6 +4,7 @@
 mod issuing;
 mod kv;
 mod reading;
+mod retention;
 mod tools;
 
 use std::str::FromStr;

@@ -221,6 +221,7 @@ fn needed_for(interface: &str) -> Option<&'static [Capability]> {
         "mentions" => &[Capability::Mentions],
         "notices" => &[Capability::Notices],
         "secrets" => &[Capability::Secrets],
+        "retention" => &[Capability::Retention],
         _ => return None,
     })
 }

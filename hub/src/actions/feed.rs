@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use jackfield_domain::{MessageId, Position, TracePlace, WorkspaceId, events::Entry, signals::Signal};
+use jackfield_domain::{Fact, Position, TracePlace, WorkspaceId, events::Entry, messages::Message, signals::Signal};
 use tokio::sync::{Notify, broadcast, watch};
 
 use super::{Core, memory::Memory};
@@ -129,7 +129,10 @@ impl Feed {
             head = entry.event.position;
             self.memory.learn(&entry.event);
             if let Some(message) = entry.event.fact.changed_message() {
-                forget_message(&mut kept, message);
+                forget_messages(&mut kept, |sent| sent.id == message);
+            }
+            if let Fact::MessagesTrimmed { .. } = &entry.event.fact {
+                forget_messages(&mut kept, |sent| entry.event.fact.takes_away(sent));
             }
             kept.push_back(without_long_words(entry));
         }
@@ -178,8 +181,8 @@ fn without_long_words(entry: Arc<Entry>) -> Arc<Entry> {
 }
 
 /// What a message said before it was changed is not told again: whoever wants it asks the table.
-fn forget_message(kept: &mut VecDeque<Arc<Entry>>, changed: MessageId) {
-    for entry in kept.iter_mut().filter(|entry| entry.message.as_ref().is_some_and(|sent| sent.id == changed)) {
+fn forget_messages(kept: &mut VecDeque<Arc<Entry>>, is_changed: impl Fn(&Message) -> bool) {
+    for entry in kept.iter_mut().filter(|entry| entry.message.as_ref().is_some_and(&is_changed)) {
         *entry = Arc::new(Entry { event: entry.event.clone(), message: None });
     }
 }

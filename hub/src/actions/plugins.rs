@@ -26,7 +26,7 @@ pub mod vitals;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
-    sync::{Arc, Mutex, OnceLock, PoisonError, RwLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, atomic::AtomicU64},
     time::Duration,
 };
 
@@ -98,6 +98,8 @@ pub struct Plugins {
     pub rules: Arc<dyn FieldRules>,
     /// Something was committed that plugins may want to hear of.
     pub stirred: Notify,
+    /// How many microseconds it took the last time that old messages were taken away.
+    trimming_us: AtomicU64,
 }
 
 #[derive(Default)]
@@ -136,6 +138,7 @@ impl Plugins {
             journal: Journal::default(),
             rules,
             stirred: Notify::new(),
+            trimming_us: AtomicU64::new(0),
         }
     }
 

@@ -70,8 +70,9 @@ async fn advance(
     }
     let own = core.store.own_within(&ahead).await?;
     let marks = ahead.into_iter().zip(own);
-    let marks =
-        marks.map(|((standing, range), own)| Mark { conversation: standing.conversation, range, own }).collect();
+    let marks = marks
+        .map(|((standing, range), own)| Mark { conversation: standing.conversation, range, own, trims: standing.trims })
+        .collect();
     let (workspace, user, at) = (viewer.workspace(), viewer.id(), core.clock.now());
     let of_others = core.store.change(AdvanceReceipts { workspace, user, at, kind, marks }).await?;
     Ok(of_others.unsigned_abs())

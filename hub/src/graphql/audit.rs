@@ -79,6 +79,10 @@ pub enum AuditAction {
     PluginRemoved,
     /// A plugin was switched on or off, configured, or given more or less to do.
     PluginUpdated,
+    /// Messages are on legal hold.
+    LegalHoldSet,
+    /// Messages are on legal hold no more.
+    LegalHoldLifted,
     /// Somebody outside is trusted to vouch for people.
     IssuerCreated,
     /// Somebody outside is trusted no more.

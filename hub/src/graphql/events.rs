@@ -17,7 +17,7 @@ use conversations::{
     BlocksUpdated, ConversationCreated, ConversationLeft, ConversationMemberUpdated, ConversationMembersAdded,
     ConversationMembersRemoved, ConversationSettingsUpdated, ConversationUpdated,
 };
-use messages::{MessageDeleted, MessageEdited, MessageHidden, MessageSent, ReceiptsAdvanced};
+use messages::{MessageDeleted, MessageEdited, MessageHidden, MessageSent, MessagesTrimmed, ReceiptsAdvanced};
 use plugins::{AnnotationChanged, HeldMessageDecided, MentionsUpdated, MessageHeld, PluginEvent};
 
 use super::{
@@ -80,6 +80,8 @@ pub enum EventKind {
     HeldMessageDecided,
     /// A plugin has news for the viewer.
     PluginEvent,
+    /// Old messages were taken away from everybody.
+    MessagesTrimmed,
     /// A message was deleted for one user alone.
     MessageHidden,
     /// Messages have come to somebody's devices, or were read by them.
@@ -117,6 +119,7 @@ pub enum Event {
     MessageHeld(MessageHeld),
     HeldMessageDecided(HeldMessageDecided),
     PluginEvent(PluginEvent),
+    MessagesTrimmed(MessagesTrimmed),
     MessageHidden(MessageHidden),
     ReceiptsAdvanced(ReceiptsAdvanced),
     CaughtUp(CaughtUp),
@@ -384,6 +387,10 @@ impl Event {
                     Fact::HeldMessageDecided { held, .. } => HeldMessageDecided(logged, *held).into(),
                     Fact::PluginEvent { plugin, kind, .. } => {
                         PluginEvent::of(logged, plugin.clone(), kind.clone()).into()
+                    }
+                    Fact::MessagesTrimmed { conversation, from_sequence, through_sequence, kept, step } => {
+                        let range = (*from_sequence, *through_sequence);
+                        MessagesTrimmed::of(logged, *conversation, range, kept.clone(), *step).into()
                     }
                     Fact::MessageHidden { conversation, message, sequence, .. } => {
                         MessageHidden(logged.about(*conversation, *message, *sequence)).into()

@@ -54,6 +54,8 @@ pub enum PluginCapability {
     Notices,
     /// Signing with secrets that it never sees.
     Secrets,
+    /// Taking old messages away.
+    Retention,
 }
 
 /// How much a line of a plugin's log matters. More may be added.

@@ -3,8 +3,8 @@
 use async_graphql::{ID, InputValueError, InputValueResult, MaybeUndefined, Scalar, ScalarType, Value};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jackfield_domain::{
-    BotTokenId, ConversationId, HeldMessageId, InvitationId, IssuerId, MessageId, Position, Rejection, SessionId,
-    Timestamp, UserId, VerdictId, WorkspaceId, conversations::ActivityKey,
+    BotTokenId, ConversationId, HeldMessageId, InvitationId, IssuerId, LegalHoldId, MessageId, Position, Rejection,
+    SessionId, Timestamp, UserId, VerdictId, WorkspaceId, conversations::ActivityKey,
 };
 use uuid::Uuid;
 
@@ -139,6 +139,7 @@ cursors_of_ids! {
     MessageId = b'M';
     InvitationId = b'i';
     IssuerId = b'I';
+    LegalHoldId = b'L';
 }
 
 /// Somebody or something that was found, at the word that it was found by.

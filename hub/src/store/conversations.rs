@@ -53,6 +53,8 @@ pub struct Model {
     pub member_count: i64,
     pub last_sequence: i64,
     pub last_activity_at: i64,
+    /// How often messages were hidden from everybody: who has counted messages sees whether they are still the same.
+    pub trims: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -297,6 +299,7 @@ impl Change for CreateConversation {
             member_count: everybody.len() as i64,
             last_sequence: 0,
             last_activity_at: self.at.0,
+            trims: 0,
         };
         Entity::insert(ActiveModel::from(row.clone())).exec_without_returning(&work.transaction).await?;
         let role_of = |user| match asked.kind() {

@@ -40,8 +40,9 @@ pub struct Model {
     pub delivered_sequence: i64,
     /// Everything up to here was read by the member.
     pub read_sequence: i64,
-    /// How many messages the member has sent behind that. Whoever sends adds to it, and whoever moves the pointer takes
-    /// away what it went past; nothing else can change it, because no message changes its place or its sender.
+    /// How many messages the member has sent behind that, or were taken away there from everybody. Whoever sends adds to it, and so
+    /// does what takes away; whoever moves the pointer takes away what it went past. Nothing else can change it, because no message
+    /// changes its place or its sender.
     pub own_since_read: i64,
     pub muted_until: Option<i64>,
     pub pinned: bool,

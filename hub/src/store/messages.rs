@@ -3,6 +3,7 @@
 pub mod deletions;
 pub mod details;
 pub mod edits;
+pub mod trims;
 
 use jackfield_domain::{
     ConversationId, ConversationRole, MessageId, Rejection, Timestamp, UserId, WorkspaceId,

@@ -2,8 +2,8 @@
 //! walks of an index, and for whoever wonders why something is slow.
 
 use jackfield_domain::{
-    BotTokenId, ConversationId, InvitationId, MessageId, Position, SessionId, Timestamp, UserId, VerdictId,
-    WorkspaceId,
+    BotTokenId, ConversationId, InvitationId, LegalHoldId, MessageId, Position, SessionId, Timestamp, UserId,
+    VerdictId, WorkspaceId,
     audit::AuditFilter,
     conversations::{
         ActivityKey, ConversationKind, ConversationStatus,
@@ -21,8 +21,8 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    FoundKey, Store, accounts, audit, blocks, bots, conversations, invitations, jobs, log, members, messages, people,
-    plugins, receipts, sessions, users, words, writer,
+    FoundKey, Store, accounts, audit, blocks, bots, conversations, invitations, jobs, legal_holds, log, members,
+    messages, people, plugins, receipts, sessions, users, words, writer,
 };
 use crate::Result;
 
@@ -191,6 +191,11 @@ fn hot(backend: DbBackend) -> Vec<(&'static str, Statement)> {
             of(&plugins::verdicts::of(conversation).limit(50), backend),
         ),
         ("what plugins did long ago", of(&plugins::verdicts::before(VerdictId(id)).limit(50), backend)),
+        ("legal holds", of(&legal_holds::walk(workspace, &ids(LegalHoldId(id))), backend)),
+        (
+            "what is old in all conversations",
+            of(&messages::trims::old_everywhere(workspace, Timestamp(7), &[conversation]).limit(50), backend),
+        ),
         ("jobs that are due", of(&jobs::due(Timestamp(7), 1), backend)),
         ("jobs that were done", of(&jobs::done_before(Timestamp(7), 10), backend)),
         ("the jobs of a workspace", of(&jobs::walk(Some(workspace), &line), backend)),

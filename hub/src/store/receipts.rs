@@ -46,8 +46,10 @@ impl ActiveModelBehavior for ActiveModel {}
 pub struct Mark {
     pub conversation: ConversationId,
     pub range: Advance,
-    /// How many messages of the range are the user's own.
+    /// How many messages of the range are the user's own, or were taken away from everybody.
     pub own: i64,
+    /// How often something was taken away there before they were counted.
+    pub trims: i64,
 }
 
 /// Moves somebody's pointers forward, in conversations that they take part in; answers how many messages of others that
@@ -85,10 +87,10 @@ impl Change for AdvanceReceipts {
             };
             let mut pointers = standing.pointers;
             let Some(advance) = pointers.advance(self.kind, mark.range.up_to, standing.head) else { continue };
-            let own = if advance == mark.range {
+            let own = if advance == mark.range && standing.trims == mark.trims {
                 mark.own
             } else {
-                // Another of the user's devices has gone a part of the way since it was counted.
+                // Another of the user's devices has gone a part of the way since it was counted, or some of it is gone.
                 own::within(&work.transaction, &[(standing, advance)]).await?[0]
             };
             of_others += advance.length() - own;
@@ -119,10 +121,12 @@ pub struct Standing {
     pub user: UserId,
     pub joined_at: Timestamp,
     pub pointers: Pointers,
-    /// How many messages behind the read pointer are their own.
+    /// How many messages behind the read pointer are their own, or were taken away from everybody.
     pub own_since_read: i64,
     /// The last sequence number of the conversation.
     pub head: i64,
+    /// How often messages of the conversation were taken away from everybody.
+    pub trims: i64,
 }
 
 #[derive(FromQueryResult)]
@@ -134,6 +138,7 @@ pub struct StandingRow {
     read_sequence: i64,
     own_since_read: i64,
     last_sequence: i64,
+    trims: i64,
 }
 
 impl From<StandingRow> for Standing {
@@ -145,6 +150,7 @@ impl From<StandingRow> for Standing {
             pointers: Pointers { delivered: row.delivered_sequence, read: row.read_sequence },
             own_since_read: row.own_since_read,
             head: row.last_sequence,
+            trims: row.trims,
         }
     }
 }
@@ -163,7 +169,7 @@ pub fn standings(conversations: impl IntoIterator<Item = ConversationId>) -> Sel
             members::Column::ReadSequence,
             members::Column::OwnSinceRead,
         ])
-        .column(conversations::Column::LastSequence)
+        .columns([conversations::Column::LastSequence, conversations::Column::Trims])
 }
 
 /// Where the user stands in these conversations, as far as they take part in them.

@@ -5,7 +5,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::host::{
-    annotations, clock, config, conversations, kv, log, mentions, messages, notices, random, secrets, timers, users,
+    annotations, clock, config, conversations, kv, log, mentions, messages, notices, random, retention, secrets,
+    timers, users,
 };
 use crate::{
     Failure, Result,
@@ -15,6 +16,7 @@ use crate::{
         mentions::Target,
         messages::{HistoryWindow, NewMessage},
         notices::Notice,
+        retention::Step,
     },
 };
 
@@ -86,6 +88,27 @@ pub(crate) fn capability(name: &str, arguments: Vec<Value>) -> Result<Value> {
         "annotations.remove" => call!(annotations::remove, (message: String) &message),
         "mentions.set" => call!(mentions::set, (message: String) &message, (targets: Vec<Target>) &targets),
         "notices.send" => call!(notices::send, (notice: Notice) &notice),
+        "retention.survey" => call!(
+            retention::survey,
+            (conversation: String) &conversation,
+            (step: Step) step,
+            (until: i64) until,
+            (after: u64) after,
+            (limit: u32) limit
+        ),
+        "retention.survey-all" => call!(
+            retention::survey_all,
+            (until: i64) until,
+            (other_than: Vec<String>) &other_than
+        ),
+        "retention.trim" => call!(
+            retention::trim,
+            (conversation: String) &conversation,
+            (step: Step) step,
+            (until: i64) until,
+            (after: u64) after,
+            (limit: u32) limit
+        ),
         "secrets.exists" => call!(secrets::exists, (name: String) &name),
         "secrets.sign" => call!(secrets::sign, (name: String) &name, (data: Vec<u8>) &data),
         _ => return Err(Failure::new(format!("there is no capability {name}"))),

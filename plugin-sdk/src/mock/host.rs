@@ -428,3 +428,109 @@ pub mod secrets {
         })
     }
 }
+
+pub mod retention {
+    use super::{super::state::State, Error, hub, within};
+    use crate::bindings::capabilities::{
+        retention::{Due, Step},
+        types::Message,
+    };
+
+    const AT_ONCE: u32 = 500;
+
+    /// What is due in a stretch of a conversation.
+    pub fn survey(conversation: &str, step: Step, until: i64, after: u64, limit: u32) -> Result<Due, Error> {
+        hub(|state| {
+            state.granted("retention")?;
+            Ok(state.old(conversation, step, until, after, limit.clamp(1, 10_000))?.0)
+        })
+    }
+
+    /// What would be due to be hidden in all conversations but these. Nobody asks here who may see that.
+    pub fn survey_all(until: i64, other_than: &[String]) -> Result<Due, Error> {
+        within("conversations", other_than.len(), 1_000)?;
+        hub(|state| {
+            state.granted("retention")?;
+            let mut sum = Due { count: 0, held: 0, through: 0, has_more: false };
+            for conversation in state.conversations.keys().filter(|id| !other_than.contains(id)) {
+                let (due, _) = state.old(conversation, Step::Hide, until, 0, u32::MAX)?;
+                sum.count += due.count;
+                sum.held += due.held;
+            }
+            Ok(sum)
+        })
+    }
+
+    /// Takes away what is due in a stretch, as an effect.
+    pub fn trim(conversation: &str, step: Step, until: i64, after: u64, limit: u32) -> Result<Due, Error> {
+        hub(|state| {
+            if limit == 0 || state.trims + limit > AT_ONCE {
+                return Err(Error::LimitReached(format!("{AT_ONCE} messages a call")));
+            }
+            state.effect("retention")?;
+            let (due, gone) = state.old(conversation, step, until, after, limit)?;
+            state.trims += due.count;
+            for id in gone {
+                match step {
+                    Step::Hide => {
+                        if let Some(message) = state.messages.remove(&id) {
+                            state.trimmed.insert(id, (message, state.now));
+                        }
+                    }
+                    Step::Purge => {
+                        state.trimmed.remove(&id);
+                        state.annotations.remove(&id);
+                    }
+                }
+            }
+            Ok(due)
+        })
+    }
+
+    impl State {
+        /// What is due in a stretch, in numbers and by the ids.
+        fn old(
+            &self,
+            conversation: &str,
+            step: Step,
+            until: i64,
+            after: u64,
+            limit: u32,
+        ) -> Result<(Due, Vec<String>), Error> {
+            if !self.conversations.contains_key(conversation) {
+                return Err(Error::NotFound);
+            }
+            let here = |message: &&Message| message.conversation == conversation && message.sequence > after;
+            let mut found: Vec<(&Message, i64)> = match step {
+                Step::Hide => {
+                    self.messages.values().filter(here).map(|message| (message, message.created_at)).collect()
+                }
+                Step::Purge => self
+                    .trimmed
+                    .values()
+                    .map(|(message, at)| (message, *at))
+                    .filter(|(message, _)| here(message))
+                    .collect(),
+            };
+            found.sort_by_key(|(message, _)| message.sequence);
+            let limit = limit as usize;
+            let mut due = Due { count: 0, held: 0, through: after, has_more: found.len() > limit };
+            let mut gone = Vec::new();
+            for (message, since) in found.into_iter().take(limit) {
+                let is_old = since <= until;
+                if !is_old && step == Step::Hide {
+                    due.has_more = false;
+                    break;
+                }
+                due.through = message.sequence;
+                if is_old && (self.on_hold.contains(conversation) || self.on_hold.contains(&message.sender)) {
+                    due.held += 1;
+                } else if is_old {
+                    due.count += 1;
+                    gone.push(message.id.clone());
+                }
+            }
+            Ok((due, gone))
+        }
+    }
+}

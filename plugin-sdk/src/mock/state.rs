@@ -39,6 +39,12 @@ pub(super) struct State {
     pub annotations: BTreeMap<String, String>,
     pub mentions: BTreeMap<String, Vec<Target>>,
     pub secrets: BTreeMap<String, String>,
+    /// Messages that are hidden from everybody, and since when.
+    pub trimmed: BTreeMap<String, (Message, i64)>,
+    /// Conversations and users whose messages are on legal hold.
+    pub on_hold: BTreeSet<String>,
+    /// How many messages the running hook has taken away.
+    pub trims: u32,
     /// When schedules are to run.
     pub timers: BTreeMap<String, i64>,
     pub posts: Vec<NewMessage>,
@@ -64,6 +70,9 @@ impl Default for State {
             annotations: BTreeMap::new(),
             mentions: BTreeMap::new(),
             secrets: BTreeMap::new(),
+            trimmed: BTreeMap::new(),
+            on_hold: BTreeSet::new(),
+            trims: 0,
             timers: BTreeMap::new(),
             posts: Vec::new(),
             notices: Vec::new(),

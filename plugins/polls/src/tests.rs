@@ -236,6 +236,31 @@ fn of_a_message_that_is_gone_nothing_stays() {
     assert_eq!(counts(&room.sees(&room.ann, &[&stays])[0]), (vec![1, 0], 1));
 }
 
+/// F: P-22, P-24
+#[test]
+fn of_messages_that_were_taken_away_because_they_are_old_nothing_stays() {
+    let room = room();
+    let stays = room.asks(json!({})).unwrap();
+    let poll = room.hub.kept(&format!("poll/{stays}")).unwrap();
+    for number in 0..150 {
+        room.hub.keep(&format!("poll/msg_{number:032x}"), &poll);
+        room.hub.keep(&format!("vote/msg_{number:032x}/{}", room.ann.id), &json!({ "options": [0] }));
+    }
+    let mut event = room.hub.event("messages_trimmed", &room.hub.message(&room.ann, &room.tea, "other"));
+    event.message_id = None;
+    room.hub.after::<Polls, _>(|plugin| plugin.on_event(event)).unwrap();
+    assert_eq!(room.hub.timer("sweep"), Some(room.hub.now() + 3_600_000), "once for all that is taken away by then");
+    room.hub.pass_seconds(3_600);
+    let mut run = room.hub.due("sweep").unwrap();
+    while let Slice::More(resume) = room.hub.after::<Polls, _>(|plugin| plugin.run_schedule(run.clone())).unwrap() {
+        run.resume = Some(resume);
+    }
+    room.works();
+    let kept: Vec<String> = room.hub.keys().into_iter().filter(|key| !key.contains(&stays)).collect();
+    assert_eq!(kept, Vec::<String>::new());
+    assert_eq!(counts(&room.sees(&room.ann, &[&stays])[0]), (vec![0, 0], 0));
+}
+
 /// F: P-22, P-14
 #[test]
 fn a_command_asks_as_well() {

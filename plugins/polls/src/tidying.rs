@@ -11,10 +11,17 @@ use crate::{
 const AT_ONCE: u32 = 100;
 const CLOSING: &str = "closing/";
 const GONE: &str = "gone/";
+const POLL: &str = "poll/";
+/// So long after messages were taken away polls are looked at, once for all that were by then.
+const SWEEP_AFTER_MS: i64 = 60 * 60 * 1_000;
 
 #[plugin]
 impl EventHooks for Polls {
     fn on_event(&self, event: Event) -> Result<()> {
+        if event.kind == "messages_trimmed" {
+            // Which messages they were it does not say, and there are many such events in a row.
+            return Ok(timers::run_at("sweep", clock::now() + SWEEP_AFTER_MS)?);
+        }
         let Some(message) = event.message_id else { return Ok(()) };
         if kv::get::<Poll>(&poll_key(&message))?.is_some() {
             // There may be very many votes.
@@ -28,6 +35,10 @@ impl EventHooks for Polls {
 #[plugin]
 impl ScheduleHooks for Polls {
     fn run_schedule(&self, run: ScheduledRun) -> Result<Slice> {
+        if run.schedule == "sweep" {
+            let after = sweep(run.resume.as_deref())?;
+            return Ok(after.map_or(Slice::Done, Slice::More));
+        }
         let has_more = if run.schedule == "clear" { clear_what_is_gone()? } else { close_those_that_are_due()? };
         Ok(if has_more { Slice::More(String::new()) } else { Slice::Done })
     }
@@ -63,6 +74,18 @@ fn close_those_that_are_due() -> Result<bool> {
         Poll::end(message)?;
     }
     Ok(found.len() == AT_ONCE as usize)
+}
+
+/// Notes of which polls the messages are not there any more; answers behind which key to go on.
+fn sweep(after: Option<&str>) -> Result<Option<String>> {
+    let (page, has_more) = kv::scan_page::<Poll>(POLL, after, AT_ONCE)?;
+    let ids: Vec<String> = page.iter().filter_map(|(key, _)| key.strip_prefix(POLL).map(str::to_owned)).collect();
+    let found = messages::get_many(&ids)?;
+    for (message, _) in ids.iter().zip(found).filter(|(_, found)| found.is_none()) {
+        kv::set(&format!("{GONE}{message}"), &())?;
+        timers::run_at("clear", clock::now())?;
+    }
+    Ok(page.into_iter().next_back().map(|(key, _)| key).filter(|_| has_more))
 }
 
 /// Whether there is more.

@@ -98,6 +98,12 @@ impl Hub {
         Ok(())
     }
 
+    /// Its database, for whoever changes something behind its back.
+    pub fn database_url(&self) -> String {
+        let own = || format!("sqlite://{}", self.nodes[0].folder.path().join("jackfield.db").display());
+        self.database.clone().unwrap_or_else(own)
+    }
+
     /// The address of the node for the user of this number.
     pub fn address(&self, number: usize) -> SocketAddr {
         self.nodes[number % self.nodes.len()].address

@@ -80,6 +80,8 @@ pub enum Scenario {
     /// Messages with ever more plugins on, beside plugins that loop and crash, how soon a switch is felt, and a start with
     /// many plugins.
     Plugins(PluginsOptions),
+    /// Messages while very many old ones are hidden and taken away, beside the same alone.
+    Trim(TrimOptions),
     /// What this machine can do without a hub: an HTTP echo, and bare SQLite.
     Raw(RawOptions),
     /// The echo that `raw` measures, in a process of its own.
@@ -159,6 +161,21 @@ pub struct PageOptions {
         value_name = "FIELDS"
     )]
     pub fields: String,
+}
+
+#[derive(Debug, Args)]
+pub struct TrimOptions {
+    /// How many old messages there are.
+    #[arg(long, default_value_t = 100_000, value_name = "COUNT")]
+    pub messages: u64,
+    #[arg(long, default_value_t = 16, value_name = "COUNT")]
+    pub senders: usize,
+    /// How many messages each sender has under way.
+    #[arg(long, default_value_t = 1, value_name = "COUNT")]
+    pub in_flight: usize,
+    /// Messages a second, all senders together; without it, as fast as they are acknowledged.
+    #[arg(long, value_name = "PER_SECOND")]
+    pub rate: Option<f64>,
 }
 
 #[derive(Debug, Args)]

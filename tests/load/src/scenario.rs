@@ -9,6 +9,7 @@ pub mod raw;
 mod reconnect;
 mod send;
 mod sockets;
+mod trim;
 
 use std::{
     sync::Arc,
@@ -44,6 +45,7 @@ pub async fn run(hub: &mut Hub, options: &Options) -> Result<Report> {
         Scenario::Sockets(sockets) => sockets::run(hub, options, sockets).await,
         Scenario::Reconnect(reconnect) => reconnect::run(hub, options, reconnect).await,
         Scenario::Plugins(plugins) => plugins::run(hub, options, plugins).await,
+        Scenario::Trim(trim) => trim::run(hub, options, trim).await,
         Scenario::Raw(_) | Scenario::EchoServer => Err("this needs no hub".into()),
     }?;
     report.figure("memory_idle_pss_megabytes", megabytes(idle));

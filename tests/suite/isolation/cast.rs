@@ -1,5 +1,6 @@
 //! Who has something to hide, and those whom it is hidden from.
 
+use jackfield::store::Place;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -64,6 +65,7 @@ const WATCH: &str = "test.watch";
 const PRIORITY: i32 = 471_108_151;
 
 const MODERATION: &str = "jackfield.moderation";
+const RETENTION: &str = "jackfield.retention";
 
 const WORDS: [&str; 3] = ["the heron flies at dusk", "which heron?", "the grey heron"];
 
@@ -190,7 +192,7 @@ impl Cast {
         for owner in outsiders.iter().filter(|outsider| matches!(outsider.who, Asker::Admin | Asker::Elsewhere)) {
             set_policy(&owner.person, "bodyMaxCharacters: 9999").await;
             // What plugins add to the API is there in both workspaces.
-            for plugin in [FIELDS, MODERATION] {
+            for plugin in [FIELDS, MODERATION, RETENTION] {
                 switch(&owner.person, plugin, None, true).await;
             }
             // Names are the same for whoever looks.
@@ -223,6 +225,7 @@ impl Cast {
             outsider.secrets.extend(["request", "watched", "letter", "case"].map(|name| text(&things[name])));
             outsider.secrets.push(PRIORITY.to_string());
         }
+        keep(&world, &bob, &owner, &mut things).await;
         let input = json!({
             "issuer": "https://some.example", "audience": "jackfield", "algorithms": ["RS256"], "workspaces": ["*"],
             "jwksUrl": "https://some.example/keys",
@@ -286,6 +289,7 @@ impl Cast {
                 ("retried", "spareRetried"),
                 ("discarded", "spareDiscarded"),
                 ("case", "spareCase"),
+                ("legalHold", "spareHold"),
             ] {
                 things[name] = self.things[spare].clone();
             }
@@ -324,6 +328,32 @@ async fn ask_for_support(world: &World, bob: &Person, owner: &Person, things: &m
     does(owner, "conversationAssign", input, "").await;
     let found = owner.ask("{ supportConversations(first: 1) { pageInfo { startCursor } } }", json!({})).await;
     things["requestCursor"] = found["supportConversations"]["pageInfo"]["startCursor"].clone();
+}
+
+/// What Bartholomew says is on hold, and it was looked for what is old.
+async fn keep(world: &World, bob: &Person, owner: &Person, things: &mut Value) {
+    for name in ["legalHold", "spareHold"] {
+        let input = json!({ "userId": bob.id, "reason": "a case of herons" });
+        things[name] = does(owner, "legalHoldSet", input, "legalHold { id }").await["legalHold"]["id"].clone();
+    }
+    let found = owner.ask("{ legalHolds(first: 1) { pageInfo { startCursor } } }", json!({})).await;
+    things["holdCursor"] = found["legalHolds"]["pageInfo"]["startCursor"].clone();
+    // A run of a schedule comes when time passes, and has stories of its own.
+    let hex = |text: &str| text.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let report = json!({ "started_at": 1, "finished_at": 2, "conversations": 3, "hidden": 4, "purged": 5, "held": 6 });
+    let bytes = |text: &str| match world.db_place() {
+        Place::Sqlite(_) => format!("x'{}'", hex(text)),
+        Place::Postgres(_) => format!("'\\x{}'::bytea", hex(text)),
+    };
+    world
+        .db_execute(&format!(
+            "INSERT INTO plugin_data (workspace_id, plugin_id, key, value)
+                SELECT workspace_id, '{RETENTION}', {}, {} FROM legal_holds WHERE reason = 'a case of herons' LIMIT 1",
+            bytes("report/9999999999999998"),
+            bytes(&report.to_string())
+        ))
+        .await;
+    things["reportCursor"] = json!("9999999999999997");
 }
 
 /// A plugin looks at what is said: some of what Bartholomew says is changed, and some waits for a moderator.
@@ -511,6 +541,7 @@ pub fn invented(things: &Value) -> Value {
         ("discarded", "dlt_"),
         ("upload", "upl_"),
         ("issuer", "iss_"),
+        ("legalHold", "lgh_"),
         ("job", "job_"),
         ("case", "case_"),
         ("polled", "msg_"),

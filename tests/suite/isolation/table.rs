@@ -45,6 +45,7 @@ pub const FIELDS: &[(&str, &[&str])] = &[
             "members(first: 10) { nodes { user { id name } } }",
             "messageCount",
             "messages(first: 10) { nodes { id body } }",
+            "retention { rule days }",
             "status",
             "title",
             "type",
@@ -210,6 +211,10 @@ pub const FIELDS: &[(&str, &[&str])] = &[
     ("MentionsUpdated", &["at", "conversation { id title }", "cursor", "message { id body }", "users { id name }"]),
     ("MessageHeld", &["at", "cursor", "heldMessageId"]),
     ("MessageHidden", &["at", "conversationId", "cursor", "messageId", "sequence"]),
+    (
+        "MessagesTrimmed",
+        &["at", "conversation { id title }", "cursor", "fromSequence", "isPurged", "keptSequences", "throughSequence"],
+    ),
     ("MessageReceipt", &["deliveredAt", "readAt", "user { id name }"]),
     (
         "MessageReceiptConnection",
@@ -239,6 +244,16 @@ pub const FIELDS: &[(&str, &[&str])] = &[
     ("ModerationCasePage", &["cases { id found user { id name } message { id body } }", "endCursor", "hasNextPage"]),
     ("ModerationCaseResolvePayload", &["case { id state }", "errors { code }"]),
     ("ModerationDecision", &["decidedAt", "isPardoned", "moderator { id name }", "note", "resolution"]),
+    ("LegalHold", &["conversationId", "createdAt", "creator { id name }", "id", "reason", "user { id name }"]),
+    ("LegalHoldConnection", &["edges { cursor node { id } }", "nodes { id reason }", "pageInfo { endCursor }"]),
+    ("LegalHoldEdge", &["cursor", "node { id reason }"]),
+    ("LegalHoldLiftPayload", &["errors { code }", "liftedLegalHoldId"]),
+    ("LegalHoldSetPayload", &["errors { code }", "legalHold { id reason }"]),
+    ("Retention", &["days", "graceDays", "rule"]),
+    ("RetentionPreview", &["heldCount", "isComplete", "messageCount"]),
+    ("RetentionReport", &["conversationCount", "finishedAt", "heldCount", "hiddenCount", "purgedCount", "startedAt"]),
+    ("RetentionReportPage", &["endCursor", "hasNextPage", "reports { hiddenCount }"]),
+    ("RetentionSetPayload", &["errors { code }", "retention { rule }"]),
     ("Node", &["id"]),
     ("PageInfo", &["endCursor", "hasNextPage", "hasPreviousPage", "startCursor"]),
     ("PasswordChangePayload", &["errors { code }", "user { id name }"]),
@@ -972,6 +987,15 @@ pub const WAYS: &[Way] = &[
         "query($user: ID!, $conversation: ID!) { auditLog(filter: { actorId: $user, targetId: $conversation }, first: 10) { nodes { action } } }")
         .naming(&["AuditFilter.actorId", "AuditFilter.targetId"]).for_owners(),
 
+    way("Query.legalHolds", "LegalHoldConnection", "/legalHolds", OF_RUNNERS, "{ legalHolds(first: 10) { @ } }").for_owners(),
+    way("Query.legalHolds", "LegalHoldEdge", "/legalHolds/edges/0", OF_RUNNERS_ALONE, "{ legalHolds(first: 10) { edges { @ } } }").for_owners(),
+    way("Query.legalHolds", "LegalHold", "/legalHolds/nodes/0", OF_RUNNERS_ALONE, "{ legalHolds(last: 10) { nodes { @ } } }").for_owners(),
+    way("Query.legalHolds", "", "/legalHolds", OF_RUNNERS,
+        "query($holdCursor: String) { legalHolds(first: 10, after: $holdCursor) { nodes { id } } }")
+        .naming(&["Query.legalHolds.after"]).for_owners(),
+    way("Query.legalHolds", "", "/legalHolds", OF_RUNNERS,
+        "query($holdCursor: String) { legalHolds(last: 10, before: $holdCursor) { nodes { id } } }")
+        .naming(&["Query.legalHolds.before"]).for_owners(),
     way("Query.issuers", "TrustedIssuerConnection", "/issuers", OF_OPERATORS, "{ issuers(first: 10) { @ } }").for_operators(),
     way("Query.issuers", "TrustedIssuerEdge", "/issuers/edges/0", OF_OPERATORS, "{ issuers(first: 10) { edges { @ } } }").for_operators(),
     way("Query.issuers", "TrustedIssuer", "/issuers/nodes/0", OF_OPERATORS, "{ issuers(last: 10) { nodes { @ } } }").for_operators(),
@@ -1023,6 +1047,21 @@ pub const WAYS: &[Way] = &[
     way("Query.moderationCases", "", "/moderationCases", OF_MODERATORS,
         "query($caseCursor: String) { moderationCases(first: 10, after: $caseCursor, state: null) { cases { id user { name } } } }")
         .naming(&["Query.moderationCases.after"]).for_owners(),
+    way("Query.conversation", "Retention", "/conversation/retention", OF_THE_CONVERSATION,
+        "query($conversation: ID!) { conversation(id: $conversation) { retention { @ } } }"),
+    way("Query.retentionPreview", "RetentionPreview", "/retentionPreview", OF_THE_CONVERSATION,
+        "query($conversation: ID!) { retentionPreview(conversationId: $conversation, days: 1) { @ } }")
+        .naming(&["Query.retentionPreview.conversationId"]),
+    way("Query.retentionPreview", "RetentionPreview", "/retentionPreview", OF_MODERATORS, "{ retentionPreview(days: 1) { @ } }").for_owners(),
+    way("Query.retentionReports", "RetentionReportPage", "/retentionReports", OF_MODERATORS, "{ retentionReports { @ } }").for_owners(),
+    way("Query.retentionReports", "RetentionReport", "/retentionReports/reports/0", Seen { elsewhere: Sees::Nothing, ..OF_MODERATORS },
+        "{ retentionReports { reports { @ } } }").for_owners(),
+    way("Query.retentionReports", "", "/retentionReports", OF_MODERATORS,
+        "query($reportCursor: String) { retentionReports(after: $reportCursor) { reports { hiddenCount } } }")
+        .naming(&["Query.retentionReports.after"]).for_owners(),
+    way("Mutation.retentionSet", "RetentionSetPayload", "/retentionSet", FOR_THE_CONVERSATION,
+        "mutation($conversation: ID!) { retentionSet(input: { conversationId: $conversation, rule: FOREVER }) { @ } }")
+        .naming(&["RetentionSetInput.conversationId"]),
     way("Mutation.moderationCaseResolve", "ModerationCaseResolvePayload", "/moderationCaseResolve", FOR_MODERATORS,
         "mutation($case: ID!) { moderationCaseResolve(input: { id: $case, resolution: DISMISSED, pardon: true }) { @ } }")
         .naming(&["ModerationCaseResolveInput.id"]).for_owners(),
@@ -1067,6 +1106,15 @@ pub const WAYS: &[Way] = &[
     way("Mutation.invitationRevoke", "InvitationRevokePayload", "/invitationRevoke", NEW_TO_RUNNERS_ALONE,
         "mutation($invitation: ID!) { invitationRevoke(input: { invitationId: $invitation }) { @ } }")
         .naming(&["InvitationRevokeInput.invitationId"]).for_owners(),
+    way("Mutation.legalHoldSet", "LegalHoldSetPayload", "/legalHoldSet", NEW_TO_RUNNERS_ALONE,
+        r#"mutation($user: ID!) { legalHoldSet(input: { userId: $user, reason: "a case" }) { @ } }"#)
+        .naming(&["LegalHoldSetInput.userId"]).for_owners(),
+    way("Mutation.legalHoldSet", "LegalHold", "/legalHoldSet/legalHold", NEW_TO_RUNNERS_ALONE,
+        r#"mutation($conversation: ID!) { legalHoldSet(input: { conversationId: $conversation, reason: "a case" }) { legalHold { @ } errors { code } } }"#)
+        .naming(&["LegalHoldSetInput.conversationId"]).for_owners(),
+    way("Mutation.legalHoldLift", "LegalHoldLiftPayload", "/legalHoldLift", NEW_TO_RUNNERS_ALONE,
+        "mutation($legalHold: ID!) { legalHoldLift(input: { legalHoldId: $legalHold }) { @ } }")
+        .naming(&["LegalHoldLiftInput.legalHoldId"]).for_owners(),
     way("Mutation.botCreate", "BotCreatePayload", "/botCreate", NEW_TO_RUNNERS,
         r#"mutation { botCreate(input: { name: "Robbie" }) { @ } }"#).for_owners(),
     way("Mutation.botTokenCreate", "BotTokenCreatePayload", "/botTokenCreate", NEW_TO_RUNNERS_ALONE,

@@ -222,6 +222,7 @@ impl State {
             "MessageSent" => self.apply_sent(&conversation()?, event),
             "MessageEdited" | "MessageDeleted" => self.apply_change(&conversation()?, event),
             "MessageHidden" => self.apply_hidden(event),
+            "MessagesTrimmed" => self.apply_trimmed(&conversation()?, event),
             "ReceiptsAdvanced" => {
                 let (user, up_to) = (self.user(&event["user"]), number(&event["upTo"]));
                 // Who is gone by now, or again there, is told of before or behind this.
@@ -289,6 +290,25 @@ impl State {
         let before = known.messages.insert(sequence, message.clone());
         let same = before.is_none_or(|before| before.id == message.id && before.sender == message.sender);
         assert!(same, "the number {sequence} of {conversation} is another message than before");
+    }
+
+    fn apply_trimmed(&mut self, conversation: &str, event: &Value) {
+        let Some(known) = self.conversations.get_mut(conversation) else { return };
+        let kept: Vec<usize> = list(&event["keptSequences"]).iter().map(number).collect();
+        let range = number(&event["fromSequence"])..=number(&event["throughSequence"]);
+        let is_gone = |sequence: &usize| range.contains(sequence) && !kept.contains(sequence);
+        let gone: BTreeSet<String> = known
+            .messages
+            .iter()
+            .filter(|(sequence, _)| is_gone(sequence))
+            .map(|(_, message)| message.id.clone())
+            .collect();
+        known.messages.retain(|sequence, _| !is_gone(sequence));
+        for message in known.messages.values_mut() {
+            if message.reply_to.as_str().is_some_and(|id| gone.contains(id)) {
+                message.reply_to = Value::Null;
+            }
+        }
     }
 
     fn apply_hidden(&mut self, event: &Value) {
@@ -414,6 +434,7 @@ impl Client {
                 ... on MessageEdited {{ sequence conversation {{ id }} message {{ {MESSAGE} }} }}
                 ... on MessageDeleted {{ sequence conversation {{ id }} message {{ {MESSAGE} }} }}
                 ... on MessageHidden {{ sequence conversationId messageId }}
+                ... on MessagesTrimmed {{ conversation {{ id }} fromSequence throughSequence keptSequences }}
                 ... on ReceiptsAdvanced {{ conversation {{ id }} user {{ {USER} }} kind upTo }} }} }}"
         );
         socket.subscribe("e", &query, json!({ "after": after })).await;

@@ -5,7 +5,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ConversationId, ConversationRole, MessageId, Timestamp, UserId, WorkspaceRole, messages::MessageKind, roles::words,
+    ConversationId, ConversationRole, MessageId, Timestamp, UserId, WorkspaceRole,
+    messages::{MessageKind, Trim},
+    roles::words,
 };
 
 /// A key of a plugin's own data has at most so many bytes.
@@ -72,6 +74,8 @@ pub enum Effect {
         schedule: String,
         at: Timestamp,
     },
+    /// Takes old messages away.
+    Trim(Trim),
 }
 
 /// A message that the plugin's bot user is to send.

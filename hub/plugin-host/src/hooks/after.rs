@@ -92,6 +92,7 @@ fn users_of(fact: &Fact) -> Vec<UserId> {
         | Fact::WorkspaceClosed
         | Fact::PluginEvent { .. }
         | Fact::AnnotationChanged { .. }
+        | Fact::MessagesTrimmed { .. }
         | Fact::ConversationUpdated { .. }
         | Fact::MessageSent { .. }
         | Fact::MessageEdited { .. }

@@ -11,8 +11,9 @@ use std::{
 
 use async_trait::async_trait;
 use jackfield_domain::{
-    ConversationId, MessageId, UserId,
+    ConversationId, MessageId, Timestamp, UserId,
     conversations::Conversation,
+    messages::{Due, Stretch, TrimStep},
     plugins::{Audience, Effect, Issued, MentionTarget, Operation},
     users::User,
 };
@@ -23,7 +24,7 @@ use super::meaning::{self, Meant};
 use crate::{
     bridge::{Answer, Bridge, Caller, ConversationFilter, Membership, Page, Unavailable, WholeMessage, Window},
     convert,
-    wit::jackfield::plugin::{conversations, kv, messages, types, types::Error},
+    wit::jackfield::plugin::{conversations, kv, messages, retention, types, types::Error},
 };
 
 /// Whoever stands in for the hub.
@@ -227,9 +228,35 @@ impl Bridge for Around {
         Ok(self.many("annotations.get-many", messages).await?.into_iter().map(Some).collect())
     }
 
+    async fn due_in(&self, _: &Caller, stretch: &Stretch) -> Answer<Option<Due>> {
+        let found: Option<retention::Due> = self.call("retention.survey", reach(stretch)).await?;
+        found.map(|due| meant(meaning::due(&due))).transpose()
+    }
+
+    async fn due_everywhere(&self, _: &Caller, until: Timestamp, other_than: &[ConversationId]) -> Answer<Option<Due>> {
+        let other_than: Vec<String> = other_than.iter().map(ToString::to_string).collect();
+        let found: Option<retention::Due> = self.call("retention.survey-all", json!([until.0, other_than])).await?;
+        found.map(|due| meant(meaning::due(&due))).transpose()
+    }
+
     async fn secret(&self, _: &Caller, name: &str) -> Answer<Option<Vec<u8>>> {
         Ok(self.secrets.get(name).map(|secret| secret.clone().into_bytes()))
     }
+}
+
+/// A stretch as the contract has it.
+fn reach(stretch: &Stretch) -> Value {
+    let step = match stretch.step {
+        TrimStep::Hide => retention::Step::Hide,
+        TrimStep::Purge => retention::Step::Purge,
+    };
+    json!([
+        stretch.conversation.to_string(),
+        in_json(step),
+        stretch.until.0,
+        stretch.after.unsigned_abs(),
+        stretch.limit
+    ])
 }
 
 /// Has done what a plugin issued, one after the other.
@@ -273,6 +300,7 @@ fn effect(effect: Effect) -> (&'static str, Value) {
             // Which id it was given the contract does not tell, and whoever sends it has to know.
             ("messages.post", json!([in_json(message), post.id.to_string()]))
         }
+        Effect::Trim(trim) => ("retention.trim", reach(&trim.stretch)),
         Effect::RunAt { schedule, at } => ("timers.run-at", json!([schedule, at.0])),
         Effect::Annotate { message, value: Some(value) } => ("annotations.set", json!([message.to_string(), value])),
         Effect::Annotate { message, value: None } => ("annotations.remove", json!([message.to_string()])),

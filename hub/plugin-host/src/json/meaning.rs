@@ -16,7 +16,10 @@ use crate::{
     convert::{meant_conversation_role, meant_kind, meant_status, meant_workspace_role},
     wit::{
         exports::jackfield::plugin::{membership_hooks, message_hooks},
-        jackfield::plugin::types::{self as wit, Body},
+        jackfield::plugin::{
+            retention,
+            types::{self as wit, Body},
+        },
     },
 };
 
@@ -151,6 +154,11 @@ fn kind(kind: wit::MessageKind) -> MessageKind {
         wit::MessageKind::System => MessageKind::System,
         wit::MessageKind::Poll => MessageKind::Poll,
     }
+}
+
+pub(super) fn due(due: &retention::Due) -> Meant<messages::Due> {
+    let through = number(due.through)?;
+    Ok(messages::Due { count: due.count, held: due.held, through, has_more: due.has_more })
 }
 
 fn number(number: u64) -> Meant<i64> {

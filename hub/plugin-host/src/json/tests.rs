@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use jackfield_domain::{
     ConversationRole, Timestamp, WorkspaceRole,
     conversations::{ConversationKind, ConversationStatus},
-    messages::MessageKind,
+    messages::{MessageKind, Stretch, Trim, TrimStep},
     plugins::{Audience, Effect, Issued, MentionTarget, NewMessage, Notice, Operation},
 };
 use serde_json::{Value, json};
@@ -256,6 +256,10 @@ fn what_was_issued_is_done_in_its_order() {
             notify(Audience::Moderators),
             notify(Audience::Admins),
             Effect::RunAt { schedule: "close".into(), at: Timestamp(7) },
+            Effect::Trim(Trim {
+                stretch: Stretch { conversation: tea, step: TrimStep::Purge, until: Timestamp(7), after: 4, limit: 5 },
+                count: 3,
+            }),
         ],
     };
     let notice = |audience: Value| json!([{ "audience": audience, "kind": "news", "payload": "{}" }]);
@@ -278,6 +282,7 @@ fn what_was_issued_is_done_in_its_order() {
         ("notices.send", notice(json!("Moderators"))),
         ("notices.send", notice(json!("Admins"))),
         ("timers.run-at", json!(["close", 7])),
+        ("retention.trim", json!([TEA, "Purge", 7, 4, 5])),
     ];
     let script = Script::default();
     assert_eq!(wait(carry_out(&script, issued)), Ok(()));

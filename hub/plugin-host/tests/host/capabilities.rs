@@ -129,6 +129,13 @@ fn samples() -> Vec<(Capability, Guest)> {
             "key",
             "(call $secrets_sign TEXT (i32.const 1024) (i32.const 3) (i32.const 300))",
         ),
+        sample(
+            Capability::Retention,
+            "retention",
+            "trim",
+            &room,
+            "(call $retention_trim TEXT (i32.const 0) (i64.const 7) (i64.const 0) (i32.const 500) (i32.const 304)) (i32.store8 (i32.const 300) (i32.load8_u (i32.const 304))) (i32.store8 (i32.const 304) (i32.load8_u (i32.const 312)))",
+        ),
     ]
 }
 
@@ -161,8 +168,10 @@ async fn what_was_narrowed_is_not_there() {
             Plugin { grants: grants.into(), ..all.clone() }
         };
         assert_eq!(error(&run_with(&narrowed(TEA), &host).await), "none", "{capability:?}");
-        let is_narrowed =
-            matches!(capability, Capability::MessagesRead | Capability::MessagesPost | Capability::ConversationsRead);
+        let is_narrowed = matches!(
+            capability,
+            Capability::MessagesRead | Capability::MessagesPost | Capability::ConversationsRead | Capability::Retention
+        );
         let expected = if is_narrowed { NOT_FOUND } else { "none" };
         assert_eq!(error(&run_with(&narrowed(SECRET_ROOM), &host).await), expected, "{capability:?}");
     }

@@ -133,7 +133,7 @@ impl Guest {
     pub fn import(mut self, interface: &'static str, function: &'static str) -> Self {
         self.imports.push((interface, function));
         let capability = match interface {
-            "kv" | "annotations" | "mentions" | "notices" | "secrets" => interface,
+            "kv" | "annotations" | "mentions" | "notices" | "secrets" | "retention" => interface,
             "messages" if function == "post" => "messages.post",
             "messages" => "messages.read",
             "conversations" => "conversations.read",

@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use jackfield_domain::{
     ConversationId, ConversationRole, MessageId, Timestamp, UserId, WorkspaceId, WorkspaceRole,
     conversations::{Conversation, ConversationKind, ConversationStatus, History, Visibility},
-    messages::{ContentType, Details, Message, MessageDraft, MessageKind},
+    messages::{ContentType, Details, Due, Message, MessageDraft, MessageKind, Stretch},
     plugins::{CHAIN_WALL, Limits, PluginId},
     users::{User, UserStatus},
 };
@@ -312,6 +312,18 @@ impl Bridge for Hub {
     async fn annotations(&self, caller: &Caller, messages: &[MessageId]) -> Answer<Vec<Option<Option<String>>>> {
         self.asked(caller).await?;
         Ok(messages.iter().map(|id| Some(None).filter(|_| *id == HELLO)).collect())
+    }
+
+    async fn due_in(&self, caller: &Caller, stretch: &Stretch) -> Answer<Option<Due>> {
+        self.asked(caller).await?;
+        // Three are old, one of them on hold.
+        let found = Due { count: stretch.limit.min(2), held: 1, through: stretch.after + 3, has_more: false };
+        Ok(Some(found).filter(|_| stretch.conversation == TEA))
+    }
+
+    async fn due_everywhere(&self, caller: &Caller, _: Timestamp, _: &[ConversationId]) -> Answer<Option<Due>> {
+        self.asked(caller).await?;
+        Ok(Some(Due { count: 2, held: 1, through: 0, has_more: false }))
     }
 
     async fn secret(&self, caller: &Caller, name: &str) -> Answer<Option<Vec<u8>>> {

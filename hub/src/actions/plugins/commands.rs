@@ -245,7 +245,7 @@ pub async fn within_reach(core: &Core, viewer: &Viewer, local: &Local, issued: I
         .filter_map(|effect| match effect {
             Effect::Annotate { message, .. } | Effect::Mention { message, .. } => Some(*message),
             Effect::Post(post) => post.reply_to,
-            Effect::Notify(_) | Effect::RunAt { .. } => None,
+            Effect::Notify(_) | Effect::RunAt { .. } | Effect::Trim(_) => None,
         })
         .collect();
     let seen = if about.is_empty() { Vec::new() } else { core.store.messages_for(viewer.id(), &about).await? };
@@ -265,6 +265,7 @@ pub async fn within_reach(core: &Core, viewer: &Viewer, local: &Local, issued: I
                 (reached.contains(message), "something about a message that the viewer does not see")
             }
             Effect::RunAt { .. } => (true, ""),
+            Effect::Trim(_) => (false, "what is old is taken away when nobody waits for it"),
             Effect::Notify(notice) => match notice.audience {
                 Audience::Conversation(conversation) => (
                     takes_part(core, viewer, Some(conversation)).await?,

@@ -124,6 +124,7 @@ async fn checked(
                 Err(error) => return Err(error),
             },
             Effect::Notify(notice) => effects.notices.push(notice),
+            Effect::Trim(trim) => effects.trims.push(trim),
             Effect::RunAt { schedule, at } => {
                 effects.timers.push(Timer { schedule, at, job: JobId(core.clock.new_id()) });
             }

@@ -1,12 +1,13 @@
 //! What plugins read: in their own workspace, and where they answer somebody, with that person's eyes.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use jackfield_domain::{
-    ConversationId, MessageId, UserId,
+    ConversationId, MessageId, Timestamp, UserId,
     conversations::{Conversation, Member},
-    messages::Message,
+    messages::{Due, Message, Stretch},
     pages::{Direction, Page as Walk},
+    permissions::{Act, may},
     users::User,
 };
 use jackfield_plugin_host::{Caller, ConversationFilter, Membership, Page, WholeMessage, Window};
@@ -191,6 +192,34 @@ pub async fn annotations(
     let messages = messages(core, caller, ids).await?;
     let mut found = core.store.annotations(&caller.plugin, ids).await?;
     Ok(messages.into_keys().map(|id| (id, found.remove(&id))).collect())
+}
+
+/// What is due to be taken away in a stretch of a conversation; nothing where the plugin is off.
+pub async fn due_in(core: &Arc<Core>, caller: &Caller, stretch: &Stretch) -> Result<Option<Due>> {
+    if conversation(core, caller, stretch.conversation).await?.is_none() {
+        return Ok(None);
+    }
+    let here = super::here(core, caller.workspace).await?;
+    if here.find(&caller.plugin).is_none_or(|local| !local.is_on_in(Some(stretch.conversation))) {
+        return Ok(Some(Due { through: stretch.after, ..Due::default() }));
+    }
+    core.store.due_in(caller.workspace, stretch).await.map(Some)
+}
+
+/// The same in all conversations, in numbers, for the plugin itself and for who runs the workspace.
+pub async fn due_everywhere(
+    core: &Core,
+    caller: &Caller,
+    until: Timestamp,
+    other_than: &[ConversationId],
+) -> Result<Option<Due>> {
+    if let Some(viewer) = caller.viewer {
+        let found = core.store.users(&[viewer]).await?;
+        if !found.iter().any(|user| may(user.role, Act::RunWorkspace).is_ok()) {
+            return Ok(None);
+        }
+    }
+    core.store.due_everywhere(caller.workspace, until, other_than).await.map(Some)
 }
 
 /// Messages with what stands beside their words.

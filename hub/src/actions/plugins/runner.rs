@@ -514,7 +514,7 @@ async fn hand_over(
         .map(|entry| ToldEvent {
             event: &entry.event,
             message: message_of(&entry.event.fact).and_then(|id| told.messages.get(&id)),
-            payload: None,
+            payload: payload_of(&entry.event.fact),
             depth: entry.event.depth,
         })
         .collect();
@@ -568,6 +568,14 @@ fn concerns(local: &Local, plugin: &Plugin, wanted: &[EventKind], event: &Event)
         && event.depth < DEPTH
         && (event.actor.is_none() || event.actor != local.row.bot)
         && local.is_on_in(conversation)
+}
+
+/// What else there is to say of an event, as a JSON object.
+fn payload_of(fact: &Fact) -> Option<String> {
+    let Fact::MessagesTrimmed { from_sequence, through_sequence, kept, step, .. } = fact else { return None };
+    let said =
+        serde_json::json!({ "from": from_sequence, "through": through_sequence, "kept": kept, "step": step.as_str() });
+    Some(said.to_string())
 }
 
 fn message_of(fact: &Fact) -> Option<MessageId> {

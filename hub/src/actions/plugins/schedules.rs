@@ -4,10 +4,13 @@
 //! the queue, and looks where the plugin is on by then. There it leaves a job of the workspace's, which is done slice by slice.
 //! So nothing has to be planned anew when somebody switches a plugin on or off, and what was missed meanwhile stays so.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
+};
 
 use jackfield_domain::{
-    JobId, Timestamp, WorkspaceId,
+    JobId, Rejection, Timestamp, WorkspaceId,
     jobs::{Job, JobKind, NewJob},
     plugins::{FailureKind, HubState, PluginId, Slice},
 };
@@ -36,6 +39,10 @@ const PAUSE: Duration = Duration::from_secs(10);
 const SLICES: u32 = 10_000;
 /// When to look again after a plugin that is left alone for a while.
 const REST: Duration = Duration::from_secs(30);
+
+/// Whoever takes messages away rests so many times as long as that takes, and no longer than this.
+const RESTS: u32 = 15;
+const LONGEST_REST: Duration = Duration::from_secs(1);
 
 /// A time at which a schedule is due.
 #[derive(Serialize, Deserialize)]
@@ -160,11 +167,29 @@ async fn slice(core: &Arc<Core>, claim: &Claim, workspace: WorkspaceId, run: &Sc
         }
     }
     let _waking = Waking::of(core, &end.effects);
-    end.at = core.clock.now();
-    for refused in core.store.change(end).await?.iter().flatten() {
+    let refused = if end.effects.trims.is_empty() {
+        end.at = core.clock.now();
+        core.store.change(end).await?
+    } else {
+        trim(core, end).await?
+    };
+    for refused in refused.iter().flatten() {
         effects::left_out(core, workspace, &run.plugin, &format!("a post: {refused}"));
     }
     Ok(())
+}
+
+/// Commits a slice that takes messages away, after a rest that is so much longer than it took the last time: what is old has time, and
+/// the one writer of a workspace is for those who send. The slice is this node's meanwhile, so that no other one goes on instead.
+async fn trim(core: &Core, mut end: EndSlice) -> Result<Option<Vec<Rejection>>> {
+    let last = Duration::from_micros(core.plugins.trimming_us.load(Ordering::Relaxed));
+    tokio::time::sleep((last * RESTS).min(LONGEST_REST)).await;
+    end.at = core.clock.now();
+    let began = Instant::now();
+    let done = core.store.change(end).await;
+    let took = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+    core.plugins.trimming_us.store(took, Ordering::Relaxed);
+    done
 }
 
 fn failed(why: String, attempts: u32) -> SliceEnding {

@@ -1,7 +1,7 @@
 //! What happens to messages.
 
 use async_graphql::{Context, ID, Object, Result};
-use jackfield_domain::{ConversationId, MessageId, UserId, receipts as words};
+use jackfield_domain::{ConversationId, MessageId, UserId, messages::TrimStep, receipts as words};
 
 use super::{
     super::{
@@ -168,6 +168,60 @@ impl MessageHidden {
     /// The id that the message had for you.
     async fn message_id(&self) -> ID {
         self.0.message.to_string().into()
+    }
+}
+
+pub struct MessagesTrimmed {
+    logged: Logged,
+    conversation: ConversationId,
+    range: (i64, i64),
+    kept: Vec<i64>,
+    step: TrimStep,
+}
+
+impl MessagesTrimmed {
+    pub fn of(logged: Logged, conversation: ConversationId, range: (i64, i64), kept: Vec<i64>, step: TrimStep) -> Self {
+        MessagesTrimmed { logged, conversation, range, kept, step }
+    }
+}
+
+/// Old messages were taken away from everybody: all of a range but those that were kept. Their numbers are not given to others, and
+/// nothing that answers them points to them any more. It comes twice: when they are hidden, and when they are gone for good.
+#[Object]
+impl MessagesTrimmed {
+    /// Where this event stands; hand it back to go on behind it.
+    pub async fn cursor(&self) -> EventCursor {
+        self.logged.cursor()
+    }
+
+    /// When it happened.
+    async fn at(&self) -> DateTime {
+        self.logged.at()
+    }
+
+    /// Where the messages were.
+    async fn conversation(&self, ctx: &Context<'_>) -> Result<Option<Conversation>> {
+        self.logged.conversation(ctx, self.conversation).await
+    }
+
+    /// The number of the first of them.
+    async fn from_sequence(&self) -> i64 {
+        self.range.0
+    }
+
+    /// The number of the last of them.
+    async fn through_sequence(&self) -> i64 {
+        self.range.1
+    }
+
+    /// The numbers of those in between that stay as they were.
+    async fn kept_sequences(&self) -> &[i64] {
+        &self.kept
+    }
+
+    /// Whether they are gone for good; if not, nobody sees them, and that comes later.
+    async fn is_purged(&self) -> bool {
+        self.step == TrimStep::Purge
     }
 }
 

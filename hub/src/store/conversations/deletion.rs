@@ -12,8 +12,12 @@ use sea_orm::{QueryOrder, QuerySelect, entity::prelude::*};
 use super::{
     super::{
         Change, Work, invitations, jobs, members,
-        messages::{self, deletions::hidden, details, edits},
-        plugins::{annotations, held, mentions, notices, verdicts, workspaces::conversations as switches},
+        messages::{
+            self,
+            deletions::hidden,
+            trims::{forget_beside, trimmed},
+        },
+        plugins::{held, mentions, notices, verdicts, workspaces::conversations as switches},
         receipts,
         writer::keys,
     },
@@ -95,6 +99,7 @@ impl Change for PurgeConversation {
 
     async fn apply(&self, work: &mut Work) -> Result<bool> {
         Ok(self.purge_messages(work).await?
+            || self.purge_trimmed(work).await?
             || self.purge_receipts(work).await?
             || self.purge_hidden(work).await?
             || notices::purge(&work.transaction, self.conversation, self.limit).await?
@@ -116,17 +121,34 @@ impl PurgeConversation {
         if said.is_empty() {
             return Ok(false);
         }
-        let of = |column: edits::Column| column.is_in(said.clone());
-        edits::Entity::delete_many().filter(of(edits::Column::MessageId)).exec(&work.transaction).await?;
-        details::Entity::delete_many()
-            .filter(details::Column::MessageId.is_in(said.clone()))
-            .exec(&work.transaction)
-            .await?;
+        forget_beside(work, &said).await?;
         let ids: Vec<MessageId> = said.iter().copied().map(MessageId).collect();
-        annotations::forget(&work.transaction, &ids).await?;
         mentions::forget(&work.transaction, &ids).await?;
         keys::Entity::delete_many().filter(keys::Column::MessageId.is_in(said.clone())).exec(&work.transaction).await?;
         messages::Entity::delete_many().filter(messages::Column::Id.is_in(said)).exec(&work.transaction).await?;
+        Ok(true)
+    }
+
+    /// What was hidden from everybody before.
+    async fn purge_trimmed(&self, work: &Work) -> Result<bool> {
+        use trimmed::{Column, Entity};
+        let rows: Vec<(Uuid, i64)> = Entity::find()
+            .filter(Column::ConversationId.eq(self.conversation.0))
+            .select_only()
+            .columns([Column::Id, Column::Sequence])
+            .order_by_asc(Column::Sequence)
+            .limit(self.limit)
+            .into_tuple()
+            .all(&work.transaction)
+            .await?;
+        let Some((_, last)) = rows.last() else { return Ok(false) };
+        let ids: Vec<Uuid> = rows.iter().map(|(id, _)| *id).collect();
+        forget_beside(work, &ids).await?;
+        Entity::delete_many()
+            .filter(Column::ConversationId.eq(self.conversation.0))
+            .filter(Column::Sequence.lte(*last))
+            .exec(&work.transaction)
+            .await?;
         Ok(true)
     }
 

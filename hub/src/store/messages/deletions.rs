@@ -145,7 +145,7 @@ impl Change for DeleteMessage {
         edits::forget(work, message.id).await?;
         annotations::forget(&work.transaction, &[message.id]).await?;
         mentions::forget(&work.transaction, &[message.id]).await?;
-        verdicts::forget_reasons(&work.transaction, message.id).await?;
+        verdicts::forget_reasons(&work.transaction, &[message.id]).await?;
         details::Entity::delete_by_id(message.id.0).exec(&work.transaction).await?;
         let fact = Fact::MessageDeleted {
             conversation: message.conversation,

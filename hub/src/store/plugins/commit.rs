@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use async_trait::async_trait;
 use jackfield_domain::{
     ConversationId, Fact, MessageId, Position, Rejection, Timestamp, UserId, WorkspaceId,
-    messages::Message,
+    messages::{Message, Trim},
     plugins::{DeadLetter, LogLine, MentionTarget, Notice, PluginId},
     users::User,
 };
@@ -13,7 +13,9 @@ use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*};
 
 use super::{
     super::{
-        Change, Store, Work, messages, users,
+        Change, Store, Work,
+        messages::{self, trims},
+        users,
         writer::{FromPlugins, Outgoing, send_within},
     },
     annotations, held, letters, mentions, notices,
@@ -55,6 +57,8 @@ pub struct Effects {
     pub notices: Vec<Notice>,
     /// Times at which its schedules are to run.
     pub timers: Vec<Timer>,
+    /// What is old, and to be taken away.
+    pub trims: Vec<Trim>,
     /// Who is there now, for those mentions that mean them.
     pub online: BTreeSet<UserId>,
     /// The only conversations whose messages it may reach; none means all.
@@ -101,6 +105,11 @@ pub async fn carry_out(
     }
     for notice in &effects.notices {
         notices::tell(work, workspace, plugin, actor, notice, at).await?;
+    }
+    for trim in &effects.trims {
+        if effects.within.as_ref().is_none_or(|within| within.contains(&trim.stretch.conversation)) {
+            trims::apply(work, workspace, plugin, actor, trim, at).await?;
+        }
     }
     for timer in &effects.timers {
         timers::set(work, workspace, plugin, timer, at).await?;

@@ -116,6 +116,16 @@ pub async fn forget(work: &Work, conversation: ConversationId) -> Result<()> {
     Ok(())
 }
 
+/// Nothing is left of these that waited and were sent.
+pub async fn forget_sent(work: &Work, conversation: ConversationId, messages: &[MessageId]) -> Result<()> {
+    Entity::delete_many()
+        .filter(Column::ConversationId.eq(conversation.0))
+        .filter(Column::MessageId.is_in(messages.iter().map(|id| id.0)))
+        .exec(&work.transaction)
+        .await?;
+    Ok(())
+}
+
 /// What is to be kept of a message that is not sent, or not yet.
 pub struct KeepOutcome {
     pub workspace: WorkspaceId,

@@ -122,12 +122,12 @@ pub fn walk(workspace: WorkspaceId, filter: &VerdictFilter, page: &Page<VerdictI
     }
 }
 
-/// Takes away what plugins said about a message that is deleted for everyone: it may be in its words. That they did something
+/// Takes away what plugins said about messages that nobody is to see any more: it may be in their words. That they did something
 /// stays.
-pub async fn forget_reasons(database: &impl ConnectionTrait, message: MessageId) -> Result<()> {
+pub async fn forget_reasons(database: &impl ConnectionTrait, messages: &[MessageId]) -> Result<()> {
     Entity::update_many()
         .col_expr(Column::Reason, Expr::value(None::<String>))
-        .filter(Column::MessageId.eq(message.0))
+        .filter(Column::MessageId.is_in(messages.iter().map(|id| id.0)))
         .filter(Column::Reason.is_not_null())
         .exec(database)
         .await?;

@@ -1,5 +1,8 @@
 //! How many messages are a member's own. What is own behind the read pointer is kept beside it; what is own within a range
 //! follows from that and from a walk of the messages of the range or of those beside it, whichever are fewer.
+//!
+//! What was taken away from everybody is as little new to a member as what they have said themselves, and is counted with it: a
+//! place at which nothing stands any more is one's own.
 
 use jackfield_domain::{
     ConversationId, UserId,
@@ -19,8 +22,8 @@ use super::{
 use crate::Result;
 
 impl Store {
-    /// How many messages of each of these ranges, of different conversations, are those of who stands there. It stays so,
-    /// whatever happens, and is counted here so that no writer has to wait for it.
+    /// How many messages of each of these ranges, of different conversations, are those of who stands there. It stays so
+    /// until something is taken away, and is counted here so that no writer has to wait for it.
     pub async fn own_within(&self, ranges: &[(Standing, Advance)]) -> Result<Vec<i64>> {
         within(&self.reads, ranges).await
     }
@@ -44,17 +47,17 @@ pub async fn within(database: &impl ConnectionTrait, ranges: &[(Standing, Advanc
     Ok(known.iter().zip(counted).map(|(known, counted)| known.with(counted)).collect())
 }
 
-/// Counts what somebody has sent in a part of a conversation, under a number.
+/// Counts what is not others' in a part of a conversation, under a number.
 pub fn counting(number: usize, conversation: ConversationId, user: UserId, part: Advance) -> SelectStatement {
     use messages::Column;
     Query::select()
         .expr_as(Expr::value(number as i64), "number")
-        .expr_as(Expr::col(Asterisk).count(), "own")
+        .expr_as(Expr::value(part.length()).sub(Expr::col(Asterisk).count()), "own")
         .from(messages::Entity)
         .and_where(Column::ConversationId.eq(conversation.0))
         .and_where(Column::Sequence.gt(part.from))
         .and_where(Column::Sequence.lte(part.up_to))
-        .and_where(Column::SenderId.eq(user.0))
+        .and_where(Column::SenderId.ne(user.0))
         .to_owned()
 }
 

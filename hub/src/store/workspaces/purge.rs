@@ -43,7 +43,8 @@ const OF_MESSAGES: &[Owned] = &[
     owned("annotations", &["message_id", "plugin_id"], "message_id"),
     owned("mentions", &["message_id", "user_id", "plugin_id"], "message_id"),
 ];
-const MESSAGES: Owned = owned("messages", &["id"], "conversation_id");
+const MESSAGES: &[Owned] =
+    &[owned("messages", &["id"], "conversation_id"), owned("trimmed_messages", &["id"], "conversation_id")];
 const OF_CONVERSATIONS: &[Owned] = &[
     owned("receipts", &["conversation_id", "user_id", "kind", "up_to"], "conversation_id"),
     owned("members", &["conversation_id", "user_id"], "conversation_id"),
@@ -65,6 +66,7 @@ const OF_USERS: &[Owned] = &[
 ];
 const OF_WORKSPACES: &[Owned] = &[
     owned("invitations", &["id"], "workspace_id"),
+    owned("legal_holds", &["id"], "workspace_id"),
     owned("held_messages", &["id"], "workspace_id"),
     owned("plugin_verdicts", &["id"], "workspace_id"),
     owned("plugin_dead_letters", &["id"], "workspace_id"),
@@ -179,7 +181,16 @@ impl Change for PurgeWorkspace {
 
 /// Takes away some messages of these conversations, and what stands beside them; answers whether none is left.
 async fn messages_are_gone(work: &Work, rooms: &[Uuid]) -> Result<bool> {
-    let some = MESSAGES.of(rooms);
+    for table in MESSAGES {
+        if !are_gone_with_all(work, table, rooms).await? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+async fn are_gone_with_all(work: &Work, messages: &Owned, rooms: &[Uuid]) -> Result<bool> {
+    let some = messages.of(rooms);
     let ids: Vec<Uuid> = work
         .transaction
         .query_all(&some)
@@ -191,7 +202,7 @@ async fn messages_are_gone(work: &Work, rooms: &[Uuid]) -> Result<bool> {
         return Ok(true);
     }
     if are_gone(work, OF_MESSAGES, &ids).await? {
-        MESSAGES.delete(&work.transaction, rooms).await?;
+        messages.delete(&work.transaction, rooms).await?;
     }
     Ok(false)
 }
