@@ -6,6 +6,7 @@
 
 mod calls;
 pub(crate) mod host;
+mod servers;
 mod state;
 
 use std::{cell::RefCell, marker::PhantomData};
@@ -342,6 +343,7 @@ fn call<R>(mode: Mode, hook: impl FnOnce() -> Result<R>) -> Result<R> {
     let before = hub(|state| {
         state.mode = mode;
         state.effects = 0;
+        (state.sent, state.fetched) = (0, 0);
         state.clone()
     });
     let answer = hook();
