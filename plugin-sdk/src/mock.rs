@@ -197,6 +197,18 @@ impl MockHub {
         })
     }
 
+    /// Deletes a message for everyone. No hook has been asked.
+    pub fn delete(&self, message: &Message) {
+        hub(|state| {
+            let now = state.now;
+            let message = state.messages.get_mut(&message.id).expect("the message is this hub's");
+            message.body = Body::Plain(String::new());
+            message.deleted_at = Some(now);
+            state.annotations.remove(&message.id);
+            state.mentions.remove(&message.id);
+        });
+    }
+
     /// An event about a message, such as `message_sent`, by its sender.
     pub fn event(&self, kind: &str, message: &Message) -> Event {
         hub(|state| Event {
