@@ -38,9 +38,9 @@ use crate::{
     Failure, Result,
     capabilities::types::{Refusal, Slice},
     hooks::{
-        Answer, CommandCall, CommandReply, ConversationDraft, ConversationVerdict, DeletionDraft, DeletionVerdict, EditDraft,
-        EditVerdict, EventBatch, FieldCall, JoinDraft, JoinVerdict, MessageDraft, MessageVerdict, MutationCall,
-        ScheduledRun,
+        Answer, CommandCall, CommandReply, ConversationDraft, ConversationVerdict, DeletionDraft, DeletionVerdict,
+        EditDraft, EditVerdict, EventBatch, FieldCall, JoinDraft, JoinVerdict, MessageDraft, MessageVerdict,
+        MutationCall, ScheduledRun,
     },
     mock::{MockHub, capability, run, surroundings},
 };

@@ -5,7 +5,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::host::{
-    annotations, clock, config, conversations, http, kv, log, mentions, messages, notices, random, secrets, timers, users,
+    annotations, clock, config, conversations, http, kv, log, mentions, messages, notices, random, secrets, timers,
+    users,
 };
 use crate::{
     Failure, Result,

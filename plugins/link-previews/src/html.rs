@@ -200,7 +200,8 @@ impl Reading {
     }
 
     fn link(&mut self) {
-        let is_alternate = self.value(Attribute::Rel).split_ascii_whitespace().any(|rel| rel.eq_ignore_ascii_case("alternate"));
+        let is_alternate =
+            self.value(Attribute::Rel).split_ascii_whitespace().any(|rel| rel.eq_ignore_ascii_case("alternate"));
         if is_alternate && self.value(Attribute::Type).trim().eq_ignore_ascii_case("application/json+oembed") {
             let href = self.values[Attribute::Href as usize].take().unwrap_or_default();
             self.said.oembed.offer(0, &href);

@@ -123,7 +123,10 @@ impl GraphqlHooks for LinkPreviews {
 impl LifecycleHooks for LinkPreviews {
     fn validate(&self) -> Vec<ConfigurationProblem> {
         let problem = |(place, host): (usize, &String)| {
-            ConfigurationProblem::new(format!("/deny/{place}"), format!("«{host}» is no host: write it like example.org"))
+            ConfigurationProblem::new(
+                format!("/deny/{place}"),
+                format!("«{host}» is no host: write it like example.org"),
+            )
         };
         self.deny.mistaken().map(problem).collect()
     }

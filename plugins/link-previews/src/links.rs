@@ -56,7 +56,9 @@ impl Hosts {
 
     fn has(&self, host: &str) -> bool {
         let host = host.trim_end_matches('.');
-        self.hosts.iter().any(|denied| host.strip_suffix(denied).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
+        self.hosts
+            .iter()
+            .any(|denied| host.strip_suffix(denied).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
     }
 }
 

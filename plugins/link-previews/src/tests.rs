@@ -82,7 +82,10 @@ fn a_link_is_shown_when_its_server_has_answered() {
     assert_eq!((request.enough_bytes, request.headers[0].name.as_str()), (Some(512 * 1024), "accept"));
     room.deliver();
     let shown = room.shown(&message);
-    assert_eq!((&shown[0]["url"], &shown[0]["title"]), (&json!("https://Tea.example/green#leaves"), &json!("Green tea")));
+    assert_eq!(
+        (&shown[0]["url"], &shown[0]["title"]),
+        (&json!("https://Tea.example/green#leaves"), &json!("Green tea"))
+    );
     assert_eq!(shown.len(), 1);
 }
 
@@ -100,8 +103,9 @@ fn messages_without_links_cost_nothing() {
 fn a_link_is_asked_for_once_a_day() {
     let room = room();
     room.hub.answers("https://tea.example/", titled("Tea"));
-    let messages: Vec<Message> =
-        (0..100).map(|number| room.hub.message(&room.ann, &room.tea, &format!("{number} https://tea.example"))).collect();
+    let messages: Vec<Message> = (0..100)
+        .map(|number| room.hub.message(&room.ann, &room.tea, &format!("{number} https://tea.example")))
+        .collect();
     room.tell("message_sent", &messages.iter().collect::<Vec<_>>());
     let another = room.send("https://tea.example/#top");
     assert_eq!((room.asked().len(), room.deliver()), (1, 1));
@@ -206,11 +210,15 @@ fn a_denied_host_is_never_asked_and_never_shown() {
     room.hub.answers("https://tea.example/", picture);
     let message = room.send("https://tea.example");
     room.deliver();
-    assert_eq!(room.shown(&message), [json!({
-        "url": "https://tea.example", "title": "Tea", "description": null, "siteName": null, "kind": null,
-        "authorName": null, "imageUrl": null
-    })]);
-    let problems = room.hub.validate::<LinkPreviews>(&json!({ "deny": ["example.org", "https://tea.example", "a b", ""] }));
+    assert_eq!(
+        room.shown(&message),
+        [json!({
+            "url": "https://tea.example", "title": "Tea", "description": null, "siteName": null, "kind": null,
+            "authorName": null, "imageUrl": null
+        })]
+    );
+    let problems =
+        room.hub.validate::<LinkPreviews>(&json!({ "deny": ["example.org", "https://tea.example", "a b", ""] }));
     let places: Vec<String> = problems.unwrap_err().into_iter().map(|problem| problem.path).collect();
     assert_eq!(places, ["/deny/1", "/deny/2", "/deny/3"]);
 }

@@ -23,7 +23,10 @@ fn links_in_words() {
         ("«https://a.example»", &["https://a.example"]),
         ("「https://a.example」。", &["https://a.example"]),
         ("**https://a.example** _https://b.example_", &["https://a.example", "https://b.example"]),
-        ("# https://a.example\n> https://b.example\n- https://c.example", &["https://a.example", "https://b.example", "https://c.example"]),
+        (
+            "# https://a.example\n> https://b.example\n- https://c.example",
+            &["https://a.example", "https://b.example", "https://c.example"],
+        ),
         ("https://a.example\nhttps://b.example", &["https://a.example", "https://b.example"]),
         ("https://a.example/?to=https://b.example", &["https://a.example/?to=https://b.example"]),
         ("https://bücher.example/ü", &["https://bücher.example/ü"]),
@@ -40,7 +43,10 @@ fn links_of_markdown() {
         ("![tea](https://a.example/tea.png \"Tea\")", &["https://a.example/tea.png"]),
         ("[https://b.example](https://a.example)", &["https://a.example"]),
         ("[tea][1]\n\n[1]: https://a.example", &["https://a.example"]),
-        ("x https://a.example [y](https://b.example) https://c.example", &["https://a.example", "https://b.example", "https://c.example"]),
+        (
+            "x https://a.example [y](https://b.example) https://c.example",
+            &["https://a.example", "https://b.example", "https://c.example"],
+        ),
     ]);
 }
 

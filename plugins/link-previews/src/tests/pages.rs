@@ -34,14 +34,17 @@ fn open_graph_comes_before_twitter_and_both_before_the_rest() {
         <meta name="author" content="Ann">
         </head><body>Tea</body></html>"#;
     let whole = page(&html(all)).preview;
-    assert_eq!(whole, Preview {
-        title: some("Open & graph"),
-        description: some("A graph of two lines."),
-        site_name: some("The tea shop"),
-        kind: some("article"),
-        author_name: some("Ann"),
-        image_url: some("https://tea.example/graph.png"),
-    });
+    assert_eq!(
+        whole,
+        Preview {
+            title: some("Open & graph"),
+            description: some("A graph of two lines."),
+            site_name: some("The tea shop"),
+            kind: some("article"),
+            author_name: some("Ann"),
+            image_url: some("https://tea.example/graph.png"),
+        }
+    );
     let cards = page(&html(&all.replace("og:", "no:"))).preview;
     assert_eq!((cards.title, cards.description), (some("Twitter"), some("A card.")));
     assert_eq!(cards.image_url, some("https://tea.example/twitter.png"));
@@ -81,10 +84,15 @@ fn pages_as_people_write_them() {
 #[test]
 fn what_is_long_is_cut() {
     let long = "tea ".repeat(10_000);
-    let response = html(&format!("<title>{long}</title><meta name=description content='{long}'><meta property=og:type content='{long}'>"));
+    let response = html(&format!(
+        "<title>{long}</title><meta name=description content='{long}'><meta property=og:type content='{long}'>"
+    ));
     let preview = page(&response).preview;
     let lengths = [preview.title, preview.description, preview.kind].map(|text| text.unwrap().chars().count());
-    assert!(lengths.iter().zip([200, 400, 80]).all(|(length, most)| (most - 1..=most + 1).contains(length)), "{lengths:?}");
+    assert!(
+        lengths.iter().zip([200, 400, 80]).all(|(length, most)| (most - 1..=most + 1).contains(length)),
+        "{lengths:?}"
+    );
     let image = format!("<title>Tea</title><meta property=og:image content='/{}'>", "x".repeat(3_000));
     assert_eq!(page(&html(&image)).preview.image_url, None);
 }
@@ -127,11 +135,21 @@ fn pictures_are_links_to_where_they_are() {
     assert_eq!(named("leaf.png"), some("https://tea.example/shop/leaf.png"));
     assert_eq!(named("//cdn.example/leaf.png"), some("https://cdn.example/leaf.png"));
     assert_eq!(named("http://cdn.example/leaf.png?a=1&amp;b=2"), some("http://cdn.example/leaf.png?a=1&b=2"));
-    assert_eq!(image("<base href='/x/'><meta property=og:image content=leaf.png>"), some("https://tea.example/x/leaf.png"));
-    for url in ["javascript:alert(1)", "data:image/png;base64,AA", "file:///etc/passwd", "https://ann:secret@cdn.example/x", "http://router/x"] {
+    assert_eq!(
+        image("<base href='/x/'><meta property=og:image content=leaf.png>"),
+        some("https://tea.example/x/leaf.png")
+    );
+    for url in [
+        "javascript:alert(1)",
+        "data:image/png;base64,AA",
+        "file:///etc/passwd",
+        "https://ann:secret@cdn.example/x",
+        "http://router/x",
+    ] {
         assert_eq!(named(url), None, "{url}");
     }
-    let picture = Response { url: "https://tea.example/leaf.png".to_owned(), ..Response::new(200, "image/png", [0x89, b'P']) };
+    let picture =
+        Response { url: "https://tea.example/leaf.png".to_owned(), ..Response::new(200, "image/png", [0x89, b'P']) };
     let preview = read(&picture, &Hosts::default()).preview;
     assert_eq!((preview.image_url, preview.kind), (some("https://tea.example/leaf.png"), some("image")));
 }
@@ -142,7 +160,9 @@ fn what_is_no_page_says_nothing() {
     let page = |status, kind: &str| page(&Response::new(status, kind, "<title>Tea</title>")).preview;
     assert_eq!(page(200, "text/html").title, some("Tea"));
     assert_eq!(page(200, "").title, some("Tea"));
-    for (status, kind) in [(404, "text/html"), (500, "text/html"), (302, "text/html"), (200, "text/plain"), (200, "application/pdf")] {
+    for (status, kind) in
+        [(404, "text/html"), (500, "text/html"), (302, "text/html"), (200, "text/plain"), (200, "application/pdf")]
+    {
         assert_eq!(page(status, kind), Preview::default(), "{status} {kind}");
     }
     assert!(!Preview { site_name: some("Tea"), ..Preview::default() }.says_something());
@@ -152,7 +172,10 @@ fn what_is_no_page_says_nothing() {
 #[test]
 fn a_redirect_leads_to_where_things_are_looked_for() {
     let room = room();
-    let there = Response { url: "https://www.tea.example/shop/".to_owned(), ..html("<title>Tea</title><meta property=og:image content=leaf.png>") };
+    let there = Response {
+        url: "https://www.tea.example/shop/".to_owned(),
+        ..html("<title>Tea</title><meta property=og:image content=leaf.png>")
+    };
     room.hub.answers("https://tea.example/", there);
     let message = room.send("https://tea.example");
     room.deliver();
@@ -175,10 +198,13 @@ fn oembed_adds_what_is_missing() {
     room.hub.answers("https://tea.example/oembed?url=1&x=2", Response::new(200, "application/json", said.to_string()));
     let message = room.send("https://tea.example/film");
     assert_eq!(room.deliver(), 2);
-    assert_eq!(room.shown(&message), [json!({
-        "url": "https://tea.example/film", "title": "Plain", "description": null, "siteName": "The site", "kind": "video",
-        "authorName": "Ann", "imageUrl": "https://tea.example/thumb.png"
-    })]);
+    assert_eq!(
+        room.shown(&message),
+        [json!({
+            "url": "https://tea.example/film", "title": "Plain", "description": null, "siteName": "The site", "kind": "video",
+            "authorName": "Ann", "imageUrl": "https://tea.example/thumb.png"
+        })]
+    );
 }
 
 /// F: P-20
@@ -190,7 +216,11 @@ fn what_is_wrong_with_oembed_takes_nothing_away() {
         Ok(Response::new(404, "application/json", r#"{"title": "No"}"#)),
         Ok(Response::new(200, "application/json", "no")),
         Ok(Response::new(200, "application/json", deep)),
-        Ok(Response::new(200, "application/json", r#"{"title": ["No"], "author_name": 7, "thumbnail_url": "javascript:x"}"#)),
+        Ok(Response::new(
+            200,
+            "application/json",
+            r#"{"title": ["No"], "author_name": 7, "thumbnail_url": "javascript:x"}"#,
+        )),
         Ok(Response::new(200, "application/json", " ".repeat(70_000))),
     ];
     for answer in wrong {
@@ -211,7 +241,19 @@ fn what_is_wrong_with_oembed_takes_nothing_away() {
 #[test]
 fn a_hostile_page_is_read_in_bounded_memory() {
     let large = 512 * 1024;
-    for part in ["<", "<a ", "<meta a b c ", "&", "&amp", "<!--", "</", "<title>", "<meta property=og:title content=", "\0", "<![CDATA["] {
+    for part in [
+        "<",
+        "<a ",
+        "<meta a b c ",
+        "&",
+        "&amp",
+        "<!--",
+        "</",
+        "<title>",
+        "<meta property=og:title content=",
+        "\0",
+        "<![CDATA[",
+    ] {
         let text = format!("<title>Tea</title>{}", part.repeat(large / part.len()));
         assert_eq!(title(&html(&text)), some("Tea"), "{part}");
     }
