@@ -37,7 +37,7 @@ pub enum Kept {
         since: i64,
         is_sent: bool,
         /// What the page says, while oEmbed is asked.
-        so_far: Option<Preview>,
+        so_far: Preview,
         messages: Vec<String>,
     },
     /// Nothing, where there is nothing to be shown.
@@ -119,7 +119,7 @@ pub fn wait(link: &Link, message: &str) -> Result<bool> {
             url: link.url.clone(),
             since: clock::now(),
             is_sent: is_sent.unwrap_or_default(),
-            so_far: None,
+            so_far: Preview::default(),
             messages: vec![message.to_owned()],
         },
     })?;
@@ -150,7 +150,7 @@ pub fn stop_waiting(message: &str, digest: &str) -> Result<bool> {
 }
 
 /// Of a link that still waits for its answer what is known so far.
-pub fn asked(digest: &str) -> Result<Option<Option<Preview>>> {
+pub fn asked(digest: &str) -> Result<Option<Preview>> {
     Ok(match kv::get(&link_key(digest))? {
         Some(Kept::Asked { so_far, .. }) => Some(so_far),
         _ => None,
@@ -164,7 +164,7 @@ pub fn ask_oembed(digest: &str, preview: &Preview, place: &str) -> Result<bool> 
     }
     kv::update(&link_key(digest), Some(PATIENCE_SECONDS), |kept| match kept {
         Some(Kept::Asked { url, since, messages, .. }) => {
-            Kept::Asked { url, since, is_sent: true, so_far: Some(preview.clone()), messages }
+            Kept::Asked { url, since, is_sent: true, so_far: preview.clone(), messages }
         }
         other => other.unwrap_or(Kept::Known(None)),
     })?;

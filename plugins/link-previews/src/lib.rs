@@ -96,8 +96,8 @@ impl AnswerHooks for LinkPreviews {
                 }
                 page.preview
             }
-            (Ok(response), Part::Oembed) => so_far.unwrap_or_default().or(read_oembed(response, &self.deny)),
-            (Err(_), Part::Oembed) => so_far.unwrap_or_default(),
+            (Ok(response), Part::Oembed) => so_far.or(read_oembed(response, &self.deny)),
+            (Err(_), Part::Oembed) => so_far,
             (Err(_), Part::Page) => {
                 worth = Worth::Pause;
                 Preview::default()

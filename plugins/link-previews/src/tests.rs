@@ -3,6 +3,8 @@
 mod links;
 mod pages;
 
+use std::fmt::Write;
+
 use http::{Failure as NoAnswer, Response};
 
 use super::*;
@@ -151,7 +153,7 @@ fn five_links_of_a_message_are_shown_in_their_order() {
     let mut text = String::new();
     for number in [3, 1, 4, 1, 5, 9, 2, 6] {
         room.hub.answers(&format!("https://n.example/{number}"), titled(&number.to_string()));
-        text.push_str(&format!("- https://n.example/{number}\n"));
+        let _ = writeln!(text, "- https://n.example/{number}");
     }
     let message = room.send(&text);
     assert_eq!((room.deliver(), room.titles(&message)), (5, ["3", "1", "4", "5", "9"].map(str::to_owned).to_vec()));

@@ -43,25 +43,25 @@ pub fn ask(url: &str, message: &Message) -> Result<()> {
     Ok(http::send(&Request::get(url), &tag)?)
 }
 
-pub fn fetch(call: &CommandCall) -> Result<CommandAnswer> {
+pub fn fetch(call: &CommandCall) -> CommandAnswer {
     let mut heard = String::new();
     for _ in 0..times(call) {
         match http::fetch(&request(call)) {
             Ok(outcome) => heard = said(&outcome),
-            Err(error) => return Ok(CommandAnswer::refuse("NOT_ASKED", error.to_string())),
+            Err(error) => return CommandAnswer::refuse("NOT_ASKED", error.to_string()),
         }
     }
-    Ok(CommandAnswer::say(heard))
+    CommandAnswer::say(heard)
 }
 
-pub fn send(call: &CommandCall) -> Result<CommandAnswer> {
+pub fn send(call: &CommandCall) -> CommandAnswer {
     let tag = Tag { name: text(call, "tag").to_owned(), conversation: None };
     for _ in 0..times(call) {
         if let Err(error) = http::send(&request(call), &tag) {
-            return Ok(CommandAnswer::refuse("NOT_SENT", error.to_string()));
+            return CommandAnswer::refuse("NOT_SENT", error.to_string());
         }
     }
-    Ok(CommandAnswer::say("sent"))
+    CommandAnswer::say("sent")
 }
 
 pub fn heard(call: &CommandCall) -> Result<CommandAnswer> {

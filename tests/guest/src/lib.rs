@@ -172,8 +172,8 @@ impl CommandHooks for Guest {
                 let signature = secrets::sign("key", text(&call, "words").as_bytes())?;
                 Ok(CommandAnswer::say(signature.iter().map(|byte| format!("{byte:02x}")).collect::<String>()))
             }
-            "fetch" => answers::fetch(&call),
-            "send" => answers::send(&call),
+            "fetch" => Ok(answers::fetch(&call)),
+            "send" => Ok(answers::send(&call)),
             "heard" => answers::heard(&call),
             "spin" => loop {
                 std::hint::black_box(());

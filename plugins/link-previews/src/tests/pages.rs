@@ -12,8 +12,10 @@ fn title(response: &Response) -> Option<String> {
     page(response).preview.title
 }
 
-fn some(text: &str) -> Option<String> {
-    Some(text.to_owned())
+macro_rules! some {
+    ($text:literal) => {
+        Some($text.to_owned())
+    };
 }
 
 /// F: P-20
@@ -37,19 +39,22 @@ fn open_graph_comes_before_twitter_and_both_before_the_rest() {
     assert_eq!(
         whole,
         Preview {
-            title: some("Open & graph"),
-            description: some("A graph of two lines."),
-            site_name: some("The tea shop"),
-            kind: some("article"),
-            author_name: some("Ann"),
-            image_url: some("https://tea.example/graph.png"),
+            title: some!("Open & graph"),
+            description: some!("A graph of two lines."),
+            site_name: some!("The tea shop"),
+            kind: some!("article"),
+            author_name: some!("Ann"),
+            image_url: some!("https://tea.example/graph.png"),
         }
     );
     let cards = page(&html(&all.replace("og:", "no:"))).preview;
-    assert_eq!((cards.title, cards.description), (some("Twitter"), some("A card.")));
-    assert_eq!(cards.image_url, some("https://tea.example/twitter.png"));
+    assert_eq!((cards.title, cards.description), (some!("Twitter"), some!("A card.")));
+    assert_eq!(cards.image_url, some!("https://tea.example/twitter.png"));
     let plain = page(&html(&all.replace("og:", "no:").replace("twitter:", "no:"))).preview;
-    assert_eq!((plain.title, plain.description, plain.image_url), (some("Plain"), some("A plain description."), None));
+    assert_eq!(
+        (plain.title, plain.description, plain.image_url),
+        (some!("Plain"), some!("A plain description."), None)
+    );
 }
 
 /// F: P-20
@@ -110,21 +115,21 @@ fn pages_in_any_encoding() {
     let old = "<meta http-equiv=Content-Type content='text/html; charset=windows-1251'>";
     let said = |content_type: &str, body: Vec<u8>| title(&Response::new(200, content_type, body));
     let (windows, shift_jis) = (encoding_rs::WINDOWS_1251, encoding_rs::SHIFT_JIS);
-    assert_eq!(said("text/html; charset=windows-1251", bytes(windows, russian)), some("Чай"));
-    assert_eq!(said("text/html; Charset=\"CP1251\"; x=y", bytes(windows, russian)), some("Чай"));
-    assert_eq!(said("text/html", bytes(windows, &meta("windows-1251", russian))), some("Чай"));
-    assert_eq!(said("text/html", bytes(windows, &format!("{old}{russian}"))), some("Чай"));
-    assert_eq!(said("text/html; charset=Shift_JIS", bytes(shift_jis, japanese)), some("お茶"));
-    assert_eq!(said("text/html", bytes(shift_jis, &meta("shift_jis", japanese))), some("お茶"));
-    assert_eq!(said("text/html; charset=utf-8", utf_16(japanese)), some("お茶"), "a mark is stronger");
-    assert_eq!(said("text/html", utf_16(japanese)), some("お茶"));
-    assert_eq!(said("text/html", meta("utf-16", japanese).into_bytes()), some("お茶"));
-    assert_eq!(said("text/html", japanese.into()), some("お茶"));
-    assert_eq!(said("text/html; charset=of-our-own", japanese.into()), some("お茶"));
-    assert_eq!(said("text/html", b"<title>Th\xe9</title>".to_vec()), some("Thé"), "what the web was before");
+    assert_eq!(said("text/html; charset=windows-1251", bytes(windows, russian)), some!("Чай"));
+    assert_eq!(said("text/html; Charset=\"CP1251\"; x=y", bytes(windows, russian)), some!("Чай"));
+    assert_eq!(said("text/html", bytes(windows, &meta("windows-1251", russian))), some!("Чай"));
+    assert_eq!(said("text/html", bytes(windows, &format!("{old}{russian}"))), some!("Чай"));
+    assert_eq!(said("text/html; charset=Shift_JIS", bytes(shift_jis, japanese)), some!("お茶"));
+    assert_eq!(said("text/html", bytes(shift_jis, &meta("shift_jis", japanese))), some!("お茶"));
+    assert_eq!(said("text/html; charset=utf-8", utf_16(japanese)), some!("お茶"), "a mark is stronger");
+    assert_eq!(said("text/html", utf_16(japanese)), some!("お茶"));
+    assert_eq!(said("text/html", meta("utf-16", japanese).into_bytes()), some!("お茶"));
+    assert_eq!(said("text/html", japanese.into()), some!("お茶"));
+    assert_eq!(said("text/html; charset=of-our-own", japanese.into()), some!("お茶"));
+    assert_eq!(said("text/html", b"<title>Th\xe9</title>".to_vec()), some!("Thé"), "what the web was before");
     let mut cut = format!("{japanese}お").into_bytes();
     cut.pop();
-    assert_eq!(said("text/html", cut), some("お茶"), "the end is missing");
+    assert_eq!(said("text/html", cut), some!("お茶"), "the end is missing");
 }
 
 /// F: P-20
@@ -132,12 +137,12 @@ fn pages_in_any_encoding() {
 fn pictures_are_links_to_where_they_are() {
     let image = |head: &str| page(&html(&format!("<title>Tea</title>{head}"))).preview.image_url;
     let named = |url: &str| image(&format!("<meta property=og:image content='{url}'>"));
-    assert_eq!(named("leaf.png"), some("https://tea.example/shop/leaf.png"));
-    assert_eq!(named("//cdn.example/leaf.png"), some("https://cdn.example/leaf.png"));
-    assert_eq!(named("http://cdn.example/leaf.png?a=1&amp;b=2"), some("http://cdn.example/leaf.png?a=1&b=2"));
+    assert_eq!(named("leaf.png"), some!("https://tea.example/shop/leaf.png"));
+    assert_eq!(named("//cdn.example/leaf.png"), some!("https://cdn.example/leaf.png"));
+    assert_eq!(named("http://cdn.example/leaf.png?a=1&amp;b=2"), some!("http://cdn.example/leaf.png?a=1&b=2"));
     assert_eq!(
         image("<base href='/x/'><meta property=og:image content=leaf.png>"),
-        some("https://tea.example/x/leaf.png")
+        some!("https://tea.example/x/leaf.png")
     );
     for url in [
         "javascript:alert(1)",
@@ -151,21 +156,21 @@ fn pictures_are_links_to_where_they_are() {
     let picture =
         Response { url: "https://tea.example/leaf.png".to_owned(), ..Response::new(200, "image/png", [0x89, b'P']) };
     let preview = read(&picture, &Hosts::default()).preview;
-    assert_eq!((preview.image_url, preview.kind), (some("https://tea.example/leaf.png"), some("image")));
+    assert_eq!((preview.image_url, preview.kind), (some!("https://tea.example/leaf.png"), some!("image")));
 }
 
 /// F: P-20
 #[test]
 fn what_is_no_page_says_nothing() {
     let page = |status, kind: &str| page(&Response::new(status, kind, "<title>Tea</title>")).preview;
-    assert_eq!(page(200, "text/html").title, some("Tea"));
-    assert_eq!(page(200, "").title, some("Tea"));
+    assert_eq!(page(200, "text/html").title, some!("Tea"));
+    assert_eq!(page(200, "").title, some!("Tea"));
     for (status, kind) in
         [(404, "text/html"), (500, "text/html"), (302, "text/html"), (200, "text/plain"), (200, "application/pdf")]
     {
         assert_eq!(page(status, kind), Preview::default(), "{status} {kind}");
     }
-    assert!(!Preview { site_name: some("Tea"), ..Preview::default() }.says_something());
+    assert!(!Preview { site_name: some!("Tea"), ..Preview::default() }.says_something());
 }
 
 /// F: P-20
@@ -255,8 +260,8 @@ fn a_hostile_page_is_read_in_bounded_memory() {
         "<![CDATA[",
     ] {
         let text = format!("<title>Tea</title>{}", part.repeat(large / part.len()));
-        assert_eq!(title(&html(&text)), some("Tea"), "{part}");
+        assert_eq!(title(&html(&text)), some!("Tea"), "{part}");
     }
     let attributes = (0..60_000).map(|number| format!(" a{number}")).collect::<String>();
-    assert_eq!(title(&html(&format!("<meta{attributes} property=og:title content=Tea>"))), some("Tea"));
+    assert_eq!(title(&html(&format!("<meta{attributes} property=og:title content=Tea>"))), some!("Tea"));
 }
