@@ -58,8 +58,8 @@ pub mod prelude {
     pub use crate::{
         Failure, Result,
         capabilities::{
-            annotations, clock, config, conversations, kv, log, mentions, messages, notices, random, secrets, timers,
-            types::*, users,
+            annotations, clock, config, conversations, http, kv, log, mentions, messages, notices, random, secrets,
+            timers, types::*, users,
         },
         data,
         hooks::*,
