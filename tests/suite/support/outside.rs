@@ -140,13 +140,13 @@ fn packed(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().expect("there is room")
 }
 
-/// A gigabyte of nothing in a megabyte.
+/// What is small, and becomes 64 MiB.
 fn bomb() -> &'static [u8] {
     static BOMB: OnceLock<Vec<u8>> = OnceLock::new();
     BOMB.get_or_init(|| {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
         for _ in 0..64 {
-            encoder.write_all(&vec![0; 1 << 20]).expect("there is room");
+            encoder.write_all(&vec![b'a'; 1 << 20]).expect("there is room");
         }
         encoder.finish().expect("there is room")
     })

@@ -169,6 +169,11 @@ impl World {
         self.nodes[number].take().expect("the node runs").stop().await;
     }
 
+    /// A node is gone in the middle of whatever it does.
+    pub fn kill(&mut self, number: usize) {
+        drop(self.nodes[number].take().expect("the node runs"));
+    }
+
     /// Where everything is kept.
     pub fn db_place(&self) -> Place {
         self.configs[0].place().expect("a place")

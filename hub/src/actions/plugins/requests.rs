@@ -87,11 +87,14 @@ pub async fn run(core: Arc<Core>, draining: CancellationToken, running: TaskTrac
         if let Err(error) = turns.begin(&core, &running).await {
             tracing::debug!(%error, "the requests of plugins cannot be read");
         }
+        // What others have left comes with the time of day; what is due later, with the clock.
+        let soon = core.clock.now() + POLL;
         tokio::select! {
             () = draining.cancelled() => break,
             () = core.plugins.requested.notified() => {}
             () = turns.ended() => {}
             () = tokio::time::sleep(POLL) => {}
+            () = core.clock.wait_until(soon) => {}
         }
     }
     turns.tasks.detach_all();
