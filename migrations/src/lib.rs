@@ -18,6 +18,7 @@ mod m0013_verdicts;
 mod m0014_online_mentions;
 mod m0015_plugin_versions;
 mod m0016_trims;
+mod m0017_plugin_requests;
 
 pub struct Migrator;
 
@@ -41,6 +42,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0014_online_mentions::Migration),
             Box::new(m0015_plugin_versions::Migration),
             Box::new(m0016_trims::Migration),
+            Box::new(m0017_plugin_requests::Migration),
         ]
     }
 }

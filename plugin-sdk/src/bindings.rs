@@ -26,6 +26,7 @@ pub mod capabilities {
                 import jackfield:plugin/notices@0.1.0;
                 import jackfield:plugin/secrets@0.1.0;
                 import jackfield:plugin/retention@0.1.0;
+                import jackfield:plugin/http@0.1.0;
             }
         ",
         world: "jackfield:sdk/capabilities",
@@ -35,15 +36,18 @@ pub mod capabilities {
     pub use jackfield::plugin::*;
 }
 
-/// The world of one group of hooks, with the types of `capabilities`.
+/// The world of one group of hooks, with the types of `capabilities` and of what else it names of these.
 macro_rules! group {
-    ($module:ident, $world:literal, $inline:literal) => {
+    ($module:ident, $world:literal, $inline:literal $(, $interface:literal: $types:path)?) => {
         pub mod $module {
             wit_bindgen::generate!({
                 path: "wit",
                 inline: $inline,
                 world: $world,
-                with: { "jackfield:plugin/types@0.1.0": crate::bindings::capabilities::types },
+                with: {
+                    "jackfield:plugin/types@0.1.0": crate::bindings::capabilities::types,
+                    $($interface: $types,)?
+                },
                 additional_derives: [PartialEq, serde::Serialize, serde::Deserialize],
                 pub_export_macro: true,
             });
@@ -86,6 +90,13 @@ group!(
     graphql_hooks,
     "jackfield:sdk-graphql/graphql",
     "package jackfield:sdk-graphql; world graphql { export jackfield:plugin/graphql-hooks@0.1.0; }"
+);
+
+group!(
+    answer_hooks,
+    "jackfield:sdk-answer/answer",
+    "package jackfield:sdk-answer; world answer { export jackfield:plugin/answer-hooks@0.1.0; }",
+    "jackfield:plugin/http@0.1.0": crate::bindings::capabilities::http
 );
 
 group!(

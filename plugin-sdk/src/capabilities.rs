@@ -3,6 +3,8 @@
 //! `config`, `log`, `clock`, `random` and `timers` are there for everybody. The others are declared in the manifest and granted by
 //! an admin, and answer [`types::Error::Denied`] where they were not. In a test they ask the [`MockHub`](crate::mock::MockHub).
 
+pub mod http;
+
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::Result;

@@ -16,6 +16,7 @@ pages! {
     before_join: "before-join";
     before_conversation_create: "before-conversation-create";
     on_events: "on-events";
+    on_answer: "on-answer";
     schedule: "schedule";
     command: "command";
     resolve: "resolve";

@@ -38,9 +38,9 @@ use crate::{
     Failure, Result,
     capabilities::types::{Refusal, Slice},
     hooks::{
-        CommandCall, CommandReply, ConversationDraft, ConversationVerdict, DeletionDraft, DeletionVerdict, EditDraft,
-        EditVerdict, EventBatch, FieldCall, JoinDraft, JoinVerdict, MessageDraft, MessageVerdict, MutationCall,
-        ScheduledRun,
+        Answer, CommandCall, CommandReply, ConversationDraft, ConversationVerdict, DeletionDraft, DeletionVerdict,
+        EditDraft, EditVerdict, EventBatch, FieldCall, JoinDraft, JoinVerdict, MessageDraft, MessageVerdict,
+        MutationCall, ScheduledRun,
     },
     mock::{MockHub, capability, run, surroundings},
 };
@@ -130,6 +130,8 @@ hooks! {
         "membership-hooks.before-conversation-create"(draft: ConversationDraft) -> ConversationVerdict;
     /// Things have happened.
     on_events = "event-hooks.on-events"(batch: EventBatch) -> Result<(), String>;
+    /// A server has answered, or will not.
+    on_answer = "answer-hooks.on-answer"(heard: Answer) -> Result<(), String>;
     /// Work is due.
     run_schedule = "schedule-hooks.run"(scheduled: ScheduledRun) -> Result<Slice, String>;
     /// Somebody runs a command.

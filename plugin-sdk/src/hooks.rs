@@ -9,6 +9,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 pub use crate::bindings::{
+    answer_hooks::Answer,
     command_hooks::{Argument, ArgumentValue, CommandCall, CommandReply},
     event_hooks::{Event, EventBatch},
     graphql_hooks::{FieldCall, MutationCall},
@@ -80,6 +81,12 @@ pub trait EventHooks: Plugin {
     fn on_events(&self, batch: EventBatch) -> Result<()> {
         batch.events.into_iter().try_for_each(|event| self.on_event(event))
     }
+}
+
+/// What servers have answered to requests that the plugin has sent ([`http`](crate::capabilities::http)).
+pub trait AnswerHooks: Plugin {
+    /// A request has its answer, or will have none. What is done here is done exactly once.
+    fn on_answer(&self, answer: Answer) -> Result<()>;
 }
 
 /// Work that is due at times that the manifest names.
@@ -278,6 +285,13 @@ impl CommandCall {
     }
 }
 
+impl Answer {
+    /// What the plugin gave with the request, read by serde.
+    pub fn tag<T: DeserializeOwned>(&self) -> Result<T> {
+        Ok(serde_json::from_str(&self.tag)?)
+    }
+}
+
 impl ConfigurationProblem {
     /// Where it is, as a JSON pointer such as `/rules/0/pattern`, and what is wrong and what to do.
     pub fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
@@ -316,6 +330,12 @@ impl<T: MembershipHooks> bindings::membership_hooks::Guest for Exported<T> {
 impl<T: EventHooks> bindings::event_hooks::Guest for Exported<T> {
     fn on_events(batch: EventBatch) -> Result<(), String> {
         in_words(with_plugin(|plugin: &T| plugin.on_events(batch)))
+    }
+}
+
+impl<T: AnswerHooks> bindings::answer_hooks::Guest for Exported<T> {
+    fn on_answer(answer: Answer) -> Result<(), String> {
+        in_words(with_plugin(|plugin: &T| plugin.on_answer(answer)))
     }
 }
 

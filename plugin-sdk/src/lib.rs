@@ -58,7 +58,7 @@ pub mod prelude {
     pub use crate::{
         Failure, Result,
         capabilities::{
-            annotations, clock, config, conversations, kv, log, mentions, messages, notices, random, retention,
+            annotations, clock, config, conversations, http, kv, log, mentions, messages, notices, random, retention,
             secrets, timers, types::*, users,
         },
         data,

@@ -6,6 +6,7 @@
 
 mod calls;
 pub(crate) mod host;
+mod servers;
 mod state;
 
 use std::{cell::RefCell, marker::PhantomData};
@@ -211,6 +212,18 @@ impl MockHub {
         hub(|state| in_order(state.trimmed.values().map(|(message, _)| message), conversation))
     }
 
+    /// Deletes a message for everyone. No hook has been asked.
+    pub fn delete(&self, message: &Message) {
+        hub(|state| {
+            let now = state.now;
+            let message = state.messages.get_mut(&message.id).expect("the message is this hub's");
+            message.body = Body::Plain(String::new());
+            message.deleted_at = Some(now);
+            state.annotations.remove(&message.id);
+            state.mentions.remove(&message.id);
+        });
+    }
+
     /// An event about a message, such as `message_sent`, by its sender.
     pub fn event(&self, kind: &str, message: &Message) -> Event {
         hub(|state| Event {
@@ -363,7 +376,7 @@ fn call<R>(mode: Mode, hook: impl FnOnce() -> Result<R>) -> Result<R> {
     let before = hub(|state| {
         state.mode = mode;
         state.effects = 0;
-        state.trims = 0;
+        (state.trims, state.sent, state.fetched) = (0, 0, 0);
         state.clone()
     });
     let answer = hook();

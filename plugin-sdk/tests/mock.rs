@@ -128,3 +128,66 @@ fn history_has_two_directions() {
 fn without_a_hub_a_capability_says_what_is_missing() {
     let _ = clock::now();
 }
+
+#[data]
+struct Asker {}
+
+impl AnswerHooks for Asker {
+    fn on_answer(&self, answer: Answer) -> Result<()> {
+        let name: String = answer.tag()?;
+        let heard = match &answer.outcome {
+            Ok(response) => format!("{} {} of {}", response.status, response.text(), response.url),
+            Err(failure) => failure.to_string(),
+        };
+        kv::set(&name, &(heard, answer.attempt))?;
+        if name == "fail" && answer.attempt < 2 { Err(Failure::new("as asked")) } else { Ok(()) }
+    }
+}
+
+/// F: P-09
+#[test]
+fn answers_come_when_they_are_delivered_and_again_where_the_plugin_failed() {
+    let hub = MockHub::new();
+    let send = |url: &str, name: &str| {
+        let request = http::Request::get(url).enough(3);
+        hub.after::<Asker, _>(|_| Ok(http::send(&request, name)?))
+    };
+    hub.answers("https://tea.example/", http::Response::new(200, "text/plain", "green"));
+    send("https://tea.example/", "good").unwrap();
+    send("https://nobody.example/", "bad").unwrap();
+    assert_eq!((hub.requests().len(), hub.keys().len()), (2, 0));
+    assert_eq!(hub.deliver::<Asker>().unwrap(), 2);
+    assert_eq!(hub.kept("good"), Some(json!(["200 gre of https://tea.example/", 1])));
+    assert_eq!(hub.kept("bad"), Some(json!(["nobody could be reached: nobody is there", 1])));
+
+    send("https://tea.example/", "fail").unwrap();
+    assert_eq!(hub.deliver::<Asker>().unwrap_err(), Failure::new("as asked"));
+    assert_eq!(hub.kept("fail"), None);
+    assert_eq!((hub.deliver::<Asker>().unwrap(), hub.next_answer().is_some()), (1, false));
+    assert_eq!(hub.kept("fail"), Some(json!(["200 gre of https://tea.example/", 2])));
+}
+
+/// F: P-09
+#[test]
+fn requests_are_made_where_they_may_be() {
+    let hub = MockHub::new();
+    let public = http::Request::get("https://tea.example/");
+    let not_here = hub.before::<Asker, _>(|_| Ok(http::send(&public, "tag")?)).unwrap_err().to_string();
+    assert!(not_here.contains("NotHere"), "{not_here}");
+    let many = hub.after::<Asker, _>(|_| (0..17).try_for_each(|_| Ok(http::send(&public, "tag")?)));
+    assert!(many.unwrap_err().to_string().contains("LimitReached"));
+    assert_eq!(hub.requests().len(), 0, "what a failed hook issued is not done");
+    assert!(matches!(http::send(&public, &"x".repeat(1_024)), Err(Error::Invalid(_))));
+
+    let fetched =
+        |request: &http::Request| hub.after::<Asker, _>(|_| Ok(http::fetch(request).map(|outcome| outcome.is_ok())));
+    hub.answers("https://tea.example/", http::Response::new(200, "text/plain", vec![b'x'; (1 << 20) + 1]));
+    assert_eq!(fetched(&public), Ok(Ok(false)), "it is too large");
+    assert_eq!(fetched(&public.clone().enough(1 << 20)), Ok(Ok(true)));
+    hub.deny("http");
+    assert_eq!(fetched(&public), Ok(Ok(false)));
+    let secret = public.clone().secret_header("authorization", "Bearer ", "key");
+    for request in [secret, http::Request::post("https://tea.example/").json(&json!({})).unwrap()] {
+        assert!(matches!(fetched(&request), Ok(Err(Error::Denied(_)))));
+    }
+}

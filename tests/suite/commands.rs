@@ -56,7 +56,10 @@ stories! {
         switch(&owner, GUEST, Some(&tea), true).await;
         assert_eq!((names(&ann, None).await, names(&ann, Some(&coffee)).await), (Some(vec![]), Some(vec![])));
         assert_eq!(refusal(&run(&ann, "count", Some(&coffee), json!({})).await), ("NOT_FOUND".to_owned(), json!(["input", "command"])));
-        let all = ["count", "echo", "fail", "look", "mark", "mend", "post", "read", "sign", "spin", "swap", "tell"];
+        let all = [
+            "count", "echo", "fail", "fetch", "heard", "look", "mark", "mend", "post", "read", "send", "sign", "spin",
+            "swap", "tell",
+        ];
         assert_eq!(names(&ann, Some(&tea)).await.expect("commands"), all);
         assert_eq!(run(&ann, "count", Some(&tea), json!({})).await["reply"]["text"], json!("1"));
 

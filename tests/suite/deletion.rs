@@ -215,6 +215,14 @@ async fn plugins(world: &World, owner: &Person, bob: &Person, tea: &str) {
                 SELECT id, workspace_id, plugin_id, 1, 'a fault', 1, 1 FROM plugin_verdicts WHERE verdict = 'patched'",
         )
         .await;
+    // Nor is anybody outside asked here.
+    world
+        .db_execute(
+            "INSERT INTO plugin_requests
+                (id, workspace_id, plugin_id, request, tag, depth, attempts, failures, created_at)
+                SELECT id, workspace_id, plugin_id, '{}', 'tag', 1, 1, 6, 1 FROM plugin_verdicts WHERE verdict = 'patched'",
+        )
+        .await;
 }
 
 async fn query(world: &World, backend: Backend, sql: &str) -> Vec<(String, i64)> {

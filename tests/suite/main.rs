@@ -13,6 +13,7 @@ mod deletion;
 mod documents;
 mod events;
 mod faults;
+mod fetching;
 mod fields;
 mod floods;
 mod hostile;
@@ -74,6 +75,7 @@ fn main() -> ExitCode {
         documents::stories(),
         events::stories(),
         faults::stories(),
+        fetching::stories(),
         fields::stories(),
         floods::stories(),
         hostile::stories(),

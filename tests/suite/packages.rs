@@ -192,6 +192,7 @@ stories! {
             ("undeclared", guest(|manifest| {
                 manifest["capabilities"] = json!(["kv"]);
                 manifest["secrets"] = json!([]);
+                manifest["origins"] = json!([]);
             }), "does not declare"),
             ("no version", guest(|manifest| manifest["version"] = json!("one")), "cannot be read"),
         ] {

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use jackfield_plugin::{
-    capabilities::types::Refusal,
+    capabilities::{http::Response, types::Refusal},
     hooks::{Argument, ArgumentValue, CommandCall, CommandReply, DeletionDraft, EventBatch},
     prelude::{Message, MessageVerdict, MockHub, PluginHarness, User, WorkspaceRole, kv, log, mentions},
 };
@@ -15,6 +15,7 @@ use crate::{stories, support::process::PROGRAM};
 
 pub const MODERATION: &str = "jackfield.moderation";
 const MENTIONS: &str = "jackfield.mentions";
+const LINK_PREVIEWS: &str = "jackfield.link-previews";
 
 /// A package in a file.
 pub fn in_file(bytes: &[u8]) -> (TempDir, PathBuf) {
@@ -164,11 +165,51 @@ fn mentions_on_their_component() {
     assert!(told.contains("the capability `users.read` is not granted"), "{told}");
 }
 
+fn link_previews_on_their_component() {
+    let (_folder, package) = bundled(LINK_PREVIEWS);
+    let (harness, hub) = (harness(&package), MockHub::new());
+    let (ann, tea) = hub.conversation_of("Ann");
+    let send = |text: &str| {
+        let message = hub.message(&ann, &tea, text);
+        let batch = EventBatch { events: vec![hub.event("message_sent", &message)], attempt: 1 };
+        assert_eq!(harness.on_events(&hub, &batch).answer.expect("it answers"), Ok(()));
+        message
+    };
+    let deliver = || {
+        let answer = hub.next_answer().expect("a request was sent");
+        let report = harness.on_answer(&hub, &answer);
+        assert_eq!(report.answer.expect("it answers"), Ok(()));
+        report.measures
+    };
+    hub.answers(
+        "https://tea.example/",
+        Response::new(200, "text/html; charset=koi8-r", b"<title>\xfe\xc1\xca</title>"),
+    );
+    let message = send("https://tea.example");
+    deliver();
+    assert_eq!(hub.annotation(&message).expect("a preview")[0]["title"], json!("Чай"));
+
+    // Whatever a page is made of: it is read in the memory and the time that a plugin has.
+    for part in ["<a b c>", "<meta property=og:title content=", "&", "<title>", "<meta a b c ", "\0"] {
+        let url = format!("https://hostile.example/{}", part.len());
+        let page = format!("<title>Tea</title>{}", part.repeat(512 * 1024 / part.len()));
+        hub.answers(&url, Response::new(200, "text/html", page));
+        let message = send(&url);
+        let measures = deliver();
+        assert_eq!(hub.annotation(&message).expect("a preview")[0]["title"], json!("Tea"), "{part}");
+        assert!(measures.memory_bytes <= 33_554_432 && measures.cpu_microseconds < 2_000_000, "{part}: {measures:?}");
+    }
+    hub.deny("fetch-public-url");
+    let message = send("https://coffee.example");
+    assert_eq!((hub.next_answer().is_some(), hub.annotation(&message)), (false, None));
+}
+
 stories! {
-    /// F: P-12, P-21, P-23
+    /// F: P-12, P-20, P-21, P-23
     async fn the_components_of_the_bundled_plugins_do_in_tests_what_they_do_in_a_hub(backend) {
         moderation_on_its_component();
         mentions_on_their_component();
+        link_previews_on_their_component();
         a_limit_on_the_component();
         let _ = backend;
     }

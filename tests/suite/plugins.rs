@@ -349,6 +349,7 @@ stories! {
         assert_eq!(ann.fault("{ plugins { id } }", json!({})).await, "NOT_ALLOWED");
         let seen = owner.ask("{ plugins { id isOn problem } }", json!({})).await;
         assert_eq!(seen["plugins"], json!([
+            { "id": "jackfield.link-previews", "isOn": true, "problem": null },
             { "id": MENTIONS, "isOn": true, "problem": null }, { "id": MODERATION, "isOn": false, "problem": null },
             { "id": "jackfield.polls", "isOn": true, "problem": null }, { "id": "jackfield.retention", "isOn": false, "problem": null },
         ]));

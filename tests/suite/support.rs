@@ -6,6 +6,7 @@ pub mod bucket;
 pub mod collector;
 pub mod guest;
 pub mod nodes;
+pub mod outside;
 pub mod packages;
 pub mod person;
 pub mod process;

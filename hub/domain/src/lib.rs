@@ -32,7 +32,7 @@ pub use audit::{AuditAction, AuditEntry, By};
 pub use events::{Event, Fact, Position};
 pub use ids::{
     BotTokenId, ConversationId, DeadLetterId, HeldMessageId, InvitationId, IssuerId, JobId, LegalHoldId, MessageId,
-    SessionId, UploadId, UserId, VerdictId, WorkspaceId,
+    RequestId, SessionId, UploadId, UserId, VerdictId, WorkspaceId,
 };
 pub use policy::{Policy, PolicyChanges};
 pub use rejection::{ErrorCode, Rejection};

@@ -222,6 +222,7 @@ fn needed_for(interface: &str) -> Option<&'static [Capability]> {
         "notices" => &[Capability::Notices],
         "secrets" => &[Capability::Secrets],
         "retention" => &[Capability::Retention],
+        "http" => &[Capability::Http, Capability::FetchPublicUrl],
         _ => return None,
     })
 }
@@ -235,6 +236,7 @@ pub(crate) fn group_of(hook: Hook) -> &'static str {
         Hook::Schedule => "schedule-hooks",
         Hook::Command => "command-hooks",
         Hook::Resolve | Hook::Mutate => "graphql-hooks",
+        Hook::OnAnswer => "answer-hooks",
         Hook::Install
         | Hook::Upgrade
         | Hook::Enable

@@ -15,6 +15,7 @@ pub mod letters;
 mod loading;
 pub mod packages;
 pub mod reading;
+pub mod requests;
 mod runner;
 pub mod schedules;
 pub mod settings;
@@ -46,6 +47,7 @@ pub use here::Here;
 use journal::Journal;
 pub use loading::Loaded;
 use loading::{FETCH, Problem, Shop};
+pub use requests::run as run_requests;
 pub use runner::run as run_after_hooks;
 use vitals::Vitals;
 
@@ -100,6 +102,8 @@ pub struct Plugins {
     pub stirred: Notify,
     /// How many microseconds it took the last time that old messages were taken away.
     trimming_us: AtomicU64,
+    /// Plugins have left requests to other servers.
+    pub requested: Notify,
 }
 
 #[derive(Default)]
@@ -139,6 +143,7 @@ impl Plugins {
             rules,
             stirred: Notify::new(),
             trimming_us: AtomicU64::new(0),
+            requested: Notify::new(),
         }
     }
 

@@ -51,6 +51,7 @@ fn head(item: &TokenStream) -> Option<(&'static str, String)> {
         "ScheduleHooks" => "schedule_hooks",
         "CommandHooks" => "command_hooks",
         "GraphqlHooks" => "graphql_hooks",
+        "AnswerHooks" => "answer_hooks",
         "LifecycleHooks" => "lifecycle_hooks",
         _ => return None,
     };

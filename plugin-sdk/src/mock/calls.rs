@@ -5,13 +5,14 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::host::{
-    annotations, clock, config, conversations, kv, log, mentions, messages, notices, random, retention, secrets,
+    annotations, clock, config, conversations, http, kv, log, mentions, messages, notices, random, retention, secrets,
     timers, users,
 };
 use crate::{
     Failure, Result,
     bindings::capabilities::{
         conversations::ConversationFilter,
+        http::Request,
         log::Level,
         mentions::Target,
         messages::{HistoryWindow, NewMessage},
@@ -111,6 +112,8 @@ pub(crate) fn capability(name: &str, arguments: Vec<Value>) -> Result<Value> {
         ),
         "secrets.exists" => call!(secrets::exists, (name: String) &name),
         "secrets.sign" => call!(secrets::sign, (name: String) &name, (data: Vec<u8>) &data),
+        "http.send" => call!(http::send, (request: Request) &request, (tag: String) &tag),
+        "http.fetch" => call!(http::fetch, (request: Request) &request),
         _ => return Err(Failure::new(format!("there is no capability {name}"))),
     })
 }

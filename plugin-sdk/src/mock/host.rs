@@ -1,6 +1,8 @@
 //! The capabilities as the hub for tests carries them out, with the signatures of the generated ones, in whose place they
 //! stand where there is no WebAssembly.
 
+pub mod http;
+
 use super::hub;
 use crate::bindings::capabilities::types::Error;
 

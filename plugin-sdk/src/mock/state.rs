@@ -1,11 +1,17 @@
 //! What is in a hub for tests.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde_json::{Value, json};
 
 use crate::{
-    bindings::capabilities::{log::Level, mentions::Target, messages::NewMessage, notices::Notice},
+    bindings::capabilities::{
+        http::{Failure, Request, Response},
+        log::Level,
+        mentions::Target,
+        messages::NewMessage,
+        notices::Notice,
+    },
     capabilities::types::{Body, Conversation, Error, Member, Message, User},
 };
 
@@ -22,12 +28,23 @@ pub(crate) enum Mode {
     After,
 }
 
+/// A request that was sent and has no answer yet.
+#[derive(Clone)]
+pub(super) struct Waiting {
+    pub request: Request,
+    pub tag: String,
+    pub attempt: u32,
+}
+
 #[derive(Clone)]
 pub(super) struct State {
     pub now: i64,
     pub mode: Mode,
     /// How many effects the running hook has issued.
     pub effects: u32,
+    /// How many requests it has sent, and how many fetched.
+    pub sent: usize,
+    pub fetched: usize,
     pub configuration: Value,
     pub denied: BTreeSet<String>,
     /// With when it goes away.
@@ -49,6 +66,10 @@ pub(super) struct State {
     pub timers: BTreeMap<String, i64>,
     pub posts: Vec<NewMessage>,
     pub notices: Vec<Notice>,
+    /// What is answered at URLs.
+    pub servers: BTreeMap<String, Result<Response, Failure>>,
+    pub requests: Vec<Request>,
+    pub waiting: VecDeque<Waiting>,
     pub log: Vec<(Level, String)>,
     pub last_number: u64,
 }
@@ -60,6 +81,8 @@ impl Default for State {
             now: 1_767_700_800_000,
             mode: Mode::default(),
             effects: 0,
+            sent: 0,
+            fetched: 0,
             configuration: json!({}),
             denied: BTreeSet::new(),
             kv: BTreeMap::new(),
@@ -76,6 +99,9 @@ impl Default for State {
             timers: BTreeMap::new(),
             posts: Vec::new(),
             notices: Vec::new(),
+            servers: BTreeMap::new(),
+            requests: Vec::new(),
+            waiting: VecDeque::new(),
             log: Vec::new(),
             last_number: 0,
         }

@@ -1,6 +1,8 @@
 //! A plugin that does what the stories of the suite ask of it: its commands read, post, count, tell and fail by name, its
 //! schedule works in as many slices as it is configured to, and what it does about messages stands in them.
 
+mod answers;
+
 use std::fmt::Write;
 
 use jackfield_plugin::prelude::*;
@@ -170,6 +172,9 @@ impl CommandHooks for Guest {
                 let signature = secrets::sign("key", text(&call, "words").as_bytes())?;
                 Ok(CommandAnswer::say(signature.iter().map(|byte| format!("{byte:02x}")).collect::<String>()))
             }
+            "fetch" => Ok(answers::fetch(&call)),
+            "send" => Ok(answers::send(&call)),
+            "heard" => answers::heard(&call),
             "spin" => loop {
                 std::hint::black_box(());
             },
@@ -184,7 +189,7 @@ impl CommandHooks for Guest {
 #[plugin]
 impl EventHooks for Guest {
     /// Who says `!notice` in a conversation has everybody there told of it, and who says `!answer` has an answer, and a word at what
-    /// they said, or the same again with `!echo`. What begins with `!break` is too much for it until it was mended, and everything that it hears it counts.
+    /// they said, or the same again with `!echo`. Who says `!ask URL` has an answer when the server there has one. What begins with `!break` is too much for it until it was mended, and everything that it hears it counts.
     fn on_event(&self, event: Event) -> Result<()> {
         let Some(message) = event.message else { return Ok(()) };
         if message.text().starts_with("!break") && kv::get::<i64>("mended")?.is_none() {
@@ -194,6 +199,9 @@ impl EventHooks for Guest {
         if message.text().starts_with("!answer") {
             messages::say(&message.conversation, format!("heard {}", message.text()))?;
             annotations::set(&message.id, &message.sequence)?;
+        }
+        if let Some(url) = message.text().strip_prefix("!ask ") {
+            answers::ask(url, &message)?;
         }
         if message.text().starts_with("!echo") {
             messages::say(&message.conversation, message.text())?;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Person, account::does, guest::GUEST, person::text, within};
 
 /// Everything that the guest asks for.
-pub const ALL: [&str; 9] = [
+pub const ALL: [&str; 10] = [
     "KV",
     "MESSAGES_READ",
     "MESSAGES_POST",
@@ -15,6 +15,7 @@ pub const ALL: [&str; 9] = [
     "MENTIONS",
     "NOTICES",
     "SECRETS",
+    "HTTP",
 ];
 
 const PLUGIN: &str = "plugin { id version isOn isReady problem grantedCapabilities canRollBack

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::Request;
 use crate::{
     ConversationId, ConversationRole, MessageId, Timestamp, UserId, WorkspaceRole,
     messages::{MessageKind, Trim},
@@ -76,6 +77,11 @@ pub enum Effect {
     },
     /// Takes old messages away.
     Trim(Trim),
+    /// Has a server asked, and is told what it answers.
+    Request {
+        request: Request,
+        tag: String,
+    },
 }
 
 /// A message that the plugin's bot user is to send.

@@ -14,7 +14,7 @@ use jackfield_domain::{
     ConversationId, MessageId, Timestamp, UserId,
     conversations::Conversation,
     messages::{Due, Stretch, TrimStep},
-    plugins::{Audience, Effect, Issued, MentionTarget, Operation},
+    plugins::{Answered, Audience, Effect, Issued, MentionTarget, Operation, Reach, Request},
     users::User,
 };
 use serde::de::DeserializeOwned;
@@ -24,7 +24,7 @@ use super::meaning::{self, Meant};
 use crate::{
     bridge::{Answer, Bridge, Caller, ConversationFilter, Membership, Page, Unavailable, WholeMessage, Window},
     convert,
-    wit::jackfield::plugin::{conversations, kv, messages, retention, types, types::Error},
+    wit::jackfield::plugin::{conversations, http, kv, messages, retention, types, types::Error},
 };
 
 /// Whoever stands in for the hub.
@@ -242,6 +242,19 @@ impl Bridge for Around {
     async fn secret(&self, _: &Caller, name: &str) -> Answer<Option<Vec<u8>>> {
         Ok(self.secrets.get(name).map(|secret| secret.clone().into_bytes()))
     }
+
+    async fn requests_waiting(&self, _: &Caller) -> Answer<u64> {
+        // Whoever stands in for the hub keeps count of them.
+        Ok(0)
+    }
+
+    async fn fetch(&self, _: &Caller, request: &Request, _: &Reach) -> Answer<Answered> {
+        let with = json!([in_json(convert::http::request(request.clone()))]);
+        let answered: Option<Result<http::Response, http::Failure>> = self.call("http.fetch", with).await?;
+        answered
+            .map(convert::http::meant_answer)
+            .ok_or_else(|| Unavailable("http.fetch was answered with «not-found»".to_owned()))
+    }
 }
 
 /// A stretch as the contract has it.
@@ -302,6 +315,7 @@ fn effect(effect: Effect) -> (&'static str, Value) {
         }
         Effect::Trim(trim) => ("retention.trim", reach(&trim.stretch)),
         Effect::RunAt { schedule, at } => ("timers.run-at", json!([schedule, at.0])),
+        Effect::Request { request, tag } => ("http.send", json!([in_json(convert::http::request(request)), tag])),
         Effect::Annotate { message, value: Some(value) } => ("annotations.set", json!([message.to_string(), value])),
         Effect::Annotate { message, value: None } => ("annotations.remove", json!([message.to_string()])),
         Effect::Mention { message, targets } => {

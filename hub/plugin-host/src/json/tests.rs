@@ -11,7 +11,10 @@ use jackfield_domain::{
     ConversationRole, Timestamp, WorkspaceRole,
     conversations::{ConversationKind, ConversationStatus},
     messages::{MessageKind, Stretch, Trim, TrimStep},
-    plugins::{Audience, Effect, Issued, MentionTarget, NewMessage, Notice, Operation},
+    plugins::{
+        Audience, Effect, Header, Issued, MentionTarget, Method, NewMessage, NoAnswer, Notice, Operation, Reach,
+        Request, SecretHeader,
+    },
 };
 use serde_json::{Value, json};
 
@@ -200,6 +203,58 @@ fn data_annotations_and_secrets_are_the_plugins_own() {
     assert_eq!((wait(hub.secret(&who, "other")), wait(hub.kv_used(&who))), (Ok(None), Ok(7)));
 }
 
+fn request() -> Request {
+    Request {
+        method: Method::Post,
+        url: "https://a.example/".into(),
+        headers: vec![Header { name: "accept".into(), value: "*/*".into() }],
+        secret_headers: vec![SecretHeader {
+            name: "authorization".into(),
+            prefix: "Bearer ".into(),
+            secret: "key".into(),
+        }],
+        body: Some(vec![1, 2]),
+        enough_bytes: None,
+    }
+}
+
+fn request_in_json() -> Value {
+    json!({
+        "method": "Post", "url": "https://a.example/", "headers": [{ "name": "accept", "value": "*/*" }],
+        "secret_headers": [{ "name": "authorization", "prefix": "Bearer ", "secret": "key" }],
+        "body": [1, 2], "enough_bytes": null,
+    })
+}
+
+/// F: P-09
+#[test]
+fn servers_are_asked_and_understood() {
+    let response = json!({
+        "status": 200, "url": "https://a.example/b", "headers": [{ "name": "x", "value": "y" }], "body": [49],
+        "is_cut": true,
+    });
+    let with = || json!([request_in_json()]);
+    let found = asked!(
+        |hub, who| hub.fetch(&who, &request(), &Reach::default()),
+        "http.fetch",
+        with(),
+        ok(&json!({ "Ok": response }))
+    );
+    let found = found.unwrap().unwrap();
+    assert_eq!((found.status, found.body.as_slice(), found.is_cut), (200, &b"1"[..], true));
+    for (failure, expected) in [
+        (json!("TimedOut"), NoAnswer::TimedOut),
+        (json!("TooLarge"), NoAnswer::TooLarge),
+        (json!({ "Refused": "no" }), NoAnswer::Refused("no".into())),
+        (json!({ "Unreachable": "no" }), NoAnswer::Unreachable("no".into())),
+        (json!({ "Malformed": "no" }), NoAnswer::Malformed("no".into())),
+    ] {
+        let answer = ok(&json!({ "Err": failure }));
+        let found = asked!(|hub, who| hub.fetch(&who, &request(), &Reach::default()), "http.fetch", with(), answer);
+        assert_eq!(found.unwrap(), Err(expected));
+    }
+}
+
 #[test]
 fn an_answer_that_makes_no_sense_is_no_answer() {
     let ann = ANN.parse().unwrap();
@@ -260,6 +315,7 @@ fn what_was_issued_is_done_in_its_order() {
                 stretch: Stretch { conversation: tea, step: TrimStep::Purge, until: Timestamp(7), after: 4, limit: 5 },
                 count: 3,
             }),
+            Effect::Request { request: request(), tag: "a tag".into() },
         ],
     };
     let notice = |audience: Value| json!([{ "audience": audience, "kind": "news", "payload": "{}" }]);
@@ -283,6 +339,7 @@ fn what_was_issued_is_done_in_its_order() {
         ("notices.send", notice(json!("Admins"))),
         ("timers.run-at", json!(["close", 7])),
         ("retention.trim", json!([TEA, "Purge", 7, 4, 5])),
+        ("http.send", json!([request_in_json(), "a tag"])),
     ];
     let script = Script::default();
     assert_eq!(wait(carry_out(&script, issued)), Ok(()));

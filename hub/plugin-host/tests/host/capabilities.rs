@@ -24,6 +24,8 @@ crate::tests![
     effects_are_collected,
     effects_have_a_number_and_an_end,
     an_effect_is_checked,
+    a_request_is_checked,
+    nobody_waits_for_a_server_where_nobody_waits_for_the_plugin,
     secrets_sign_and_stay,
     what_every_plugin_has,
 ];
@@ -45,6 +47,7 @@ const DENIED: &str = "A";
 const NOT_FOUND: &str = "B";
 const INVALID: &str = "C";
 const LIMIT_REACHED: &str = "D";
+const NOT_HERE: &str = "E";
 
 fn after(guest: Guest, call: &str) -> Guest {
     let hooks = json!({ "on-events": { "events": ["message_sent"] } });
@@ -136,7 +139,33 @@ fn samples() -> Vec<(Capability, Guest)> {
             &room,
             "(call $retention_trim TEXT (i32.const 0) (i64.const 7) (i64.const 0) (i32.const 500) (i32.const 304)) (i32.store8 (i32.const 300) (i32.load8_u (i32.const 304))) (i32.store8 (i32.const 304) (i32.load8_u (i32.const 312)))",
         ),
+        outside(Capability::Http, POST),
+        outside(Capability::FetchPublicUrl, GET),
     ]
+}
+
+const GET: u8 = 0;
+const POST: u8 = 1;
+
+/// Has something asked, by one of the two ways out of the hub.
+fn outside(capability: Capability, method: u8) -> (Capability, Guest) {
+    let url = if method == POST { "https://granted.example/" } else { "https://public.example/" };
+    (capability, outside_at(capability, method, url, "http_send"))
+}
+
+fn outside_at(capability: Capability, method: u8, url: &str, function: &'static str) -> Guest {
+    let (none, length) = ("(i32.const 0) (i32.const 0)", url.len());
+    let tag = if function == "http_send" { "(i32.const 1200) (i32.const 2)" } else { "" };
+    let call = format!(
+        "(call ${function} (i32.const {method}) (i32.const 1024) (i32.const {length}) {none} {none}
+         (i32.const 0) {none} {none} {tag} (i32.const 300))"
+    );
+    let word = capability.as_str();
+    let guest = Guest::new().import("http", function.trim_start_matches("http_")).data(1024, url).data(1200, "{}");
+    let guest = guest.with("/capabilities", json!([word]));
+    let asks = capability == Capability::Http;
+    let guest = if asks { guest.with("/origins", json!(["https://granted.example"])) } else { guest };
+    after(guest, &call)
 }
 
 /// F: P-01, P-05
@@ -150,7 +179,7 @@ async fn what_is_not_granted_is_denied() {
         assert_eq!(error(&outcome), "none", "{capability:?}");
         let all: HashSet<Capability> = Capability::ALL.iter().copied().collect();
         let others = all.into_iter().filter(|other| *other != capability).collect();
-        let grants = Grants { capabilities: others, conversations: None };
+        let grants = Grants { capabilities: others, ..(*granted.grants).clone() };
         let outcome = run_with(&Plugin { grants: grants.into(), ..granted }, &host).await;
         assert_eq!(error(&outcome), DENIED, "{capability:?}");
         assert!(outcome.issued.is_empty());
@@ -164,7 +193,8 @@ async fn what_was_narrowed_is_not_there() {
         let all = plugin(&host, &guest).await;
         let narrowed = |conversation| {
             let capabilities = all.grants.capabilities.clone();
-            let grants = Grants { capabilities, conversations: Some(HashSet::from([conversation])) };
+            let conversations = Some(HashSet::from([conversation]));
+            let grants = Grants { capabilities, conversations, ..(*all.grants).clone() };
             Plugin { grants: grants.into(), ..all.clone() }
         };
         assert_eq!(error(&run_with(&narrowed(TEA), &host).await), "none", "{capability:?}");
@@ -175,6 +205,41 @@ async fn what_was_narrowed_is_not_there() {
         let expected = if is_narrowed { NOT_FOUND } else { "none" };
         assert_eq!(error(&run_with(&narrowed(SECRET_ROOM), &host).await), expected, "{capability:?}");
     }
+}
+
+/// F: P-09
+async fn a_request_is_checked() {
+    let (http, public) = (Capability::Http, Capability::FetchPublicUrl);
+    for (capability, method, url, expected) in [
+        (http, POST, "https://granted.example/a", "none"),
+        (http, GET, "https://granted.example:8443/a", DENIED),
+        (http, GET, "http://granted.example/a", DENIED),
+        (http, GET, "https://other.example/a", DENIED),
+        (public, GET, "https://other.example/a", "none"),
+        (public, POST, "https://other.example/a", DENIED),
+        (public, GET, "https://other.example:22/a", DENIED),
+        (public, GET, "file:///etc/passwd", INVALID),
+        (public, GET, "https://me@other.example/a", INVALID),
+    ] {
+        let outcome = run(&outside_at(capability, method, url, "http_send")).await;
+        assert_eq!(error(&outcome), expected, "{url}");
+        assert_eq!(outcome.issued.effects.len(), usize::from(expected == "none"), "{url}");
+    }
+    // Four times more than may wait, and than one call may have asked.
+    let guest = outside_at(public, GET, "https://other.example/a", "http_send");
+    let (_, _, body) = guest.bodies.last().cloned().expect("it does something");
+    let many = format!(
+        "(local $n i32) (loop $again (local.set $n (i32.add (local.get $n) (i32.const 1)))
+        (drop {body}) (br_if $again (i32.lt_u (local.get $n) (i32.const 16)))) {body}"
+    );
+    let guest = Guest { bodies: vec![("event-hooks", "on-events", many)], ..guest };
+    assert_eq!(error(&run(&guest).await), LIMIT_REACHED, "the seventeenth");
+}
+
+/// F: P-09
+async fn nobody_waits_for_a_server_where_nobody_waits_for_the_plugin() {
+    let guest = outside_at(Capability::FetchPublicUrl, GET, "https://other.example/a", "http_fetch");
+    assert_eq!(error(&run(&guest).await), NOT_HERE);
 }
 
 /// F: P-02

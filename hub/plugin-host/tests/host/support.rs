@@ -14,7 +14,7 @@ use jackfield_domain::{
     ConversationId, ConversationRole, MessageId, Timestamp, UserId, WorkspaceId, WorkspaceRole,
     conversations::{Conversation, ConversationKind, ConversationStatus, History, Visibility},
     messages::{ContentType, Details, Due, Message, MessageDraft, MessageKind, Stretch},
-    plugins::{CHAIN_WALL, Limits, PluginId},
+    plugins::{Answered, CHAIN_WALL, Limits, PluginId, REQUESTS_WAITING, Reach, Request, Response},
     users::{User, UserStatus},
 };
 use jackfield_plugin_host::{
@@ -60,7 +60,11 @@ pub async fn plugin_of(host: &PluginHost, component: Vec<u8>) -> Plugin {
     let package = Package::read(component).unwrap();
     let manifest = Arc::clone(package.manifest());
     let module = host.load(&package).await.unwrap();
-    let grants = Grants { capabilities: manifest.wanted(), conversations: None };
+    let grants = Grants {
+        capabilities: manifest.wanted(),
+        conversations: None,
+        origins: manifest.wanted_origins().into_iter().collect(),
+    };
     let limits = Limits::default().lowered(&manifest.limits).unwrap();
     let configurations = Configurations::of(manifest.configuration.as_ref()).unwrap();
     let configuration = configurations.complete(&serde_json::Map::new()).unwrap().to_string().into();
@@ -329,6 +333,17 @@ impl Bridge for Hub {
     async fn secret(&self, caller: &Caller, name: &str) -> Answer<Option<Vec<u8>>> {
         self.asked(caller).await?;
         Ok(Some(b"a secret".to_vec()).filter(|_| name == "key"))
+    }
+
+    async fn requests_waiting(&self, caller: &Caller) -> Answer<u64> {
+        self.asked(caller).await?;
+        Ok(REQUESTS_WAITING - 20)
+    }
+
+    async fn fetch(&self, caller: &Caller, request: &Request, _: &Reach) -> Answer<Answered> {
+        self.asked(caller).await?;
+        let (url, body) = (request.url.clone(), b"tea".to_vec());
+        Ok(Ok(Response { status: 200, url, headers: Vec::new(), body, is_cut: false }))
     }
 }
 

@@ -245,7 +245,7 @@ pub async fn within_reach(core: &Core, viewer: &Viewer, local: &Local, issued: I
         .filter_map(|effect| match effect {
             Effect::Annotate { message, .. } | Effect::Mention { message, .. } => Some(*message),
             Effect::Post(post) => post.reply_to,
-            Effect::Notify(_) | Effect::RunAt { .. } | Effect::Trim(_) => None,
+            Effect::Notify(_) | Effect::RunAt { .. } | Effect::Request { .. } | Effect::Trim(_) => None,
         })
         .collect();
     let seen = if about.is_empty() { Vec::new() } else { core.store.messages_for(viewer.id(), &about).await? };
@@ -264,7 +264,7 @@ pub async fn within_reach(core: &Core, viewer: &Viewer, local: &Local, issued: I
             Effect::Annotate { message, .. } | Effect::Mention { message, .. } => {
                 (reached.contains(message), "something about a message that the viewer does not see")
             }
-            Effect::RunAt { .. } => (true, ""),
+            Effect::RunAt { .. } | Effect::Request { .. } => (true, ""),
             Effect::Trim(_) => (false, "what is old is taken away when nobody waits for it"),
             Effect::Notify(notice) => match notice.audience {
                 Audience::Conversation(conversation) => (

@@ -173,9 +173,7 @@ async fn slice(core: &Arc<Core>, claim: &Claim, workspace: WorkspaceId, run: &Sc
     } else {
         trim(core, end).await?
     };
-    for refused in refused.iter().flatten() {
-        effects::left_out(core, workspace, &run.plugin, &format!("a post: {refused}"));
-    }
+    effects::refused_of(core, workspace, &run.plugin, &refused.unwrap_or_default());
     Ok(())
 }
 
