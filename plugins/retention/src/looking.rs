@@ -127,6 +127,10 @@ impl Retention {
                 return Ok(true);
             }
             (place.is_hidden, place.sequence) = (true, 0);
+            // What this slice hides is there to be purged when it is committed.
+            if self.grace_days == 0 && room.messages < MESSAGES {
+                return Ok(false);
+            }
         }
     }
 }

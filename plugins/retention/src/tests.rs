@@ -147,7 +147,7 @@ fn much_is_taken_away_in_slices() {
         room.hub.conversation(&[&room.bob]);
     }
     room.hub.pass_seconds(DAY);
-    assert_eq!(room.looks(), 5, "1,100 that are hidden, and the same that go");
+    assert_eq!(room.looks(), 6, "1,100 that are hidden, and the same that go");
     assert!(room.hub.history(&room.tea).is_empty() && room.hub.hidden(&room.tea).is_empty());
     let report = room.report();
     assert_eq!(

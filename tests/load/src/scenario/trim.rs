@@ -53,11 +53,15 @@ pub async fn run(hub: &Hub, options: &Options, trim: &TrimOptions) -> Result<Rep
     let due = "UPDATE jobs SET due_at = 0 WHERE due_at IS NOT NULL AND kind = 'plugin_due' AND key LIKE '%retention%'";
     database.execute_unprepared(due).await?;
     let began = Instant::now();
-    let mut still = left(&database).await?;
-    while still == left(&database).await? && began.elapsed() < PATIENCE {
-        tokio::time::sleep(Duration::from_millis(20)).await;
+    let all_steps = left(&database).await?;
+    let mut still = all_steps;
+    while still == all_steps && began.elapsed() < PATIENCE {
+        // What follows from a schedule that is due is due when that was to be, which is not yet.
+        let run = "UPDATE jobs SET due_at = 0 WHERE state = 'waiting' AND kind = 'plugin_run'";
+        database.execute_unprepared(run).await?;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        still = left(&database).await?;
     }
-    still = left(&database).await?;
     let beside = sending.go(&mut taken, &mut all).await;
     let now = left(&database).await?;
     if now == 0 {
