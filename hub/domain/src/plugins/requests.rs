@@ -272,10 +272,6 @@ pub enum Passage {
 }
 
 impl Reach {
-    pub fn is_nowhere(&self) -> bool {
-        self.origins.is_empty() && !self.whatever_is_public
-    }
-
     /// Whether a URL may be asked so, and by which grant.
     pub fn allows(&self, method: Method, url: &Url) -> Result<Passage, String> {
         fits_the_web(url)?;

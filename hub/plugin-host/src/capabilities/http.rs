@@ -78,9 +78,9 @@ impl Run {
     fn enter_outside(&mut self, request: &Request) -> Done<()> {
         self.count()?;
         let reach = self.grants.reach();
-        if reach.is_nowhere() {
-            let (one, other) = (Capability::Http.as_str(), Capability::FetchPublicUrl.as_str());
-            let what = format!("neither `{one}` nor `{other}` is granted");
+        let ways = [Capability::Http, Capability::FetchPublicUrl];
+        if !ways.iter().any(|way| self.grants.capabilities.contains(way)) {
+            let what = format!("neither `{}` nor `{}` is granted", ways[0].as_str(), ways[1].as_str());
             return Err(Denial::Tell(Error::Denied(what)));
         }
         let url = request.check().map_err(invalid)?;

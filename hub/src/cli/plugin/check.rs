@@ -34,6 +34,9 @@ fn describe(package: &Package, fields: &[String]) -> String {
     line("", plain(&manifest.description));
     line("hooks", or_none(Hook::ALL.iter().filter_map(|hook| hook_in_words(manifest, *hook))));
     line("capabilities", or_none(manifest.capabilities.iter().cloned()));
+    if !manifest.origins.is_empty() {
+        line("servers", or_none(manifest.origins.iter().cloned()));
+    }
     line("commands", or_none(manifest.commands.iter().map(command)));
     line("fields", or_none(fields.iter().cloned()));
     line(

@@ -94,6 +94,9 @@ pub(in super::super) struct SettingsArgs {
     /// Where it may read and post, by the ids of conversations; `usual` is everywhere.
     #[arg(long, value_name = "IDS", value_delimiter = ',')]
     conversations: Option<Vec<String>>,
+    /// The servers that it may ask, such as https://api.example.org; `usual` takes back that the workspace has narrowed them.
+    #[arg(long, value_name = "ORIGINS", value_delimiter = ',')]
+    origins: Option<Vec<String>>,
     #[command(flatten)]
     hub: HubArgs,
 }
@@ -271,6 +274,10 @@ pub(super) async fn settings(arguments: &SettingsArgs) -> Result<(), String> {
     if let Some(conversations) = &arguments.conversations {
         let conversations = if is_usual(conversations) { Value::Null } else { json!(conversations) };
         input.insert("conversationIds".to_owned(), conversations);
+    }
+    if let Some(origins) = &arguments.origins {
+        let origins = if is_usual(origins) { Value::Null } else { json!(origins) };
+        input.insert("origins".to_owned(), origins);
     }
     act(&arguments.hub, "pluginSettingsUpdate", Value::Object(input), |plugin| {
         format!("{} is treated so from now on", shown(&plugin["id"]))
