@@ -36,13 +36,17 @@ use jackfield_domain::{
 };
 
 pub use crate::store::counting;
-use crate::{Error, Result, bus::Bus, clock::Clock, identity::Identity, store::Store, traces::Traces};
+use crate::{
+    Error, Result, bus::Bus, clock::Clock, identity::Identity, outside::Outside, store::Store, traces::Traces,
+};
 
 /// What every action stands on.
 pub struct Core {
     pub store: Store,
     pub bus: Bus,
     pub clock: Clock,
+    /// How servers outside are asked for plugins.
+    pub outside: Outside,
     /// What a workspace has that says nothing else.
     pub policy: Policy,
     pub memory: Arc<memory::Memory>,

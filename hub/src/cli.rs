@@ -11,6 +11,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::{
     clock::Clock,
+    outside::Outside,
     config::{self, Config, LogFormat},
     hub::{self, Hub},
     identity,
@@ -208,7 +209,7 @@ fn failed(message: &str) -> ExitCode {
 
 async fn serve(config: Config) -> Result<(), String> {
     log_as_configured(&config);
-    let hub = Hub::start(config, Clock::system()).await.map_err(|error| error.to_string())?;
+    let hub = Hub::start(config, Clock::system(), Outside::system()).await.map_err(|error| error.to_string())?;
     if let Some(address) = hub.metrics_address() {
         say_line(&format!("metrics on http://{address}/metrics"));
     }

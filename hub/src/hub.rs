@@ -31,6 +31,7 @@ use crate::{
     http::{self, Entrance, Gate, LongBodies, Uploads},
     identity::{self, Identity},
     jobs,
+    outside::Outside,
     plugin_bridge::HubBridge,
     store::{Place, ReleaseTurns, Store},
     traces::Traces,
@@ -55,7 +56,7 @@ pub struct Hub {
 
 impl Hub {
     /// Starts a hub: takes the data folder and the addresses, brings the store up to date, and serves.
-    pub async fn start(config: Config, clock: Clock) -> Result<Hub> {
+    pub async fn start(config: Config, clock: Clock, outside: Outside) -> Result<Hub> {
         let fault = |error: crate::config::ConfigError| Error::internal(error);
         crate::use_ring();
         // Whatever can fail comes before the first start, whose link is shown once and never again.
@@ -84,6 +85,7 @@ impl Hub {
             identity: Identity::new(clock.clone(), key, issuers),
             passwords: passwords::Passwords::default(),
             clock,
+            outside,
             policy: config.policy.clone(),
             memory: Arc::default(),
             feeds: feed::Feeds::default(),
@@ -123,6 +125,7 @@ impl Hub {
         });
 
         tasks.spawn(actions::plugins::run_after_hooks(core.clone(), gate.draining.clone(), gate.connections.clone()));
+        tasks.spawn(actions::plugins::run_requests(core.clone(), gate.draining.clone(), gate.connections.clone()));
         tasks.spawn(jobs::run(core.clone(), gate.draining.clone(), gate.connections.clone()));
         let most = gate.config.http.max_connections;
         tasks.spawn(http::serve(gate.clone(), listener, http::router(gate.clone()), most));

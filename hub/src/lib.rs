@@ -16,6 +16,7 @@ pub mod http;
 pub mod hub;
 pub mod identity;
 mod jobs;
+pub mod outside;
 pub mod plugin_bridge;
 pub mod store;
 pub mod traces;

@@ -6,12 +6,23 @@ use std::{
 };
 
 use async_trait::async_trait;
-use jackfield_domain::{ConversationId, MessageId, UserId, conversations::Conversation, users::User};
+use jackfield_domain::{
+    ConversationId, MessageId, UserId,
+    conversations::Conversation,
+    plugins::{Answered, Reach, Request},
+    users::User,
+};
 use jackfield_plugin_host::{
     Answer, Bridge, Caller, ConversationFilter, Membership, Page, Unavailable, WholeMessage, Window,
 };
 
-use crate::{Result, actions::Core, actions::plugins::reading};
+use crate::{
+    Result,
+    actions::{
+        Core,
+        plugins::{reading, requests},
+    },
+};
 
 /// The hub, as plugins reach it.
 pub struct HubBridge(pub Weak<Core>);
@@ -149,5 +160,13 @@ impl Bridge for HubBridge {
 
     async fn secret(&self, caller: &Caller, name: &str) -> Answer<Option<Vec<u8>>> {
         answer(self.core()?.store.plugin_secret(caller.workspace, &caller.plugin, name).await)
+    }
+
+    async fn requests_waiting(&self, caller: &Caller) -> Answer<u64> {
+        answer(self.core()?.store.requests_waiting(caller.workspace, &caller.plugin).await)
+    }
+
+    async fn fetch(&self, caller: &Caller, request: &Request, reach: &Reach) -> Answer<Answered> {
+        answer(requests::fetch(&*self.core()?, caller, request, reach).await)
     }
 }

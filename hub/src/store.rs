@@ -73,12 +73,13 @@ pub use messages::{
 pub use people::{UpdateProfile, UpdateRole, UpdateStatus};
 pub use plugins::{
     ChangePlugin,
-    commit::{CommitIssued, Effects, MakeBot, Next, TurnStep, WriteLogs},
+    commit::{CommitIssued, Effects, MakeBot, Next, TOO_MANY_REQUESTS, TurnStep, WriteLogs},
     data::{DataChange, SweepPluginData},
     held::{DecideHeld, KeepLeft, KeepOutcome},
     letters::{DecideLetter, Deed, Fate},
     preparing::{BeginPreparing, EndPreparing, Progress},
     removal::{ForgetPackage, Piece, PurgePlugin},
+    requests::{ClaimRequests, EndRequest, NewRequest, Pending, RequestEnding, SweepRequests},
     runs::{CommitCommand, SweepCommandRuns},
     schedules::{EndSlice, EnqueueRuns, ScheduledRun, SliceEnding},
     timers::Timer,

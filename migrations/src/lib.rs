@@ -17,6 +17,7 @@ mod m0012_command_runs;
 mod m0013_verdicts;
 mod m0014_online_mentions;
 mod m0015_plugin_versions;
+mod m0017_plugin_requests;
 
 pub struct Migrator;
 
@@ -39,6 +40,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0013_verdicts::Migration),
             Box::new(m0014_online_mentions::Migration),
             Box::new(m0015_plugin_versions::Migration),
+            Box::new(m0017_plugin_requests::Migration),
         ]
     }
 }

@@ -65,11 +65,11 @@ stories! {
         let mut config = jackfield::config::Config { data: world.data_folder().join("node-0"), ..Default::default() };
         config.listen = ([127, 0, 0, 1], 0).into();
         config.metrics.listen = "off".to_owned();
-        let second = jackfield::hub::Hub::start(config.clone(), world.clock.clone()).await;
+        let second = jackfield::hub::Hub::start(config.clone(), world.clock.clone(), world.outside.clone()).await;
         let complaint = second.err().expect("a refusal").to_string();
         assert!(complaint.contains("another hub uses the data folder"), "{complaint}");
         config.data = world.data_folder().join("other");
-        assert!(jackfield::hub::Hub::start(config, world.clock.clone()).await.is_ok());
+        assert!(jackfield::hub::Hub::start(config, world.clock.clone(), world.outside.clone()).await.is_ok());
     }
 
     /// F: L-06

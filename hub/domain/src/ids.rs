@@ -79,8 +79,10 @@ ids! {
     JobId = "job";
     /// A message that waits for a moderator.
     HeldMessageId = "held";
-    /// Events that a plugin could not do with.
+    /// Something that a plugin could not do with.
     DeadLetterId = "dlt";
+    /// A request that a plugin had made.
+    RequestId = "req";
     /// What a plugin did to something.
     VerdictId = "ver";
     /// A package that is about to be installed.

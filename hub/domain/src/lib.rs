@@ -31,8 +31,8 @@ pub mod workspaces;
 pub use audit::{AuditAction, AuditEntry, By};
 pub use events::{Event, Fact, Position};
 pub use ids::{
-    BotTokenId, ConversationId, DeadLetterId, HeldMessageId, InvitationId, IssuerId, JobId, MessageId, SessionId,
-    UploadId, UserId, VerdictId, WorkspaceId,
+    BotTokenId, ConversationId, DeadLetterId, HeldMessageId, InvitationId, IssuerId, JobId, MessageId, RequestId,
+    SessionId, UploadId, UserId, VerdictId, WorkspaceId,
 };
 pub use policy::{Policy, PolicyChanges};
 pub use rejection::{ErrorCode, Rejection};

@@ -6,6 +6,7 @@ mod breaker;
 mod effects;
 mod installed;
 mod limits;
+mod requests;
 
 use std::{fmt, str::FromStr, sync::Arc};
 
@@ -17,10 +18,14 @@ pub use effects::{
     check_code, check_key, check_word,
 };
 pub use installed::{
-    DeadLetter, Grants, HeldMessage, HeldState, HubState, InWorkspace, Installed, Kept, Offer, Overrides, Package, Ran,
-    Verdict, VerdictFilter, VerdictKind, fits, is_on,
+    DeadLetter, Grants, HeldMessage, HeldState, HubState, InWorkspace, Installed, Kept, LaidAside, Offer, Overrides,
+    Package, Ran, Verdict, VerdictFilter, VerdictKind, Wanted, fits, is_on,
 };
 pub use limits::{CHAIN_WALL, LimitChanges, Limits, OutOfLimits};
+pub use requests::{
+    ANSWER_MAX_BYTES, Answered, FETCHES_A_CALL, Header, Method, NoAnswer, NotAnOrigin, Origin, Passage, REQUESTS_A_CALL,
+    REQUESTS_WAITING, Reach, Request, Response, SecretHeader, check_tag, fits_the_web, origins,
+};
 
 use crate::roles::words;
 
@@ -140,6 +145,8 @@ words! {
         Resolve = "resolve",
         /// Somebody does something by a field that the plugin adds.
         Mutate = "mutate",
+        /// A server has answered, or will not.
+        OnAnswer = "on-answer",
         /// The plugin is switched on in a workspace for the first time.
         Install = "install",
         /// The data was written by another version.
@@ -169,6 +176,7 @@ impl Hook {
             | Hook::Command
             | Hook::Resolve
             | Hook::Mutate
+            | Hook::OnAnswer
             | Hook::Install
             | Hook::Upgrade
             | Hook::Enable
@@ -200,6 +208,17 @@ words! {
         Notices = "notices",
         /// Signing with secrets that it never sees.
         Secrets = "secrets",
+        /// Asking the servers whose origins were granted.
+        Http = "http",
+        /// Getting whatever is public.
+        FetchPublicUrl = "fetch-public-url",
+    }
+}
+
+impl Capability {
+    /// Does it reach out of the hub? Nobody has that but by somebody's word, not even what comes with the hub.
+    pub fn reaches_out(self) -> bool {
+        matches!(self, Capability::Http | Capability::FetchPublicUrl)
     }
 }
 

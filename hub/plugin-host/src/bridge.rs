@@ -6,7 +6,7 @@ use jackfield_domain::{
     ConversationId, ConversationRole, MessageId, Timestamp, UserId, WorkspaceId,
     conversations::{Conversation, ConversationKind, ConversationStatus},
     messages::{Details, Message},
-    plugins::PluginId,
+    plugins::{Answered, PluginId, Reach, Request},
     users::User,
 };
 
@@ -147,4 +147,8 @@ pub trait Bridge: Send + Sync {
     async fn annotations(&self, caller: &Caller, messages: &[MessageId]) -> Answer<Vec<Option<Option<String>>>>;
     /// A secret that an admin entrusted to the plugin. It does not leave the host.
     async fn secret(&self, caller: &Caller, name: &str) -> Answer<Option<Vec<u8>>>;
+    /// How many requests of the plugin wait for their answers. May be a little old.
+    async fn requests_waiting(&self, caller: &Caller) -> Answer<u64>;
+    /// Makes a request, as far as that reaches. It ends within 5 s.
+    async fn fetch(&self, caller: &Caller, request: &Request, reach: &Reach) -> Answer<Answered>;
 }

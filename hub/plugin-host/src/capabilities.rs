@@ -1,6 +1,7 @@
 //! What a plugin may ask for while it runs: each call is counted, checked against what was granted, and carried out on the
 //! call's own workspace. What changes something is only collected.
 
+mod http;
 mod issuing;
 mod kv;
 mod reading;

@@ -1,5 +1,7 @@
 //! Between the words of the domain and those of the contract.
 
+pub(crate) mod http;
+
 use jackfield_domain::{
     ConversationRole, WorkspaceRole,
     conversations::{Context, Conversation, ConversationKind, ConversationStatus},

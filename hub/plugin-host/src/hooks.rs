@@ -2,6 +2,7 @@
 //! those of the contract once, however many plugins are asked.
 
 mod after;
+mod answers;
 mod before;
 mod fields;
 
@@ -13,6 +14,7 @@ pub use after::{
     ArgumentValue, ConfigurationChanged, Disable, Enable, Install, OnEvents, Problem, Reply, RunCommand, RunSchedule,
     ToldEvent, Upgrade, ValidateConfiguration,
 };
+pub use answers::OnAnswer;
 pub use before::{
     BeforeConversationCreate, BeforeCreate, BeforeDelete, BeforeEdit, BeforeJoin, ConversationPatch, MessagePatch,
 };

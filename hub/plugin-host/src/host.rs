@@ -5,6 +5,7 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
     pin::pin,
     sync::{Arc, Mutex, PoisonError},
+    task::Poll,
     time::{Duration, Instant},
 };
 
@@ -293,7 +294,11 @@ impl PluginHost {
         let Some(_slot) = self.slot(&meter).await else {
             return Outcome::failed(FailureKind::Hub, "too many plugins were running, and none made room in time");
         };
-        let stage = if A::HOOK.is_before() || only_looks(A::HOOK) { Stage::Before } else { Stage::After };
+        let stage = match A::HOOK {
+            hook if hook.is_before() || only_looks(hook) => Stage::Before,
+            Hook::Command | Hook::Mutate => Stage::Awaited,
+            _ => Stage::After,
+        };
         let run = Run::new(
             Arc::clone(&occasion.bridge),
             Caller { workspace: occasion.workspace, plugin: plugin.module.id().clone(), viewer: occasion.viewer },
@@ -479,8 +484,15 @@ async fn metered<T>(work: impl Future<Output = wasmtime::Result<T>>, meter: &Met
             return polled;
         }
         waits_since = meter.waits().then(Instant::now);
-        let alarm = alarm.get_or_insert_with(|| Box::pin(sleep(meter.wall_left())));
-        alarm.as_mut().poll(context).map(|()| Err(meter.too_long().into()))
+        loop {
+            let set = alarm.get_or_insert_with(|| Box::pin(sleep(meter.wall_left())));
+            std::task::ready!(set.as_mut().poll(context));
+            if meter.wall_left().is_zero() {
+                return Poll::Ready(Err(meter.too_long().into()));
+            }
+            // Meanwhile it may take longer.
+            alarm = None;
+        }
     })
     .await
 }

@@ -164,7 +164,11 @@ fn switched_on(module: &Arc<Module>, question: &Question) -> Result<Plugin, Stri
     let limits = Limits::default().lowered(&manifest.limits).map_err(|refused| refused.to_string())?;
     Ok(Plugin {
         module: Arc::clone(module),
-        grants: Arc::new(Grants { capabilities, conversations: None }),
+        grants: Arc::new(Grants {
+            capabilities,
+            conversations: None,
+            origins: manifest.wanted_origins().into_iter().collect(),
+        }),
         configuration: configuration.to_string().into(),
         limits: Limits { before_wall_ms: limits.before_wall_ms * PATIENCE, ..limits },
     })

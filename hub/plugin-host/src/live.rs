@@ -34,6 +34,7 @@ struct Indices {
     schedule: Option<hooks::schedule_hooks::GuestIndices>,
     commands: Option<hooks::command_hooks::GuestIndices>,
     graphql: Option<hooks::graphql_hooks::GuestIndices>,
+    answers: Option<hooks::answer_hooks::GuestIndices>,
     lifecycle: Option<hooks::lifecycle_hooks::GuestIndices>,
 }
 
@@ -56,6 +57,7 @@ impl Module {
                 "schedule-hooks" => indices.schedule = Some(hooks::schedule_hooks::GuestIndices::new(&pre)?),
                 "command-hooks" => indices.commands = Some(hooks::command_hooks::GuestIndices::new(&pre)?),
                 "graphql-hooks" => indices.graphql = Some(hooks::graphql_hooks::GuestIndices::new(&pre)?),
+                "answer-hooks" => indices.answers = Some(hooks::answer_hooks::GuestIndices::new(&pre)?),
                 _ => indices.lifecycle = Some(hooks::lifecycle_hooks::GuestIndices::new(&pre)?),
             }
         }
@@ -99,6 +101,7 @@ struct Groups {
     schedule: Option<hooks::schedule_hooks::Guest>,
     commands: Option<hooks::command_hooks::Guest>,
     graphql: Option<hooks::graphql_hooks::Guest>,
+    answers: Option<hooks::answer_hooks::Guest>,
     lifecycle: Option<hooks::lifecycle_hooks::Guest>,
 }
 
@@ -154,6 +157,7 @@ impl Live {
         schedule: schedule_hooks,
         commands: command_hooks,
         graphql: graphql_hooks,
+        answers: answer_hooks,
         lifecycle: lifecycle_hooks,
     }
 }

@@ -10,7 +10,9 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use jackfield_domain::{
     events::EventKind,
     messages::MessageKind,
-    plugins::{Capability, FailurePolicy, Hook, LimitChanges, Limits, Phase, PluginId, check_word},
+    plugins::{
+        Capability, FailurePolicy, Hook, LimitChanges, Limits, Origin, Phase, PluginId, Wanted, check_word, origins,
+    },
 };
 use semver::Version;
 use serde::{Deserialize, Serialize};
@@ -46,6 +48,9 @@ pub struct Manifest {
     pub hooks: BTreeMap<String, HookWish>,
     #[serde(default)]
     pub capabilities: BTreeSet<String>,
+    /// The servers that it asks: `https://api.example.org`. Any text here, as above.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub origins: BTreeSet<String>,
     /// The secrets that an admin is to entrust to it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<SecretWish>,
@@ -232,6 +237,16 @@ impl Manifest {
         self.capabilities.iter().filter_map(|name| Capability::from_word(name)).collect()
     }
 
+    /// The servers that it asks for.
+    pub fn wanted_origins(&self) -> BTreeSet<Origin> {
+        self.origins.iter().filter_map(|origin| origin.parse().ok()).collect()
+    }
+
+    /// All that it asks for.
+    pub fn wants(&self) -> Wanted {
+        Wanted { capabilities: self.wanted().into_iter().collect(), origins: self.wanted_origins() }
+    }
+
     fn check(&self) -> Result<(), ManifestError> {
         text("name", &self.name, NAME_MAX)?;
         text("description", &self.description, DESCRIPTION_MAX)?;
@@ -247,6 +262,7 @@ impl Manifest {
                 return Err(ManifestError::UnknownCapability { capability: name.clone(), known });
             }
         }
+        self.check_origins()?;
         self.check_secrets()?;
         self.check_commands()?;
         let names = self.schedules.iter().map(|schedule| &schedule.name);
@@ -295,6 +311,15 @@ impl Manifest {
             },
             (Some(_), _) => Err(wrong(&place, "`events` is for `on-events`")),
             (None, _) => Ok(()),
+        }
+    }
+
+    fn check_origins(&self) -> Result<(), ManifestError> {
+        origins(&self.origins).map_err(|why| wrong("origins", &why))?;
+        match (self.wanted().contains(&Capability::Http), self.origins.is_empty()) {
+            (true, true) => Err(wrong("origins", "`http` is for the servers that it names, and there are none")),
+            (false, false) => Err(wrong("origins", "there are some, but `capabilities` does not list `http`")),
+            _ => Ok(()),
         }
     }
 
@@ -392,7 +417,8 @@ mod tests {
                 "on-events": { "events": ["message_sent", "conversation_created"] },
                 "install": {}
             },
-            "capabilities": ["kv", "messages.read", "secrets"],
+            "capabilities": ["kv", "messages.read", "secrets", "http"],
+            "origins": ["https://api.example.org"],
             "secrets": [{ "name": "key", "description": "What it signs with." }],
             "configuration": { "type": "object", "properties": { "words": { "type": "array" } } },
             "commands": [{
@@ -418,7 +444,7 @@ mod tests {
         assert_eq!(manifest.wish(Hook::Install).unwrap().on_failure, FailurePolicy::Open);
         assert!(manifest.wish(Hook::Command).is_some() && manifest.wish(Hook::Schedule).is_some());
         assert!(manifest.wish(Hook::BeforeEdit).is_none());
-        assert_eq!(manifest.wanted().len(), 3);
+        assert_eq!((manifest.wanted().len(), manifest.wanted_origins().len()), (4, 1));
         assert_eq!(parse(&serde_json::to_value(&manifest).unwrap()).unwrap(), manifest);
     }
 
@@ -448,7 +474,12 @@ mod tests {
             ("/hooks", json!({ "on-events": { "events": ["message_zent"] } }), "unknown variant `message_zent`"),
             ("/hooks", json!({ "on-events": { "events": ["session_started"] } }), "nobody's business"),
             ("/capabilities", json!(["files"]), "the capability `files`, which this hub does not have; it has kv"),
-            ("/capabilities", json!([]), "does not list `secrets`"),
+            ("/capabilities", json!([]), "does not list `http`"),
+            ("/capabilities", json!(["http"]), "does not list `secrets`"),
+            ("/origins", json!([]), "there are none"),
+            ("/origins", json!(["api.example.org"]), "«api.example.org» is none: an origin is a scheme and a host"),
+            ("/origins", json!(["https://api.example.org/v1"]), "an origin is"),
+            ("/origins", json!(["https://*.example.org"]), "an origin is"),
             ("/configuration", json!({ "type": "array" }), "at its root"),
             ("/configuration/properties/words/type", json!("strange"), "JSON Schema is not good"),
             (

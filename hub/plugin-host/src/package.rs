@@ -221,6 +221,7 @@ fn needed_for(interface: &str) -> Option<&'static [Capability]> {
         "mentions" => &[Capability::Mentions],
         "notices" => &[Capability::Notices],
         "secrets" => &[Capability::Secrets],
+        "http" => &[Capability::Http, Capability::FetchPublicUrl],
         _ => return None,
     })
 }
@@ -234,6 +235,7 @@ pub(crate) fn group_of(hook: Hook) -> &'static str {
         Hook::Schedule => "schedule-hooks",
         Hook::Command => "command-hooks",
         Hook::Resolve | Hook::Mutate => "graphql-hooks",
+        Hook::OnAnswer => "answer-hooks",
         Hook::Install
         | Hook::Upgrade
         | Hook::Enable

@@ -11,7 +11,7 @@ use std::{
 
 use jackfield_domain::{
     ConversationId, MessageId, Timestamp,
-    plugins::{Capability, Effect, FailureKind, Issued, Limits, LogLevel, LogLine, Operation},
+    plugins::{Capability, Effect, FailureKind, Issued, Limits, LogLevel, LogLine, Operation, Origin, Reach},
 };
 use wasmtime::{ResourceLimiter, UpdateDeadline};
 
@@ -34,11 +34,22 @@ pub struct Grants {
     pub capabilities: HashSet<Capability>,
     /// The only conversations whose messages and members it reads and where it posts; none means all.
     pub conversations: Option<HashSet<ConversationId>>,
+    /// The servers that it may ask.
+    pub origins: HashSet<Origin>,
 }
 
 impl Grants {
     pub fn sees(&self, conversation: ConversationId) -> bool {
         self.conversations.as_ref().is_none_or(|granted| granted.contains(&conversation))
+    }
+
+    /// How far it may reach out of the hub.
+    pub fn reach(&self) -> Reach {
+        let asks = self.capabilities.contains(&Capability::Http);
+        Reach {
+            origins: self.origins.iter().filter(|_| asks).cloned().collect(),
+            whatever_is_public: self.capabilities.contains(&Capability::FetchPublicUrl),
+        }
     }
 }
 
@@ -47,8 +58,10 @@ impl Grants {
 pub(crate) enum Stage {
     /// Somebody waits: key-value operations and nothing else.
     Before,
-    /// Everything.
+    /// Everything that nobody waits for.
     After,
+    /// Everything: somebody waits, and knows that it may take a while.
+    Awaited,
 }
 
 /// Why the host ended a call.
@@ -88,6 +101,10 @@ pub(crate) struct Run {
     pub(crate) annotated: BTreeMap<MessageId, Option<String>>,
     /// What was used of its storage when it was first asked for, and what the hook has added since.
     pub(crate) storage_used: Option<u64>,
+    /// How many requests waited when it was first asked for.
+    pub(crate) requests_waiting: Option<u64>,
+    /// How many answers were waited for.
+    pub(crate) fetched: usize,
     log_bytes: u64,
 }
 
@@ -123,6 +140,8 @@ impl Run {
             seen: HashMap::new(),
             annotated: BTreeMap::new(),
             storage_used: None,
+            requests_waiting: None,
+            fetched: 0,
             log_bytes: 0,
         }
     }
@@ -249,6 +268,8 @@ pub(crate) struct Meter {
     kept_waiting: AtomicU64,
     /// It was laid aside for others to have a turn, and waits for nothing.
     yields: AtomicBool,
+    /// Nanoseconds by which it may take longer, since it waits for somebody outside of the hub.
+    excused: AtomicU64,
 }
 
 /// So long the hub may take for what it is asked, at each time, before it is the hub that is slow and not the plugin that asks
@@ -266,6 +287,7 @@ impl Meter {
             spent: AtomicU64::new(0),
             kept_waiting: AtomicU64::new(0),
             yields: AtomicBool::new(false),
+            excused: AtomicU64::new(0),
         }
     }
 
@@ -274,7 +296,14 @@ impl Meter {
     }
 
     pub(crate) fn wall_left(&self) -> Duration {
-        self.wall_limit.saturating_sub(self.wall())
+        let excused = Duration::from_nanos(self.excused.load(Ordering::Relaxed));
+        self.wall_limit.saturating_add(excused).saturating_sub(self.wall())
+    }
+
+    /// It may take so much longer, and when that is over as much as it took.
+    pub(crate) fn excuse(self: &Arc<Self>, at_most: Duration) -> Excuse {
+        let before = self.excused.fetch_add(nanoseconds(at_most), Ordering::Relaxed);
+        Excuse { meter: Arc::clone(self), before, since: Instant::now(), at_most }
     }
 
     /// What was measured; a call that saw no tick was busy for no longer than it took.
@@ -341,6 +370,25 @@ impl Meter {
     }
 }
 
+/// While this is there, the call waits for somebody outside of the hub.
+pub(crate) struct Excuse {
+    meter: Arc<Meter>,
+    before: u64,
+    since: Instant,
+    at_most: Duration,
+}
+
+impl Drop for Excuse {
+    fn drop(&mut self) {
+        let taken = self.before + nanoseconds(self.since.elapsed().min(self.at_most));
+        self.meter.excused.store(taken, Ordering::Relaxed);
+    }
+}
+
+fn nanoseconds(span: Duration) -> u64 {
+    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
+}
+
 fn thread_time() -> u64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
@@ -361,5 +409,20 @@ mod tests {
         assert_eq!(meter.too_long().kind, FailureKind::WallTime);
         meter.waited(Duration::from_secs(60));
         assert_eq!(meter.too_long().kind, FailureKind::Hub);
+    }
+
+    /// F: P-09
+    #[test]
+    fn who_waits_for_a_server_has_as_much_longer_as_that_took() {
+        let minute = Duration::from_secs(60);
+        let meter = Arc::new(Meter::new(Duration::MAX, minute));
+        let excuse = meter.excuse(minute);
+        assert!(meter.wall_left() > minute);
+        drop(excuse);
+        assert!(meter.wall_left() <= minute);
+        // A limit that is no limit stays one.
+        let endless = Arc::new(Meter::new(Duration::MAX, Duration::MAX));
+        let _excuse = endless.excuse(minute);
+        assert!(endless.wall_left() > minute);
     }
 }

@@ -33,6 +33,7 @@ pub async fn perform(core: &Arc<Core>, claim: &Claim) -> Result<()> {
             accounts::sweep(core).await?;
             plugins::commands::sweep(core).await?;
             plugins::verdicts::sweep(core).await?;
+            plugins::requests::sweep(core).await?;
             while core.store.change(SweepPluginData { now: core.clock.now(), limit: SWEEP }).await? == SWEEP {}
         }
         JobKind::ConversationPurge => conversations::life::purge(core, job).await?,

@@ -15,6 +15,7 @@ pub mod letters;
 mod loading;
 pub mod packages;
 pub mod reading;
+pub mod requests;
 mod runner;
 pub mod schedules;
 pub mod settings;
@@ -45,6 +46,7 @@ pub use here::Here;
 use journal::Journal;
 pub use loading::Loaded;
 use loading::{FETCH, Problem, Shop};
+pub use requests::run as run_requests;
 pub use runner::run as run_after_hooks;
 use vitals::Vitals;
 
@@ -97,6 +99,8 @@ pub struct Plugins {
     pub rules: Arc<dyn FieldRules>,
     /// Something was committed that plugins may want to hear of.
     pub stirred: Notify,
+    /// Plugins have left requests to other servers.
+    pub requested: Notify,
 }
 
 #[derive(Default)]
@@ -135,6 +139,7 @@ impl Plugins {
             journal: Journal::default(),
             rules,
             stirred: Notify::new(),
+            requested: Notify::new(),
         }
     }
 

@@ -54,6 +54,10 @@ pub enum PluginCapability {
     Notices,
     /// Signing with secrets that it never sees.
     Secrets,
+    /// Asking the servers that were granted to it by their origins, on the public internet.
+    Http,
+    /// Getting whatever is public on the internet, by `GET` alone.
+    FetchPublicUrl,
 }
 
 /// How much a line of a plugin's log matters. More may be added.
@@ -137,6 +141,20 @@ impl Plugin {
         Some(among.iter().map(|conversation| conversation.to_string().into()).collect())
     }
 
+    /// The servers that it asks for, as origins: `https://api.example.org`.
+    async fn wanted_origins(&self) -> Vec<String> {
+        self.0.loaded.manifest.wanted_origins().iter().map(ToString::to_string).collect()
+    }
+
+    /// The servers that it may ask for the workspace: those that the hub grants, as far as the workspace has not narrowed it.
+    async fn granted_origins(&self) -> Vec<String> {
+        let granted = words::Wanted {
+            capabilities: self.0.granted.capabilities.clone(),
+            origins: self.0.granted.origins.clone().unwrap_or_default(),
+        };
+        granted.among(&self.0.loaded.manifest.wants()).origins.iter().map(ToString::to_string).collect()
+    }
+
     /// Whether workspaces may have it on. Where an operator has switched it off, nobody has it.
     async fn is_on_hub(&self) -> bool {
         self.0.loaded.installed.state == words::HubState::On
@@ -154,10 +172,8 @@ impl Plugin {
 
     /// A version that waits because it wants more than the one that is in force; null where none does.
     async fn pending_upgrade(&self) -> Option<PluginUpgrade> {
-        self.0.pending.as_ref().map(|(version, wanted)| {
-            let asked: BTreeSet<words::Capability> = self.0.loaded.manifest.wanted().into_iter().collect();
-            PluginUpgrade::new(version.clone(), wanted, &asked)
-        })
+        let asked = self.0.loaded.manifest.wants();
+        self.0.pending.as_ref().map(|(version, wanted)| PluginUpgrade::new(version.clone(), wanted, &asked))
     }
 
     /// Whether there is a version before this one to roll back to.
@@ -191,7 +207,7 @@ impl Plugin {
         PluginHealth::of(&self.0.checkup)
     }
 
-    /// The events that it failed at again and again, in the order in which they were laid aside.
+    /// The events, and the answers of servers, that it failed at again and again, in the order in which they were laid aside.
     async fn dead_letters(
         &self,
         ctx: &Context<'_>,
@@ -341,6 +357,11 @@ async fn changed(
     };
     let (seen, errors) = refusals(seen)?;
     Ok((seen.map(|seen| Plugin(Arc::new(seen))), errors))
+}
+
+fn origins(wanted: Vec<String>, field: &'static str) -> Result<BTreeSet<words::Origin>, Rejection> {
+    let expected = "origins, such as https://api.example.org, at most 100";
+    words::origins(&wanted).map_err(|_| Rejection::Invalid { field, expected })
 }
 
 fn capabilities(wanted: Vec<PluginCapability>) -> BTreeSet<words::Capability> {

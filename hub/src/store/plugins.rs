@@ -12,6 +12,7 @@ pub mod mentions;
 pub mod notices;
 pub mod preparing;
 pub mod removal;
+pub mod requests;
 pub mod runs;
 pub mod schedules;
 pub mod timers;

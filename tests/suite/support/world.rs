@@ -6,6 +6,7 @@ use jackfield::{
     clock::Clock,
     config::{Config, Embedded, IssuerConfig},
     hub::Hub,
+    outside::Outside,
     store::Place,
 };
 use jackfield_domain::Timestamp;
@@ -26,11 +27,19 @@ pub struct Setup {
     pub change: Box<dyn Fn(&mut Config) + Send>,
     /// Packages of plugins that come with the hub, beside those in the program.
     pub packages: Vec<Vec<u8>>,
+    /// How servers outside are reached.
+    pub outside: Outside,
 }
 
 impl Setup {
     pub fn new(backend: Backend) -> Self {
-        Setup { backend, nodes: 1, change: Box::new(|_| {}), packages: Vec::new() }
+        Setup { backend, nodes: 1, change: Box::new(|_| {}), packages: Vec::new(), outside: Outside::system() }
+    }
+
+    /// With other servers outside.
+    pub fn outside(mut self, outside: Outside) -> Self {
+        self.outside = outside;
+        self
     }
 
     /// With a plugin more.
@@ -66,7 +75,8 @@ impl Setup {
         };
         // A round moment of a day like any other, so that what is shown is easy to read.
         let clock = Clock::held_at(Timestamp(1_800_000_000_000));
-        let mut world = World { clock, nodes: Vec::new(), configs: Vec::new(), folder };
+        let outside = self.outside;
+        let mut world = World { clock, outside, nodes: Vec::new(), configs: Vec::new(), folder };
         for number in 0..self.nodes {
             let mut config = Config {
                 data: world.folder.path().join(format!("node-{number}")),
@@ -91,7 +101,7 @@ impl Setup {
             // How fast plugins are is told elsewhere; here a busy machine is not to be held against them.
             (config.plugins.before_ms, config.plugins.chain_ms) = (5_000, 30_000);
             (self.change)(&mut config);
-            let hub = Hub::start(config.clone(), world.clock.clone()).await.expect("the hub starts");
+            let hub = Hub::start(config.clone(), world.clock.clone(), world.outside.clone()).await.expect("the hub starts");
             world.nodes.push(Some(hub));
             world.configs.push(config);
         }
@@ -107,6 +117,7 @@ fn embedded() -> Embedded {
 
 pub struct World {
     pub clock: Clock,
+    pub outside: Outside,
     nodes: Vec<Option<Hub>>,
     configs: Vec<Config>,
     folder: TempDir,
@@ -149,7 +160,8 @@ impl World {
 
     /// Starts a node again that was stopped.
     pub async fn start(&mut self, number: usize) {
-        let hub = Hub::start(self.configs[number].clone(), self.clock.clone()).await.expect("the hub starts again");
+        let hub = Hub::start(self.configs[number].clone(), self.clock.clone(), self.outside.clone())
+            .await.expect("the hub starts again");
         self.nodes[number] = Some(hub);
     }
 

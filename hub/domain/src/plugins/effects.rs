@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::Request;
 use crate::{
     ConversationId, ConversationRole, MessageId, Timestamp, UserId, WorkspaceRole, messages::MessageKind, roles::words,
 };
@@ -71,6 +72,11 @@ pub enum Effect {
     RunAt {
         schedule: String,
         at: Timestamp,
+    },
+    /// Has a server asked, and is told what it answers.
+    Request {
+        request: Request,
+        tag: String,
     },
 }
 

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
-use super::{Capability, FailurePolicy, Hook, LimitChanges, PluginId, Refusal};
+use super::{Capability, FailurePolicy, Hook, LimitChanges, Origin, PluginId, Refusal};
 use crate::{
-    ConversationId, DeadLetterId, HeldMessageId, MessageId, Position, Rejection, Timestamp, UserId, VerdictId,
-    WorkspaceId, roles::words,
+    ConversationId, DeadLetterId, HeldMessageId, MessageId, Position, Rejection, RequestId, Timestamp, UserId,
+    VerdictId, WorkspaceId, roles::words,
 };
 
 /// A version of a plugin, as it was uploaded. It never changes; its bytes lie beside the database, under the hash.
@@ -46,6 +46,10 @@ pub struct Grants {
     /// Only in these conversations, where there is such a list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversations: Option<BTreeSet<ConversationId>>,
+    /// The servers that it may ask: of the hub those that were granted, and none where there is no list. A workspace narrows
+    /// that where there is a list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origins: Option<BTreeSet<Origin>>,
 }
 
 impl Grants {
@@ -62,6 +66,18 @@ impl Grants {
         Grants {
             capabilities: self.capabilities.intersection(&by.capabilities).copied().collect(),
             conversations: both(&self.conversations, &by.conversations),
+            origins: match (&self.origins, &by.origins) {
+                (Some(granted), Some(narrowed)) => Some(granted.intersection(narrowed).cloned().collect()),
+                (granted, _) => granted.clone(),
+            },
+        }
+    }
+
+    /// These and what is granted besides.
+    pub fn add(&mut self, more: &Wanted) {
+        self.capabilities.extend(more.capabilities.iter().copied());
+        if !more.origins.is_empty() {
+            self.origins.get_or_insert_default().extend(more.origins.iter().cloned());
         }
     }
 
@@ -136,16 +152,44 @@ pub fn is_on(installed: &Installed, workspace: Option<bool>, conversation: Optio
     installed.state == HubState::On && conversation.or(workspace).unwrap_or(installed.is_default)
 }
 
+/// What a plugin asks for, or somebody grants of that.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wanted {
+    pub capabilities: BTreeSet<Capability>,
+    /// The servers that it wants to ask.
+    pub origins: BTreeSet<Origin>,
+}
+
+impl Wanted {
+    /// What of this is among that.
+    #[must_use]
+    pub fn among(&self, those: &Wanted) -> Wanted {
+        let capabilities: BTreeSet<Capability> =
+            self.capabilities.intersection(&those.capabilities).copied().collect();
+        // Who may not ask servers has no use for their names.
+        let asks = capabilities.contains(&Capability::Http);
+        let origins = self.origins.intersection(&those.origins).filter(|_| asks).cloned().collect();
+        Wanted { capabilities, origins }
+    }
+
+    /// Whether each of these is in one of those.
+    fn is_within(&self, asked_before: &Wanted, granted: &Wanted) -> bool {
+        let mut capabilities = self.capabilities.iter();
+        capabilities.all(|one| asked_before.capabilities.contains(one) || granted.capabilities.contains(one))
+            && self.origins.iter().all(|one| asked_before.origins.contains(one) || granted.origins.contains(one))
+    }
+}
+
 /// A package that somebody wants to have in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Offer {
     pub package: Package,
     /// What the plugin asks for.
-    pub wanted: BTreeSet<Capability>,
+    pub wanted: Wanted,
     /// What is granted to it with that, of what it asks for.
-    pub granted: BTreeSet<Capability>,
+    pub granted: Wanted,
     /// The package that it is to take the place of, so far as whoever offers it knows, and what that one asked for.
-    pub instead_of: Option<(String, BTreeSet<Capability>)>,
+    pub instead_of: Option<(String, Wanted)>,
     /// Whether it is to be on in workspaces that say nothing of it, where it is new.
     pub is_default: bool,
 }
@@ -154,7 +198,7 @@ impl Offer {
     /// What becomes of the plugin. `newest_data` is the highest version of the data that any workspace has of it.
     pub fn decide(&self, before: Option<&Installed>, newest_data: Option<u32>) -> Result<Installed, Rejection> {
         let hash = self.package.hash.clone();
-        let granted: BTreeSet<Capability> = self.granted.intersection(&self.wanted).copied().collect();
+        let granted = self.granted.among(&self.wanted);
         if let Some(Installed { state: HubState::Removing, .. }) = before {
             let why = "what it kept is still being taken away; try again in a moment".to_owned();
             return Err(Rejection::BadPackage { why });
@@ -162,6 +206,8 @@ impl Offer {
         fits(&self.package, newest_data)?;
         let newest = before.and_then(|before| before.newest.clone()).max(self.package.version.parse().ok());
         let Some(before) = before.filter(|before| before.state != HubState::Removed) else {
+            let mut grants = Grants::default();
+            grants.add(&granted);
             return Ok(Installed {
                 plugin: self.package.plugin.clone(),
                 package: hash,
@@ -170,14 +216,14 @@ impl Offer {
                 newest,
                 state: HubState::On,
                 is_default: self.is_default,
-                grants: Grants { capabilities: granted, conversations: None },
+                grants,
                 overrides: Overrides::default(),
                 installed_at: self.package.created_at,
             });
         };
         let mut after = Installed { newest, ..before.clone() };
         if before.package == hash {
-            after.grants.capabilities.extend(granted);
+            after.grants.add(&granted);
             return Ok(after);
         }
         let asked_before = match &self.instead_of {
@@ -185,8 +231,8 @@ impl Offer {
             // Somebody else was quicker.
             _ => return Err(Rejection::Conflict),
         };
-        if self.wanted.iter().all(|wanted| asked_before.contains(wanted) || granted.contains(wanted)) {
-            after.grants.capabilities.extend(granted);
+        if self.wanted.is_within(asked_before, &granted) {
+            after.grants.add(&granted);
             after.put_in_force(hash);
         } else {
             after.pending = Some(hash);
@@ -222,14 +268,22 @@ pub fn fits(package: &Package, newest_data: Option<u32>) -> Result<(), Rejection
     }
 }
 
-/// An event that a plugin failed at again and again.
+/// What a plugin failed at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LaidAside {
+    /// Where it stands in the log.
+    Event(Position),
+    /// What came of a request, which is kept with the request.
+    Answer(RequestId),
+}
+
+/// An event, or an answer, that a plugin failed at again and again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetter {
     pub id: DeadLetterId,
     pub workspace: WorkspaceId,
     pub plugin: PluginId,
-    /// Where it stands in the log.
-    pub position: Position,
+    pub what: LaidAside,
     /// What the plugin said the last time, or what went wrong.
     pub problem: String,
     /// How often it was laid aside.
@@ -392,9 +446,10 @@ mod tests {
                 bytes: 0,
                 created_at: Timestamp(0),
             };
-            let instead_of = before.map(|before| (before.package.clone(), BTreeSet::new()));
-            let wanted = if version == "3.0.0" { [Capability::Kv].into() } else { BTreeSet::new() };
-            let offer = Offer { package, wanted, granted: BTreeSet::new(), instead_of, is_default: false };
+            let instead_of = before.map(|before| (before.package.clone(), Wanted::default()));
+            let capabilities = if version == "3.0.0" { [Capability::Kv].into() } else { BTreeSet::new() };
+            let wanted = Wanted { capabilities, origins: BTreeSet::new() };
+            let offer = Offer { package, wanted, granted: Wanted::default(), instead_of, is_default: false };
             offer.decide(before, None).unwrap()
         };
         let newest = |installed: &Installed| installed.newest.as_ref().map(ToString::to_string).unwrap();
@@ -412,6 +467,7 @@ mod tests {
         let grants = |capabilities: &[Capability], places: Option<&[u128]>| Grants {
             capabilities: capabilities.iter().copied().collect(),
             conversations: places.map(|places| places.iter().copied().map(place).collect()),
+            origins: None,
         };
         let hub = grants(&[Capability::Kv, Capability::MessagesRead], Some(&[1, 2]));
         let here = grants(&[Capability::MessagesRead, Capability::MessagesPost], Some(&[2, 3]));
@@ -421,5 +477,35 @@ mod tests {
         assert!(hub.allows(Capability::MessagesRead, Some(place(1))));
         assert!(!hub.allows(Capability::MessagesRead, Some(place(3))));
         assert!(!hub.allows(Capability::MessagesPost, Some(place(1))));
+    }
+
+    /// F: P-09
+    #[test]
+    fn origins_are_granted_by_the_hub_and_narrowed_by_workspaces() {
+        let origins = |names: &[&str]| -> BTreeSet<Origin> {
+            names.iter().map(|name| format!("https://{name}.example").parse().unwrap()).collect()
+        };
+        let grants = |names: Option<&[&str]>| Grants { origins: names.map(origins), ..Grants::default() };
+        type Names = Option<&'static [&'static str]>;
+        let cases: [(Names, Names, Names); 5] = [
+            (Some(&["a", "b"]), None, Some(&["a", "b"])),
+            (Some(&["a", "b"]), Some(&["b", "c"]), Some(&["b"])),
+            (Some(&["a"]), Some(&[]), Some(&[])),
+            (None, Some(&["a"]), None),
+            (None, None, None),
+        ];
+        for (hub, here, expected) in cases {
+            assert_eq!(grants(hub).narrowed(Some(&grants(here))).origins, expected.map(origins), "{hub:?} {here:?}");
+        }
+        let wanted = |capabilities: &[Capability], names: &[&str]| Wanted {
+            capabilities: capabilities.iter().copied().collect(),
+            origins: origins(names),
+        };
+        let asked = wanted(&[Capability::Http], &["a"]);
+        let more = wanted(&[Capability::Http], &["a", "b"]);
+        assert!(asked.is_within(&asked, &Wanted::default()), "the same again");
+        assert!(!more.is_within(&asked, &Wanted::default()), "another server is more");
+        assert!(more.is_within(&asked, &wanted(&[], &["b"])));
+        assert_eq!(wanted(&[], &["a"]).among(&asked), Wanted::default(), "without the capability there are no servers");
     }
 }

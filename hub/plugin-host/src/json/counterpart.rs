@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use jackfield_domain::{
     ConversationId, MessageId, UserId,
     conversations::Conversation,
-    plugins::{Audience, Effect, Issued, MentionTarget, Operation},
+    plugins::{Answered, Audience, Effect, Issued, MentionTarget, Operation, Reach, Request},
     users::User,
 };
 use serde::de::DeserializeOwned;
@@ -23,7 +23,7 @@ use super::meaning::{self, Meant};
 use crate::{
     bridge::{Answer, Bridge, Caller, ConversationFilter, Membership, Page, Unavailable, WholeMessage, Window},
     convert,
-    wit::jackfield::plugin::{conversations, kv, messages, types, types::Error},
+    wit::jackfield::plugin::{conversations, http, kv, messages, types, types::Error},
 };
 
 /// Whoever stands in for the hub.
@@ -230,6 +230,19 @@ impl Bridge for Around {
     async fn secret(&self, _: &Caller, name: &str) -> Answer<Option<Vec<u8>>> {
         Ok(self.secrets.get(name).map(|secret| secret.clone().into_bytes()))
     }
+
+    async fn requests_waiting(&self, _: &Caller) -> Answer<u64> {
+        // Whoever stands in for the hub keeps count of them.
+        Ok(0)
+    }
+
+    async fn fetch(&self, _: &Caller, request: &Request, _: &Reach) -> Answer<Answered> {
+        let with = json!([in_json(convert::http::request(request.clone()))]);
+        let answered: Option<Result<http::Response, http::Failure>> = self.call("http.fetch", with).await?;
+        answered
+            .map(convert::http::meant_answer)
+            .ok_or_else(|| Unavailable("http.fetch was answered with «not-found»".to_owned()))
+    }
 }
 
 /// Has done what a plugin issued, one after the other.
@@ -274,6 +287,7 @@ fn effect(effect: Effect) -> (&'static str, Value) {
             ("messages.post", json!([in_json(message), post.id.to_string()]))
         }
         Effect::RunAt { schedule, at } => ("timers.run-at", json!([schedule, at.0])),
+        Effect::Request { request, tag } => ("http.send", json!([in_json(convert::http::request(request)), tag])),
         Effect::Annotate { message, value: Some(value) } => ("annotations.set", json!([message.to_string(), value])),
         Effect::Annotate { message, value: None } => ("annotations.remove", json!([message.to_string()])),
         Effect::Mention { message, targets } => {

@@ -8,8 +8,8 @@ use super::meaning::{self, Meant};
 use crate::{
     hooks::{
         Ask, Before, BeforeConversationCreate, BeforeCreate, BeforeDelete, BeforeEdit, BeforeJoin,
-        ConfigurationChanged, ConversationPatch, Disable, Enable, Install, MessagePatch, MutateField, OnEvents,
-        ResolveField, RunCommand, RunSchedule, Upgrade, ValidateConfiguration, Verdict,
+        ConfigurationChanged, ConversationPatch, Disable, Enable, Install, MessagePatch, MutateField, OnAnswer,
+        OnEvents, ResolveField, RunCommand, RunSchedule, Upgrade, ValidateConfiguration, Verdict,
     },
     host::{Failure, Occasion, Outcome, Plugin, PluginHost},
     wit::exports::jackfield::plugin::{command_hooks, graphql_hooks, lifecycle_hooks, membership_hooks, message_hooks},
@@ -57,6 +57,10 @@ pub(super) async fn put(
         Hook::OnEvents => {
             let (batch,) = arguments(with)?;
             after(host, plugin, &occasion, OnEvents(batch), |()| Value::Null).await
+        }
+        Hook::OnAnswer => {
+            let (answer,) = arguments(with)?;
+            after(host, plugin, &occasion, OnAnswer(answer), |()| Value::Null).await
         }
         Hook::Schedule => {
             let (run,) = arguments(with)?;

@@ -6,7 +6,7 @@ use jackfield_domain::{
     AuditAction, ConversationId, Rejection, WorkspaceId,
     permissions::{Act, may},
     plugins::{
-        Audience, Capability, FailurePolicy, Grants, Hook, HubState, InWorkspace, LogLevel, LogLine, Notice, Overrides,
+        Audience, FailurePolicy, Grants, Hook, HubState, InWorkspace, LogLevel, LogLine, Notice, Overrides, Wanted,
         Phase, PluginId,
     },
     users::UserStatus,
@@ -276,7 +276,7 @@ pub struct Seen {
     /// The names of those of its secrets that were entrusted to it.
     pub secrets: BTreeSet<String>,
     /// The version that waits for somebody who grants what it wants.
-    pub pending: Option<(String, BTreeSet<Capability>)>,
+    pub pending: Option<(String, Wanted)>,
 }
 
 /// May the viewer run their workspace's plugins? Asked before anything that they name is looked for.

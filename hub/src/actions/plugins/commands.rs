@@ -245,7 +245,7 @@ pub async fn within_reach(core: &Core, viewer: &Viewer, local: &Local, issued: I
         .filter_map(|effect| match effect {
             Effect::Annotate { message, .. } | Effect::Mention { message, .. } => Some(*message),
             Effect::Post(post) => post.reply_to,
-            Effect::Notify(_) | Effect::RunAt { .. } => None,
+            Effect::Notify(_) | Effect::RunAt { .. } | Effect::Request { .. } => None,
         })
         .collect();
     let seen = if about.is_empty() { Vec::new() } else { core.store.messages_for(viewer.id(), &about).await? };
@@ -264,7 +264,7 @@ pub async fn within_reach(core: &Core, viewer: &Viewer, local: &Local, issued: I
             Effect::Annotate { message, .. } | Effect::Mention { message, .. } => {
                 (reached.contains(message), "something about a message that the viewer does not see")
             }
-            Effect::RunAt { .. } => (true, ""),
+            Effect::RunAt { .. } | Effect::Request { .. } => (true, ""),
             Effect::Notify(notice) => match notice.audience {
                 Audience::Conversation(conversation) => (
                     takes_part(core, viewer, Some(conversation)).await?,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jackfield_domain::{
-    ConversationId, JobId, MessageId, Rejection, WorkspaceId,
+    ConversationId, JobId, MessageId, Rejection, RequestId, WorkspaceId,
     messages::{CheckedMessage, ContentType, Location, MessageDraft, MessageKind},
     plugins::{Effect, Hook, Issued, LogLevel, LogLine, MentionTarget, NewMessage, PluginId, Refusal},
 };
@@ -21,7 +21,7 @@ use super::{
 use crate::{
     Error, Result,
     actions::{memory, presence},
-    store::{CommitIssued, DataChange, Effects, FromPlugins, Outgoing, Timer},
+    store::{CommitIssued, DataChange, Effects, FromPlugins, NewRequest, Outgoing, Timer, TOO_MANY_REQUESTS},
 };
 
 /// A draft as it is kept while it is held.
@@ -75,9 +75,7 @@ pub async fn prepared(
     issued: Issued,
 ) -> Result<(FromPlugins, Effects)> {
     let (plugins, effects, refused) = checked(core, here, local, workspace, issued).await?;
-    for refused in refused {
-        left_out(core, workspace, local.id(), &format!("a post: {refused}"));
-    }
+    refused_of(core, workspace, local.id(), &refused);
     Ok((plugins, effects))
 }
 
@@ -124,6 +122,9 @@ async fn checked(
                 Err(error) => return Err(error),
             },
             Effect::Notify(notice) => effects.notices.push(notice),
+            Effect::Request { request, tag } => {
+                effects.requests.push(NewRequest { id: RequestId(core.clock.new_id()), request, tag });
+            }
             Effect::RunAt { schedule, at } => {
                 effects.timers.push(Timer { schedule, at, job: JobId(core.clock.new_id()) });
             }
@@ -136,19 +137,38 @@ async fn checked(
     Ok((plugins, effects, refused))
 }
 
-/// Has this node look at its jobs once what a hook issued is committed, where it wants to be called at a time.
-pub struct Waking<'a>(Option<&'a Core>);
+/// Once what a hook issued is committed, has this node look at its jobs, where it wants to be called at a time, and at its requests.
+pub struct Waking<'a> {
+    core: &'a Core,
+    has_timers: bool,
+    has_requests: bool,
+}
 
 impl<'a> Waking<'a> {
     pub fn of(core: &'a Core, effects: &Effects) -> Self {
-        Waking((!effects.timers.is_empty()).then_some(core))
+        Waking { core, has_timers: !effects.timers.is_empty(), has_requests: !effects.requests.is_empty() }
     }
 }
 
 impl Drop for Waking<'_> {
     fn drop(&mut self) {
-        if let Some(core) = self.0 {
-            core.jobs.notify_one();
+        if self.has_timers {
+            self.core.jobs.notify_one();
+        }
+        if self.has_requests {
+            self.core.plugins.requested.notify_one();
+        }
+    }
+}
+
+/// Tells the admins what was refused of what a plugin wanted.
+pub fn refused_of(core: &Core, workspace: WorkspaceId, plugin: &PluginId, refused: &[Rejection]) {
+    for why in refused {
+        match why {
+            Rejection::TooMany { what: TOO_MANY_REQUESTS, .. } => {
+                left_out(core, workspace, plugin, &format!("requests: {why}"));
+            }
+            why => left_out(core, workspace, plugin, &format!("a post: {why}")),
         }
     }
 }

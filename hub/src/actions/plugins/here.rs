@@ -210,6 +210,8 @@ pub fn ready(core: &Core, module: Arc<Module>, loaded: &Loaded, row: &InWorkspac
     let grants = Grants {
         capabilities: granted.capabilities.into_iter().collect(),
         conversations: granted.conversations.map(|among| among.into_iter().collect()),
+        // What an earlier version asked for is not for this one.
+        origins: granted.origins.unwrap_or_default().intersection(&loaded.manifest.wanted_origins()).cloned().collect(),
     };
     Ok(Plugin {
         module,

@@ -1,15 +1,15 @@
-//! Events that a plugin failed at again and again, for those who run the workspace: seen, handed over once more, or dropped.
+//! What a plugin failed at again and again, for those who run the workspace: seen, handed over once more, or dropped.
 
 use std::sync::Arc;
 
 use jackfield_domain::{
     DeadLetterId, Rejection,
     pages::{Page, Slice},
-    plugins::{DeadLetter, PluginId},
+    plugins::{DeadLetter, LaidAside, PluginId},
 };
 use uuid::Uuid;
 
-use super::{super::Core, admin::runs, runner};
+use super::{super::Core, admin::runs, requests, runner};
 use crate::{
     Error, Result,
     actions::Viewer,
@@ -24,12 +24,15 @@ pub async fn list(core: &Core, viewer: &Viewer, plugin: &PluginId, page: &Page<U
     core.store.dead_letters(viewer.workspace(), plugin, page).await
 }
 
-/// Hands the event over once more. If the plugin is done with it now, the letter is gone; if not, it stays, and says why.
+/// Hands it over once more. If the plugin is done with it now, the letter is gone; if not, it stays, and says why.
 pub async fn retry(core: &Arc<Core>, viewer: &Viewer, id: DeadLetterId) -> Result<PluginId> {
     runs(viewer)?;
     let letter = core.store.dead_letter(viewer.workspace(), id).await?.ok_or(NONE)?;
     let plugin = letter.plugin.clone();
-    let fate = runner::tell_again(core, &letter).await?;
+    let fate = match letter.what {
+        LaidAside::Event(position) => runner::tell_again(core, &letter, position).await?,
+        LaidAside::Answer(request) => requests::tell_again(core, &letter, request).await?,
+    };
     let failed = if let Fate::Failed(why) = &fate { Some(why.clone()) } else { None };
     core.store.change(DecideLetter { by: viewer.by(core), letter, fate }).await?;
     match failed {

@@ -1,10 +1,10 @@
 //! Packages, made ready to run on this node: what comes with the program, and what is fetched from where packages are kept.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use jackfield_domain::{
     Rejection,
-    plugins::{Capability, Installed, Package as PackageRow},
+    plugins::{Installed, Package as PackageRow, Wanted},
 };
 use jackfield_plugin_host::{Configurations, Manifest, ManifestError, Module, Package, hooks};
 use serde_json::{Map, Value};
@@ -161,10 +161,10 @@ pub async fn read(bytes: Vec<u8>) -> Result<Package> {
 }
 
 /// What a package asks for that is not loaded.
-pub fn wanted_of(row: &PackageRow) -> Result<BTreeSet<Capability>, Rejection> {
+pub fn wanted_of(row: &PackageRow) -> Result<Wanted, Rejection> {
     let bad = |error: ManifestError| Rejection::BadPackage { why: error.to_string() };
     match Manifest::stored(row.manifest.as_bytes()).map_err(bad)? {
-        (manifest, None) => Ok(manifest.wanted().into_iter().collect()),
+        (manifest, None) => Ok(manifest.wants()),
         (_, Some(refused)) => Err(bad(refused)),
     }
 }

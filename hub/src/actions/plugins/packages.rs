@@ -10,7 +10,7 @@ use std::{
 use jackfield_domain::{
     AuditAction, AuditEntry, JobId, Rejection,
     jobs::{Job, JobKind, NewJob},
-    plugins::{Capability, HubState, Installed, Offer, Package as Row, PluginId, fits},
+    plugins::{Capability, HubState, Installed, Offer, Origin, Package as Row, PluginId, Wanted, fits},
 };
 use jackfield_plugin_host::{Manifest, Package};
 use serde::{Deserialize, Serialize};
@@ -32,17 +32,17 @@ pub async fn install(
     core: &Arc<Core>,
     viewer: &Viewer,
     source: &Source,
-    granted: BTreeSet<Capability>,
+    granted: Grant,
 ) -> Result<PluginId> {
     must_be_operator(viewer)?;
     let package = uploads::read(core, source).await?;
     let plugin = package.manifest().id.clone();
-    let wanted: BTreeSet<Capability> = package.manifest().wanted().into_iter().collect();
-    let granted: BTreeSet<Capability> = granted.intersection(&wanted).copied().collect();
+    let granted = granted.of(&package.manifest().wants());
     let details = [
         ("version", package.manifest().version.to_string()),
         ("package", hash_of(&package)),
-        ("granted", listed(&granted)),
+        ("granted", listed(&granted.capabilities)),
+        ("grantedOrigins", origins(&granted)),
     ];
     let audit = viewer.by(core).entry(AuditAction::PluginInstalled, &plugin, details);
     put(core, &package, granted, false, vec![audit]).await?;
@@ -50,15 +50,20 @@ pub async fn install(
     Ok(plugin)
 }
 
-/// The same for what comes with the hub, which is trusted as the hub is. It stands in the record wherever there are operators.
+/// The same for what comes with the hub, which is trusted as the hub is; but to reach out of it somebody has to say. It stands in the
+/// record wherever there are operators.
 pub async fn install_bundled(core: &Arc<Core>, package: &Package) -> Result<()> {
     let manifest = package.manifest();
     let known = core.plugins.find(&manifest.id);
-    let granted = if known.is_none() { manifest.wanted().into_iter().collect() } else { BTreeSet::new() };
+    let granted = Grant::all().of(&if known.is_none() { manifest.wants() } else { Wanted::default() });
+    let granted = Wanted {
+        capabilities: granted.capabilities.into_iter().filter(|capability| !capability.reaches_out()).collect(),
+        origins: BTreeSet::new(),
+    };
     let details: BTreeMap<String, String> = [
         ("version".to_owned(), manifest.version.to_string()),
         ("package".to_owned(), hash_of(package)),
-        ("granted".to_owned(), listed(&granted)),
+        ("granted".to_owned(), listed(&granted.capabilities)),
     ]
     .into();
     let entry = |workspace| AuditEntry {
@@ -78,7 +83,7 @@ pub async fn install_bundled(core: &Arc<Core>, package: &Package) -> Result<()> 
 async fn put(
     core: &Arc<Core>,
     package: &Package,
-    granted: BTreeSet<Capability>,
+    granted: Wanted,
     is_bundled: bool,
     audit: Vec<AuditEntry>,
 ) -> Result<()> {
@@ -94,7 +99,7 @@ async fn put(
 async fn offer(
     core: &Arc<Core>,
     package: &Package,
-    granted: BTreeSet<Capability>,
+    granted: Wanted,
     is_bundled: bool,
     audit: Vec<AuditEntry>,
 ) -> Result<()> {
@@ -120,9 +125,9 @@ async fn offer(
     let known = core.plugins.find(&manifest.id);
     let offer = Offer {
         package: row.clone(),
-        wanted: manifest.wanted().into_iter().collect(),
+        wanted: manifest.wants(),
         granted,
-        instead_of: known.map(|known| (known.package.hash.clone(), known.manifest.wanted().into_iter().collect())),
+        instead_of: known.map(|known| (known.package.hash.clone(), known.manifest.wants())),
         // Only what comes with the hub may be on where nobody asked for it.
         is_default: manifest.on_at_first_start && is_bundled,
     };
@@ -188,24 +193,26 @@ pub async fn approve(
     core: &Core,
     viewer: &Viewer,
     plugin: &PluginId,
-    granted: Option<BTreeSet<Capability>>,
+    granted: Grant,
 ) -> Result<()> {
     let Some(pending) = waiting(core, viewer, plugin).await? else {
         return Err(Rejection::NotFound { what: "waiting upgrade", field: "pluginId" }.into());
     };
     let wanted = super::loading::wanted_of(&pending)?;
-    let granted = granted.unwrap_or_else(|| wanted.clone());
-    if !granted.is_subset(&wanted) {
-        return Err(Rejection::Invalid { field: "grant", expected: "among those that the plugin wants" }.into());
-    }
-    let details = vec![("version", pending.version.clone()), ("granted", listed(&granted))];
+    granted.is_among(&wanted)?;
+    let granted = granted.of(&wanted);
+    let details = vec![
+        ("version", pending.version.clone()),
+        ("granted", listed(&granted.capabilities)),
+        ("grantedOrigins", origins(&granted)),
+    ];
     let job = Some(sweeping(core, plugin, None)?);
     change(core, viewer, plugin, AuditAction::PluginInstalled, details, job, move |installed, newest| {
         if installed.pending.as_ref() != Some(&pending.hash) {
             return Err(Rejection::Conflict);
         }
         fits(&pending, newest)?;
-        installed.grants.capabilities.extend(granted.iter().copied());
+        installed.grants.add(&granted);
         installed.put_in_force(pending.hash.clone());
         Ok(())
     })
@@ -260,6 +267,43 @@ pub async fn waiting(core: &Core, viewer: &Viewer, plugin: &PluginId) -> Result<
     let known = known(core, plugin).await?;
     let Some(pending) = known.installed.pending.clone() else { return Ok(None) };
     Ok(core.store.plugin_packages(std::slice::from_ref(&pending)).await?.remove(&pending))
+}
+
+/// What an operator grants of what a plugin asks for; all of it where nothing is said.
+#[derive(Debug, Clone, Default)]
+pub struct Grant {
+    pub capabilities: Option<BTreeSet<Capability>>,
+    pub origins: Option<BTreeSet<Origin>>,
+}
+
+impl Grant {
+    fn all() -> Self {
+        Grant::default()
+    }
+
+    fn of(self, wanted: &Wanted) -> Wanted {
+        let said = Wanted {
+            capabilities: self.capabilities.unwrap_or_else(|| wanted.capabilities.clone()),
+            origins: self.origins.unwrap_or_else(|| wanted.origins.clone()),
+        };
+        said.among(wanted)
+    }
+
+    fn is_among(&self, wanted: &Wanted) -> Result<(), Rejection> {
+        let expected = "among those that the plugin wants";
+        if self.capabilities.as_ref().is_some_and(|said| !said.is_subset(&wanted.capabilities)) {
+            return Err(Rejection::Invalid { field: "grant", expected });
+        }
+        if self.origins.as_ref().is_some_and(|said| !said.is_subset(&wanted.origins)) {
+            return Err(Rejection::Invalid { field: "grantOrigins", expected });
+        }
+        Ok(())
+    }
+}
+
+/// How origins stand in the record.
+fn origins(granted: &Wanted) -> String {
+    granted.origins.iter().map(Origin::as_str).collect::<Vec<_>>().join(", ")
 }
 
 /// How capabilities stand in the record.

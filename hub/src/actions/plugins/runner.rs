@@ -13,7 +13,7 @@ use jackfield_domain::{
     DeadLetterId, Event, Fact, MessageId, Position, Rejection, Timestamp, WorkspaceId,
     events::{Entry, EventKind},
     messages::Message,
-    plugins::{Admission, Blow, Breaker, Capability, DeadLetter, FailureKind, Hook, HubState, PluginId},
+    plugins::{Admission, Blow, Breaker, Capability, DeadLetter, FailureKind, Hook, HubState, LaidAside, PluginId},
 };
 use jackfield_plugin_host::{
     Failure, Outcome, Plugin, WholeMessage,
@@ -349,10 +349,7 @@ impl Telling {
             Ok(Some(refused)) => {
                 self.moves_on(position);
                 self.committed = position;
-                for refused in &refused {
-                    let what = format!("a post: {refused}");
-                    effects::left_out(core, self.turn.workspace, &self.turn.plugin, &what);
-                }
+                effects::refused_of(core, self.turn.workspace, &self.turn.plugin, &refused);
                 Ok(Told::GoesOn)
             }
             // The turn is another node's by now, and so is what comes of these events.
@@ -465,7 +462,7 @@ impl Telling {
                 id: DeadLetterId(core.clock.new_id()),
                 workspace: turn.workspace,
                 plugin: turn.plugin.clone(),
-                position: events[0].position,
+                what: LaidAside::Event(events[0].position),
                 problem: failure.what.clone(),
                 attempts: 1,
                 created_at: now,
@@ -523,14 +520,14 @@ async fn hand_over(
 }
 
 /// Tells a plugin once more of an event that was laid aside. What it leaves is for the caller to commit.
-pub async fn tell_again(core: &Arc<Core>, letter: &DeadLetter) -> Result<Fate> {
+pub async fn tell_again(core: &Arc<Core>, letter: &DeadLetter, position: Position) -> Result<Fate> {
     let here = super::here(core, letter.workspace).await?;
     let cannot = |why: &str| Rejection::PluginFailed { plugin: letter.plugin.clone(), why: why.to_owned() };
     let local = here.find(&letter.plugin).filter(|local| local.listens());
     let local = local.ok_or_else(|| cannot("it is off; switch it on first"))?;
     let plugin = local.ready.as_ref().ok_or_else(|| cannot("it cannot run, or has not prepared itself yet"))?;
-    let events = core.store.events_after(letter.workspace, Position(letter.position.0 - 1), 1).await?;
-    let Some(event) = events.into_iter().next().filter(|event| event.position == letter.position) else {
+    let events = core.store.events_after(letter.workspace, Position(position.0 - 1), 1).await?;
+    let Some(event) = events.into_iter().next().filter(|event| event.position == position) else {
         return Err(cannot("the log does not reach back to the event any more; discard it").into());
     };
     let conversation = event.fact.conversation();

@@ -161,9 +161,8 @@ async fn slice(core: &Arc<Core>, claim: &Claim, workspace: WorkspaceId, run: &Sc
     }
     let _waking = Waking::of(core, &end.effects);
     end.at = core.clock.now();
-    for refused in core.store.change(end).await?.iter().flatten() {
-        effects::left_out(core, workspace, &run.plugin, &format!("a post: {refused}"));
-    }
+    let refused = core.store.change(end).await?.unwrap_or_default();
+    effects::refused_of(core, workspace, &run.plugin, &refused);
     Ok(())
 }
 

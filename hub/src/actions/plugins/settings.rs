@@ -8,7 +8,9 @@ use std::{
 
 use jackfield_domain::{
     AuditAction, ConversationId, Rejection,
-    plugins::{Capability, FailurePolicy, Grants, Hook, Installed, LimitChanges, OutOfLimits, Overrides, PluginId},
+    plugins::{
+        Capability, FailurePolicy, Grants, Hook, Installed, LimitChanges, Origin, OutOfLimits, Overrides, PluginId,
+    },
 };
 
 use super::{
@@ -41,6 +43,7 @@ pub struct SettingChanges {
     pub limits: Option<Option<LimitChanges>>,
     pub capabilities: Option<Option<BTreeSet<Capability>>>,
     pub conversations: Option<Option<BTreeSet<ConversationId>>>,
+    pub origins: Option<Option<BTreeSet<Origin>>>,
 }
 
 impl SettingChanges {
@@ -69,7 +72,7 @@ impl SettingChanges {
         let place = if scope == Scope::Hub { "hub" } else { "workspace" };
         said.insert("scope".to_owned(), place.into());
         say!(is_default: "isDefault", priority: "priority", failure_policies: "failurePolicies", limits: "limits",
-            capabilities: "capabilities", conversations: "conversationIds");
+            capabilities: "capabilities", conversations: "conversationIds", origins: "origins");
         serde_json::Value::Object(said).to_string()
     }
 }
@@ -102,6 +105,12 @@ pub async fn update_settings(
             return Err(Rejection::Invalid { field: "capabilities", expected }.into());
         }
     }
+    let wanted_origins = loaded.manifest.wanted_origins();
+    if let Some(Some(origins)) = &changes.origins
+        && !origins.is_subset(&wanted_origins)
+    {
+        return Err(Rejection::Invalid { field: "origins", expected: "among those that the plugin wants" }.into());
+    }
     if let Some(Some(policies)) = &changes.failure_policies {
         let fits = |(hook, policy): (&Hook, &FailurePolicy)| {
             hook.is_before() && (*policy != FailurePolicy::Hold || *hook == Hook::BeforeCreate)
@@ -133,8 +142,16 @@ pub async fn update_settings(
                     changes.apply(&mut installed.overrides);
                     on_hub(&installed.overrides).map_err(bounds)?;
                     installed.is_default = changes.is_default.unwrap_or(installed.is_default);
+                    let asked = installed.grants.capabilities.contains(&Capability::Http);
                     if let Some(capabilities) = &changes.capabilities {
                         installed.grants.capabilities = capabilities.clone().unwrap_or_default();
+                    }
+                    let asks = installed.grants.capabilities.contains(&Capability::Http);
+                    match &changes.origins {
+                        Some(origins) => installed.grants.origins.clone_from(origins),
+                        // Who lets it ask servers and names none means those that it asks for.
+                        None if asks && !asked => installed.grants.origins = Some(wanted_origins.clone()),
+                        None => {}
                     }
                     if let Some(conversations) = &changes.conversations {
                         installed.grants.conversations.clone_from(conversations);
@@ -159,8 +176,8 @@ pub async fn update_settings(
                 let now = row
                     .grants
                     .clone()
-                    .unwrap_or_else(|| Grants { capabilities: everything.clone(), conversations: None });
-                if changes.capabilities.is_some() || changes.conversations.is_some() {
+                    .unwrap_or_else(|| Grants { capabilities: everything.clone(), ..Grants::default() });
+                if changes.capabilities.is_some() || changes.conversations.is_some() || changes.origins.is_some() {
                     let given = |change: &Option<Option<BTreeSet<Capability>>>, now| match change {
                         None => now,
                         Some(None) => everything.clone(),
@@ -168,8 +185,9 @@ pub async fn update_settings(
                     };
                     let conversations = changes.conversations.clone().unwrap_or(now.conversations);
                     let capabilities = given(&changes.capabilities, now.capabilities);
-                    let is_all = conversations.is_none() && capabilities == everything;
-                    row.grants = (!is_all).then_some(Grants { capabilities, conversations });
+                    let origins = changes.origins.clone().unwrap_or(now.origins);
+                    let is_all = conversations.is_none() && origins.is_none() && capabilities == everything;
+                    row.grants = (!is_all).then_some(Grants { capabilities, conversations, origins });
                 }
                 Ok(())
             })

@@ -335,11 +335,10 @@ where
     if let Some(local) = here.find(plugin).filter(|_| !outcome.issued.is_empty()) {
         let (data, effects) = effects::prepared(core, &here, local, workspace, outcome.issued).await?;
         let (plugin, bot, at) = (plugin.clone(), local.row.bot, core.clock.now());
+        let _waking = Waking::of(core, &effects);
         let refused =
             core.store.change(CommitIssued { workspace, plugin, bot, at, data, effects, is_awaited: false }).await?;
-        for refused in refused {
-            effects::left_out(core, workspace, local.id(), &format!("a post: {refused}"));
-        }
+        effects::refused_of(core, workspace, local.id(), &refused);
     }
     Ok(answer)
 }

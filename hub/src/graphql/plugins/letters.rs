@@ -1,4 +1,4 @@
-//! Events that plugins failed at, in the API.
+//! What plugins failed at, in the API.
 
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use jackfield_domain::plugins as words;
@@ -15,7 +15,7 @@ use crate::{
 
 pub struct DeadLetter(pub words::DeadLetter);
 
-/// An event that a plugin failed at again and again, so that it was laid aside.
+/// An event, or the answer of a server, that a plugin failed at again and again, so that it was laid aside.
 #[Object]
 impl DeadLetter {
     /// Its id.
@@ -23,9 +23,12 @@ impl DeadLetter {
         self.0.id.to_string().into()
     }
 
-    /// The event's number in the log of the workspace.
-    async fn position(&self) -> i64 {
-        self.0.position.0
+    /// The event's number in the log of the workspace; null where it is the answer of a server.
+    async fn position(&self) -> Option<i64> {
+        match self.0.what {
+            words::LaidAside::Event(position) => Some(position.0),
+            words::LaidAside::Answer(_) => None,
+        }
     }
 
     /// What the plugin said the last time, or what went wrong.
@@ -44,7 +47,7 @@ impl DeadLetter {
     }
 }
 
-/// Which event is to be handed over once more.
+/// What is to be handed over once more.
 #[derive(InputObject)]
 pub struct DeadLetterRetryInput {
     /// The id of what was laid aside.
@@ -60,7 +63,7 @@ pub struct DeadLetterRetryPayload {
     errors: Vec<UserError>,
 }
 
-/// Which event is to be dropped.
+/// What is to be dropped.
 #[derive(InputObject)]
 pub struct DeadLetterDiscardInput {
     /// The id of what was laid aside.
@@ -81,7 +84,7 @@ pub struct DeadLetterMutation;
 
 #[Object]
 impl DeadLetterMutation {
-    /// Hands an event over to its plugin once more. What the plugin does with it is done once. For those who run the
+    /// Hands what was laid aside over to its plugin once more. What the plugin does with it is done once. For those who run the
     /// workspace.
     async fn dead_letter_retry(
         &self,
@@ -97,7 +100,7 @@ impl DeadLetterMutation {
         Ok(Some(DeadLetterRetryPayload { plugin, errors }))
     }
 
-    /// Drops an event that was laid aside: its plugin will never be told. For those who run the workspace.
+    /// Drops what was laid aside: its plugin will never be told. For those who run the workspace.
     async fn dead_letter_discard(
         &self,
         ctx: &Context<'_>,

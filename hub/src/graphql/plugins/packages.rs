@@ -1,14 +1,12 @@
 //! Packages of plugins, for operators: uploading and installing them, other versions, and taking them away.
 
-use std::collections::BTreeSet;
-
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use jackfield_domain::{Rejection, plugins as words};
 
-use super::{Plugin, PluginCapability, capabilities, changed, named};
+use super::{Plugin, PluginCapability, capabilities, changed, named, origins};
 use crate::{
     actions::plugins::{
-        packages,
+        packages::{self, Grant},
         uploads::{self, Source},
     },
     graphql::{
@@ -27,21 +25,27 @@ pub struct PluginUpgrade {
     wanted_capabilities: Vec<PluginCapability>,
     /// What the version that is in force does not ask for.
     new_capabilities: Vec<PluginCapability>,
+    /// All the servers that it wants to ask, as origins.
+    wanted_origins: Vec<String>,
+    /// Those that the version in force does not ask.
+    new_origins: Vec<String>,
 }
 
 impl PluginUpgrade {
     pub fn new(
         version: String,
-        wanted: &BTreeSet<words::Capability>,
-        asked_before: &BTreeSet<words::Capability>,
+        wanted: &words::Wanted,
+        asked_before: &words::Wanted,
     ) -> Self {
         let listed = |capabilities: &mut dyn Iterator<Item = &words::Capability>| {
             capabilities.map(|capability| (*capability).into()).collect()
         };
         PluginUpgrade {
             version,
-            wanted_capabilities: listed(&mut wanted.iter()),
-            new_capabilities: listed(&mut wanted.difference(asked_before)),
+            wanted_capabilities: listed(&mut wanted.capabilities.iter()),
+            new_capabilities: listed(&mut wanted.capabilities.difference(&asked_before.capabilities)),
+            wanted_origins: wanted.origins.iter().map(ToString::to_string).collect(),
+            new_origins: wanted.origins.difference(&asked_before.origins).map(ToString::to_string).collect(),
         }
     }
 }
@@ -78,6 +82,8 @@ pub struct PluginInstallInput {
     /// What is granted to the plugin, of what it asks for. Nothing else is; more can be granted later.
     #[graphql(default)]
     grant: Vec<PluginCapability>,
+    /// The servers that it may ask where `HTTP` is granted, of those that it asks for, as origins; all of these if left out.
+    grant_origins: Option<Vec<String>>,
 }
 
 /// What came of it.
@@ -97,6 +103,8 @@ pub struct PluginUpgradeApproveInput {
     plugin_id: ID,
     /// What is granted to it beside what it may already; all that it asks for if left out.
     grant: Option<Vec<PluginCapability>>,
+    /// The servers that it may ask beside those it may already, as origins; all that it asks for if left out.
+    grant_origins: Option<Vec<String>>,
 }
 
 /// What came of it.
@@ -194,7 +202,11 @@ impl PackageMutation {
                     return Err(Rejection::Invalid { field: "uploadId", expected }.into());
                 }
             };
-            packages::install(ctx.core(), &viewer, &source, capabilities(input.grant)).await
+            let granted = Grant {
+                capabilities: Some(capabilities(input.grant)),
+                origins: input.grant_origins.map(|named| origins(named, "grantOrigins")).transpose()?,
+            };
+            packages::install(ctx.core(), &viewer, &source, granted).await
         };
         let (plugin, errors) = changed(ctx, outcome.await).await?;
         Ok(Some(PluginInstallPayload { plugin, errors }))
@@ -210,7 +222,11 @@ impl PackageMutation {
         let outcome = async {
             crate::actions::workspaces::must_be_operator(&viewer)?;
             let plugin = named(&input.plugin_id)?;
-            packages::approve(ctx.core(), &viewer, &plugin, input.grant.map(capabilities)).await?;
+            let granted = Grant {
+                capabilities: input.grant.map(capabilities),
+                origins: input.grant_origins.map(|named| origins(named, "grantOrigins")).transpose()?,
+            };
+            packages::approve(ctx.core(), &viewer, &plugin, granted).await?;
             Ok(plugin)
         };
         let (plugin, errors) = changed(ctx, outcome.await).await?;

@@ -9,7 +9,7 @@ use jackfield_domain::{
 };
 use jackfield_plugin_host::SecretWish;
 
-use super::{Plugin, PluginCapability, capabilities, changed, named, switching::PluginScope};
+use super::{Plugin, PluginCapability, capabilities, changed, named, origins, switching::PluginScope};
 use crate::{
     actions::plugins::{
         admin,
@@ -243,6 +243,9 @@ pub struct PluginSettingsUpdateInput {
     capabilities: MaybeUndefined<Vec<PluginCapability>>,
     /// Where in the workspace it may read and post; everywhere, if null. At most 100. Not for the hub.
     conversation_ids: MaybeUndefined<Vec<ID>>,
+    /// The servers that it may ask, of those that it wants, as origins. Null for the hub is none, and for a workspace all that the hub
+    /// grants. Where the hub lets it ask servers and none are named, it is all that it wants.
+    origins: MaybeUndefined<Vec<String>>,
 }
 
 /// What came of it.
@@ -319,6 +322,10 @@ impl PluginSettingsMutation {
                 capabilities: given(input.capabilities).map(|given| given.map(capabilities)),
                 conversations: match given(input.conversation_ids) {
                     Some(Some(ids)) => Some(Some(conversations(&ids)?)),
+                    given => given.map(|_| None),
+                },
+                origins: match given(input.origins) {
+                    Some(Some(named)) => Some(Some(origins(named, "origins")?)),
                     given => given.map(|_| None),
                 },
             };

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use jackfield_domain::{
     ConversationId, Fact, MessageId, Position, Rejection, Timestamp, UserId, WorkspaceId,
     messages::Message,
-    plugins::{DeadLetter, LogLine, MentionTarget, Notice, PluginId},
+    plugins::{DeadLetter, LogLine, MentionTarget, Notice, PluginId, REQUESTS_WAITING},
     users::User,
 };
 use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*};
@@ -17,6 +17,7 @@ use super::{
         writer::{FromPlugins, Outgoing, send_within},
     },
     annotations, held, letters, mentions, notices,
+    requests::{self, NewRequest},
     timers::{self, Timer},
     workspaces,
 };
@@ -55,13 +56,18 @@ pub struct Effects {
     pub notices: Vec<Notice>,
     /// Times at which its schedules are to run.
     pub timers: Vec<Timer>,
+    /// What other servers are to be asked.
+    pub requests: Vec<NewRequest>,
     /// Who is there now, for those mentions that mean them.
     pub online: BTreeSet<UserId>,
     /// The only conversations whose messages it may reach; none means all.
     pub within: Option<HashSet<ConversationId>>,
 }
 
-/// Writes what a hook left, within a change. A post that is refused leaves the rest alone.
+/// How there are too many requests.
+pub const TOO_MANY_REQUESTS: &str = "requests of a plugin that wait for their answers";
+
+/// Writes what a hook left, within a change. What is refused of it leaves the rest alone.
 pub async fn carry_out(
     work: &mut Work,
     workspace: WorkspaceId,
@@ -104,6 +110,9 @@ pub async fn carry_out(
     }
     for timer in &effects.timers {
         timers::set(work, workspace, plugin, timer, at).await?;
+    }
+    if !effects.requests.is_empty() && !requests::issue(work, workspace, plugin, &effects.requests, at).await? {
+        refused.push(Rejection::TooMany { what: TOO_MANY_REQUESTS, max: REQUESTS_WAITING as usize });
     }
     Ok(refused)
 }

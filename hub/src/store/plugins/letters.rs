@@ -1,17 +1,17 @@
-//! Events that a plugin failed at again and again: laid aside for the admins, who can hand them over once more.
+//! Events, and answers to requests, that a plugin failed at again and again: laid aside for the admins, who can hand them over once more.
 
 use async_trait::async_trait;
 use jackfield_domain::{
-    AuditAction, By, DeadLetterId, Position, Rejection, Timestamp, UserId, WorkspaceId,
+    AuditAction, By, DeadLetterId, Position, Rejection, RequestId, Timestamp, UserId, WorkspaceId,
     pages::{Direction, Page, Slice},
-    plugins::{DeadLetter, PluginId},
+    plugins::{DeadLetter, LaidAside, PluginId},
 };
 use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect, entity::prelude::*};
 
 use super::{
     super::{Change, Store, Work, writer::FromPlugins},
     commit::{Effects, carry_out},
-    held, id,
+    held, id, requests,
 };
 use crate::{Error, Result};
 
@@ -22,7 +22,10 @@ pub struct Model {
     pub id: Uuid,
     pub workspace_id: Uuid,
     pub plugin_id: String,
+    /// 0 where it is no event.
     pub position: i64,
+    /// Where it is what came of a request.
+    pub request_id: Option<Uuid>,
     pub problem: String,
     pub attempts: i64,
     pub created_at: i64,
@@ -41,7 +44,10 @@ impl TryFrom<Model> for DeadLetter {
             id: DeadLetterId(row.id),
             workspace: WorkspaceId(row.workspace_id),
             plugin: id(&row.plugin_id)?,
-            position: Position(row.position),
+            what: match row.request_id {
+                Some(request) => LaidAside::Answer(RequestId(request)),
+                None => LaidAside::Event(Position(row.position)),
+            },
             problem: row.problem,
             attempts: u32::try_from(row.attempts).map_err(Error::internal)?,
             created_at: Timestamp(row.created_at),
@@ -77,13 +83,18 @@ impl Store {
     }
 }
 
-/// Lays an event aside, within a change.
+/// Lays something aside, within a change.
 pub async fn lay_aside(work: &Work, letter: &DeadLetter) -> Result<()> {
+    let (position, request) = match letter.what {
+        LaidAside::Event(position) => (position.0, None),
+        LaidAside::Answer(request) => (0, Some(request.0)),
+    };
     let row = ActiveModel {
         id: Set(letter.id.0),
         workspace_id: Set(letter.workspace.0),
         plugin_id: Set(letter.plugin.to_string()),
-        position: Set(letter.position.0),
+        position: Set(position),
+        request_id: Set(request),
         problem: Set(letter.problem.clone()),
         attempts: Set(i64::from(letter.attempts)),
         created_at: Set(letter.created_at.0),
@@ -100,7 +111,7 @@ pub struct Deed {
     pub depth: u8,
 }
 
-/// What becomes of an event that was laid aside.
+/// What becomes of what was laid aside.
 pub enum Fate {
     /// It was handed over, and this is what the plugin left.
     Done(Box<Deed>),
@@ -110,7 +121,7 @@ pub enum Fate {
     Discarded,
 }
 
-/// Decides about an event that was laid aside.
+/// Decides about what was laid aside.
 pub struct DecideLetter {
     pub by: By,
     pub letter: DeadLetter,
@@ -149,8 +160,15 @@ impl Change for DecideLetter {
         };
         if !matches!(self.fate, Fate::Failed(_)) {
             Entity::delete_by_id(letter.id.0).exec(&work.transaction).await?;
+            if let LaidAside::Answer(request) = letter.what {
+                requests::Entity::delete_by_id(request.0).exec(&work.transaction).await?;
+            }
         }
-        let details = [("deadLetter", done.to_owned()), ("position", letter.position.0.to_string())];
+        let what = match letter.what {
+            LaidAside::Event(position) => ("position", position.0.to_string()),
+            LaidAside::Answer(request) => ("request", request.to_string()),
+        };
+        let details = [("deadLetter", done.to_owned()), what];
         work.audit(self.by.entry(AuditAction::PluginUpdated, &letter.plugin, details));
         Ok(())
     }

@@ -11,7 +11,7 @@ use super::{
     super::{Change, Store, Work},
     ActiveModel, Column, Entity, annotations,
     commit::logs,
-    data, letters, mentions, packages, turn,
+    data, letters, mentions, packages, requests, turn,
     workspaces::{self, conversations, secrets},
 };
 use crate::Result;
@@ -130,7 +130,7 @@ impl PurgePlugin {
                     .await?;
             )*};
         }
-        forget!(data, secrets, logs, letters, workspaces);
+        forget!(data, secrets, logs, letters, requests, workspaces);
         Ok(Some(Piece::Workspace))
     }
 }

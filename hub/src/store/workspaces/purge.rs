@@ -68,6 +68,7 @@ const OF_WORKSPACES: &[Owned] = &[
     owned("held_messages", &["id"], "workspace_id"),
     owned("plugin_verdicts", &["id"], "workspace_id"),
     owned("plugin_dead_letters", &["id"], "workspace_id"),
+    owned("plugin_requests", &["id"], "workspace_id"),
     owned("plugin_logs", &["workspace_id", "plugin_id", "id"], "workspace_id"),
     owned("plugin_data", &["workspace_id", "plugin_id", "key"], "workspace_id"),
     owned("plugin_secrets", &["workspace_id", "plugin_id", "name"], "workspace_id"),
