@@ -9,12 +9,11 @@ use crate::{
         account::does,
         guest::owner,
         person::{refusal, text},
-        web::Web,
+        web::{LINK_PREVIEWS, Web, may_look_at_links, of_link_previews},
         within,
     },
 };
 
-const LINK_PREVIEWS: &str = "jackfield.link-previews";
 const PREVIEWS: &str = "linkPreviews { url title description siteName kind authorName imageUrl }";
 
 /// Two nodes that reach invented servers, two people in a group, of whom one is at the second node, and whoever may grant.
@@ -38,33 +37,14 @@ async fn room(setup: Setup) -> Room {
 }
 
 impl Room {
-    /// Lets the plugin ask other servers, or takes that away.
     async fn grant(&self, may_ask: bool) {
-        let mut capabilities = vec!["KV", "MESSAGES_READ", "ANNOTATIONS"];
-        if may_ask {
-            capabilities.push("FETCH_PUBLIC_URL");
-        }
-        let input = json!({ "pluginId": LINK_PREVIEWS, "scope": "HUB", "capabilities": capabilities });
-        assert_eq!(does(&self.operator, "pluginSettingsUpdate", input, "").await["errors"], json!([]));
-        let fields = "{ plugins { id grantedCapabilities } }";
-        within("the grant at both nodes", async {
-            for node in 0..2 {
-                let is_known = async || {
-                    let found = self.operator.at(&self.world, node).ask(fields, json!({})).await;
-                    of_plugin(&found)["grantedCapabilities"].as_array().map(Vec::len) == Some(capabilities.len())
-                };
-                while !is_known().await {
-                    tokio::task::yield_now().await;
-                }
-            }
-        })
-        .await;
+        may_look_at_links(&self.world, may_ask).await;
     }
 
     /// Waits until the plugin has been told of everything so far.
     async fn all_is_told(&self) {
         within("the plugin to have heard of all", async {
-            while of_plugin(&self.operator.ask("{ plugins { id lag } }", json!({})).await)["lag"] != json!(0) {
+            while of_link_previews(&self.operator.ask("{ plugins { id lag } }", json!({})).await)["lag"] != json!(0) {
                 tokio::task::yield_now().await;
             }
         })
@@ -91,11 +71,6 @@ impl Room {
         socket.until_caught_up("s").await;
         socket
     }
-}
-
-fn of_plugin(found: &Value) -> Value {
-    let plugins = found["plugins"].as_array().expect("plugins");
-    plugins.iter().find(|plugin| plugin["id"] == json!(LINK_PREVIEWS)).expect("it comes with the hub").clone()
 }
 
 async fn seen(person: &Person, message: &str) -> Value {
@@ -160,7 +135,7 @@ stories! {
     async fn without_the_grant_nothing_is_asked_and_nothing_is_lost(backend) {
         let room = room(Setup::new(backend)).await;
         room.web.page("tea.example/", "<title>Tea</title>");
-        let found = of_plugin(&room.operator.ask("{ plugins { id isOn wantedCapabilities grantedCapabilities } }", json!({})).await);
+        let found = of_link_previews(&room.operator.ask("{ plugins { id isOn wantedCapabilities grantedCapabilities } }", json!({})).await);
         assert_eq!(found["isOn"], json!(true));
         let holds = |list: &Value| list.as_array().expect("a list").contains(&json!("FETCH_PUBLIC_URL"));
         assert_eq!((holds(&found["wantedCapabilities"]), holds(&found["grantedCapabilities"])), (true, false));
@@ -179,7 +154,7 @@ stories! {
         room.all_is_told().await;
         assert_eq!(room.web.asked(), ["tea.example/"]);
         let health = room.operator.ask("{ plugins { id health { failures { kind } } } }", json!({})).await;
-        assert_eq!(of_plugin(&health)["health"]["failures"], json!([]));
+        assert_eq!(of_link_previews(&health)["health"]["failures"], json!([]));
     }
 
     /// F: P-20
@@ -218,7 +193,7 @@ stories! {
         assert_eq!(room.web.asked().len(), 5);
         let calls = async || {
             let found = room.operator.ask("{ plugins { id health { calls } } }", json!({})).await;
-            of_plugin(&found)["health"]["calls"].as_u64().expect("a number")
+            of_link_previews(&found)["health"]["calls"].as_u64().expect("a number")
         };
         let before = calls().await;
         let query = format!("query($id: ID!) {{ conversation(id: $id) {{ messages(last: 50) {{ nodes {{ {PREVIEWS} }} }} }} }}");

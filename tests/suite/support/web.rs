@@ -15,7 +15,13 @@ use axum::{
     response::{Html, IntoResponse, Response},
 };
 use jackfield::outside::{Names, Outside};
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
+
+use super::{World, account::does, within};
+
+/// The plugin that looks at links.
+pub const LINK_PREVIEWS: &str = "jackfield.link-previews";
 
 /// What there is, by addresses without their scheme, and what was asked for, in its order.
 #[derive(Default)]
@@ -75,4 +81,34 @@ impl Names for Here {
     async fn addresses(&self, name: &str) -> io::Result<Vec<SocketAddr>> {
         if name.ends_with(".example") { Ok(vec![self.0]) } else { Err(io::ErrorKind::NotFound.into()) }
     }
+}
+
+/// Lets the plugin that looks at links ask other servers, or takes that away, and waits until all nodes know it.
+pub async fn may_look_at_links(world: &World, may_ask: bool) {
+    let mut capabilities = vec!["KV", "MESSAGES_READ", "ANNOTATIONS"];
+    if may_ask {
+        capabilities.push("FETCH_PUBLIC_URL");
+    }
+    let operator = world.operator().await;
+    let input = json!({ "pluginId": LINK_PREVIEWS, "scope": "HUB", "capabilities": capabilities });
+    assert_eq!(does(&operator, "pluginSettingsUpdate", input, "").await["errors"], json!([]));
+    within("the grant at all nodes", async {
+        for node in 0..world.node_count() {
+            let operator = operator.at(world, node);
+            let is_known = async || {
+                let found = operator.ask("{ plugins { id grantedCapabilities } }", json!({})).await;
+                of_link_previews(&found)["grantedCapabilities"].as_array().map(Vec::len) == Some(capabilities.len())
+            };
+            while !is_known().await {
+                tokio::task::yield_now().await;
+            }
+        }
+    })
+    .await;
+}
+
+/// What is said of that plugin in a list of all.
+pub fn of_link_previews(found: &Value) -> Value {
+    let plugins = found["plugins"].as_array().expect("plugins");
+    plugins.iter().find(|plugin| plugin["id"] == json!(LINK_PREVIEWS)).expect("it comes with the hub").clone()
 }
