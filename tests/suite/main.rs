@@ -22,6 +22,7 @@ mod isolation;
 mod issuers;
 mod jobs;
 mod kills;
+mod link_previews;
 mod listing;
 mod lives;
 mod membership;
@@ -84,6 +85,7 @@ fn main() -> ExitCode {
         issuers::stories(),
         jobs::stories(),
         kills::stories(),
+        link_previews::stories(),
         lives::stories(),
         membership::stories(),
         listing::stories(),

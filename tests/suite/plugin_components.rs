@@ -190,8 +190,9 @@ fn link_previews_on_their_component() {
     assert_eq!(hub.annotation(&message).expect("a preview")[0]["title"], json!("Чай"));
 
     // Whatever a page is made of: it is read in the memory and the time that a plugin has.
-    for part in ["<a b c>", "<meta property=og:title content=", "&", "<title>", "<meta a b c ", "\0"] {
-        let url = format!("https://hostile.example/{}", part.len());
+    let parts = ["<a b c>", "<meta property=og:title content=", "&", "<title>", "<meta a b c ", "\0"];
+    for (number, part) in parts.into_iter().enumerate() {
+        let url = format!("https://hostile.example/{number}");
         let page = format!("<title>Tea</title>{}", part.repeat(512 * 1024 / part.len()));
         hub.answers(&url, Response::new(200, "text/html", page));
         let message = send(&url);

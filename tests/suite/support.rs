@@ -17,6 +17,7 @@ pub mod stream;
 #[path = "../../hub/plugin-host/tests/host/guests.rs"]
 #[allow(dead_code, reason = "what else it can make is made elsewhere")]
 pub mod wat;
+pub mod web;
 pub mod wire;
 pub mod world;
 

@@ -12,6 +12,7 @@ use crate::support::{
     packages::{install, upload},
     person::text,
     wat::Guest,
+    web::{Web, may_look_at_links},
     within,
 };
 
@@ -71,7 +72,9 @@ const WORDS: [&str; 3] = ["the heron flies at dusk", "which heron?", "the grey h
 
 impl Cast {
     pub async fn on(setup: Setup) -> Self {
-        let world = setup.plugin(guest(|_| {})).plugin(fields(|_| {})).one_store().start().await;
+        let web = Web::start().await;
+        let setup = setup.plugin(guest(|_| {})).plugin(fields(|_| {})).one_store().outside(web.outside());
+        let world = setup.start().await;
         let ann = world.person_of("harbour", "Annabel", "member").await;
         let bob = world.person_of("harbour", "Bartholomew", "member").await;
         let former = world.person_of("harbour", "Former", "member").await;
@@ -86,6 +89,7 @@ impl Cast {
         let vote = "mutation($input: PollVoteInput!) { pollVote(input: $input) { errors { code } } }";
         let voted = ann.ask(vote, json!({ "input": { "messageId": polled, "optionIds": [0] } })).await;
         assert_eq!(voted["pollVote"]["errors"], json!([]));
+        let linked = link(&world, &web, &ann, &room).await;
         let made = ann
             .create(json!({
                 "type": "GROUP", "title": "Quay at midnight", "description": "About a certain bird",
@@ -139,6 +143,7 @@ impl Cast {
             "conversation": conversation,
             "message": messages[2],
             "polled": polled,
+            "linked": linked,
             "pollRoom": room,
             "user": bob.id,
             "workspace": workspace,
@@ -405,6 +410,26 @@ async fn moderate(world: &World, bob: &Person, owner: &Person, things: &mut Valu
     .await;
 }
 
+/// A message with a link, once it is known what that leads to.
+async fn link(world: &World, web: &Web, person: &Person, room: &str) -> Value {
+    may_look_at_links(world, true).await;
+    web.page(
+        "heron.example/",
+        "<title>Herons at night</title><meta name=description content='They sleep.'><meta name=author content='A heron'>
+        <meta property=og:type content=article><meta property=og:site_name content='Herons'>
+        <meta property=og:image content=heron.png>",
+    );
+    let message = person.say(room, "http://heron.example").await["id"].take();
+    let query = "query($id: ID!) { message(id: $id) { linkPreviews { url } } }";
+    within("a preview", async {
+        while person.ask(query, json!({ "id": message })).await["message"]["linkPreviews"] == Value::Null {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    message
+}
+
 /// One plugin more, of which there were two versions and a third one waits; it has failed, and the guest has failed at events.
 async fn watch_over(world: &World, bob: &Person, owner: &Person, operator: &Person, things: &mut Value) {
     let package = |version: &str, more: &[&str]| {
@@ -545,6 +570,7 @@ pub fn invented(things: &Value) -> Value {
         ("job", "job_"),
         ("case", "case_"),
         ("polled", "msg_"),
+        ("linked", "msg_"),
         ("pollRoom", "conv_"),
         ("slug", "slug-"),
     ] {
