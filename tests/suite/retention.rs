@@ -259,7 +259,7 @@ stories! {
         let said_no = |payload: &Value| text(&payload["errors"][0]["pluginCode"]);
         assert_eq!(said_no(&set(&bob, &short, "DAYS", Some(3)).await), "NOT_ALLOWED");
         assert_eq!(said_no(&set(&olga, &short, "DAYS", Some(3)).await), "NO_CONVERSATION", "she takes no part");
-        assert_eq!(said_no(&set(&odo, &short, "DAYS", Some(3)).await), "NO_CONVERSATION");
+        assert_eq!(refusal(&set(&odo, &short, "DAYS", Some(3)).await).0, "PLUGIN_DISABLED");
         assert_eq!(said_no(&set(&ann, &short, "DAYS", Some(0)).await), "NO_DAYS");
         assert_eq!(set(&ann, &short, "DAYS", Some(3)).await["retention"], json!({ "rule": "DAYS", "days": 3, "graceDays": 7 }));
         assert_eq!(set(&ann, &kept, "FOREVER", None).await["retention"]["days"], Value::Null);
