@@ -69,6 +69,9 @@ const IMPORTS: &[(&str, &str, &str, &str)] = &[
     ("mentions", "set", "i32 i32 i32 i32 i32", ""),
     ("notices", "send", "i32 i32 i32 i32 i32 i32 i32 i32", ""),
     ("secrets", "sign", "i32 i32 i32 i32 i32", ""),
+    ("http", "send", "i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32", ""),
+    ("http", "fetch", "i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32", ""),
+    ("retention", "trim", "i32 i32 i32 i64 i64 i32 i32", ""),
 ];
 
 /// A component in the making.
