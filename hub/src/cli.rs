@@ -11,10 +11,10 @@ use tracing_subscriber::EnvFilter;
 
 use crate::{
     clock::Clock,
-    outside::Outside,
     config::{self, Config, LogFormat},
     hub::{self, Hub},
     identity,
+    outside::Outside,
     store::Store,
 };
 

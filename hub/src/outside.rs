@@ -24,8 +24,8 @@ use reqwest::{
 use url::{Host, Url};
 
 pub use addresses::is_public;
-pub use names::{Filter, Names, System};
 use names::{Blocked, Guarded};
+pub use names::{Filter, Names, System};
 
 /// So long everything may take: names, connections, redirects, and all of the answer.
 pub const LIMIT: Duration = Duration::from_secs(5);

@@ -181,7 +181,10 @@ fn link_previews_on_their_component() {
         assert_eq!(report.answer.expect("it answers"), Ok(()));
         report.measures
     };
-    hub.answers("https://tea.example/", Response::new(200, "text/html; charset=koi8-r", b"<title>\xfe\xc1\xca</title>"));
+    hub.answers(
+        "https://tea.example/",
+        Response::new(200, "text/html; charset=koi8-r", b"<title>\xfe\xc1\xca</title>"),
+    );
     let message = send("https://tea.example");
     deliver();
     assert_eq!(hub.annotation(&message).expect("a preview")[0]["title"], json!("Чай"));

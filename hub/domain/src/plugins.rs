@@ -23,8 +23,8 @@ pub use installed::{
 };
 pub use limits::{CHAIN_WALL, LimitChanges, Limits, OutOfLimits};
 pub use requests::{
-    ANSWER_MAX_BYTES, Answered, FETCHES_A_CALL, Header, Method, NoAnswer, NotAnOrigin, Origin, Passage, REQUESTS_A_CALL,
-    REQUESTS_WAITING, Reach, Request, Response, SecretHeader, check_tag, fits_the_web, origins,
+    ANSWER_MAX_BYTES, Answered, FETCHES_A_CALL, Header, Method, NoAnswer, NotAnOrigin, Origin, Passage,
+    REQUESTS_A_CALL, REQUESTS_WAITING, Reach, Request, Response, SecretHeader, check_tag, fits_the_web, origins,
 };
 
 use crate::roles::words;

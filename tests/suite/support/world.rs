@@ -101,7 +101,8 @@ impl Setup {
             // How fast plugins are is told elsewhere; here a busy machine is not to be held against them.
             (config.plugins.before_ms, config.plugins.chain_ms) = (5_000, 30_000);
             (self.change)(&mut config);
-            let hub = Hub::start(config.clone(), world.clock.clone(), world.outside.clone()).await.expect("the hub starts");
+            let hub =
+                Hub::start(config.clone(), world.clock.clone(), world.outside.clone()).await.expect("the hub starts");
             world.nodes.push(Some(hub));
             world.configs.push(config);
         }
@@ -161,7 +162,8 @@ impl World {
     /// Starts a node again that was stopped.
     pub async fn start(&mut self, number: usize) {
         let hub = Hub::start(self.configs[number].clone(), self.clock.clone(), self.outside.clone())
-            .await.expect("the hub starts again");
+            .await
+            .expect("the hub starts again");
         self.nodes[number] = Some(hub);
     }
 

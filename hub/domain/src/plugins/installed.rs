@@ -164,8 +164,7 @@ impl Wanted {
     /// What of this is among that.
     #[must_use]
     pub fn among(&self, those: &Wanted) -> Wanted {
-        let capabilities: BTreeSet<Capability> =
-            self.capabilities.intersection(&those.capabilities).copied().collect();
+        let capabilities: BTreeSet<Capability> = self.capabilities.intersection(&those.capabilities).copied().collect();
         // Who may not ask servers has no use for their names.
         let asks = capabilities.contains(&Capability::Http);
         let origins = self.origins.intersection(&those.origins).filter(|_| asks).cloned().collect();

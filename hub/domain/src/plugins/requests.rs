@@ -362,7 +362,8 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Origin>().unwrap().as_str(), origin);
         }
-        for bad in ["api.example.org", "https://*", "https://a.example/x", "https://a.example?x", "ws://a.example", ""] {
+        for bad in ["api.example.org", "https://*", "https://a.example/x", "https://a.example?x", "ws://a.example", ""]
+        {
             assert!(bad.parse::<Origin>().is_err(), "{bad}");
         }
     }

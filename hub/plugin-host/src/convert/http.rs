@@ -6,11 +6,8 @@ use crate::wit::jackfield::plugin::http as wit;
 
 pub(crate) fn meant(request: wit::Request) -> Request {
     let header = |header: wit::Header| Header { name: header.name, value: header.value };
-    let secret = |header: wit::SecretHeader| SecretHeader {
-        name: header.name,
-        prefix: header.prefix,
-        secret: header.secret,
-    };
+    let secret =
+        |header: wit::SecretHeader| SecretHeader { name: header.name, prefix: header.prefix, secret: header.secret };
     Request {
         method: match request.method {
             wit::Method::Get => Method::Get,
@@ -28,11 +25,8 @@ pub(crate) fn meant(request: wit::Request) -> Request {
 }
 
 pub(crate) fn request(request: Request) -> wit::Request {
-    let secret = |header: SecretHeader| wit::SecretHeader {
-        name: header.name,
-        prefix: header.prefix,
-        secret: header.secret,
-    };
+    let secret =
+        |header: SecretHeader| wit::SecretHeader { name: header.name, prefix: header.prefix, secret: header.secret };
     wit::Request {
         method: match request.method {
             Method::Get => wit::Method::Get,

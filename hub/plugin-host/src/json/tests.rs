@@ -12,8 +12,8 @@ use jackfield_domain::{
     conversations::{ConversationKind, ConversationStatus},
     messages::MessageKind,
     plugins::{
-        Audience, Effect, Header, Issued, MentionTarget, Method, NewMessage, NoAnswer, Notice, Operation, Reach, Request,
-        SecretHeader,
+        Audience, Effect, Header, Issued, MentionTarget, Method, NewMessage, NoAnswer, Notice, Operation, Reach,
+        Request, SecretHeader,
     },
 };
 use serde_json::{Value, json};
@@ -250,8 +250,7 @@ fn servers_are_asked_and_understood() {
         (json!({ "Malformed": "no" }), NoAnswer::Malformed("no".into())),
     ] {
         let answer = ok(&json!({ "Err": failure }));
-        let found =
-            asked!(|hub, who| hub.fetch(&who, &request(), &Reach::default()), "http.fetch", with(), answer);
+        let found = asked!(|hub, who| hub.fetch(&who, &request(), &Reach::default()), "http.fetch", with(), answer);
         assert_eq!(found.unwrap(), Err(expected));
     }
 }

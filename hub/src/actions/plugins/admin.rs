@@ -6,8 +6,8 @@ use jackfield_domain::{
     AuditAction, ConversationId, Rejection, WorkspaceId,
     permissions::{Act, may},
     plugins::{
-        Audience, FailurePolicy, Grants, Hook, HubState, InWorkspace, LogLevel, LogLine, Notice, Overrides, Wanted,
-        Phase, PluginId,
+        Audience, FailurePolicy, Grants, Hook, HubState, InWorkspace, LogLevel, LogLine, Notice, Overrides, Phase,
+        PluginId, Wanted,
     },
     users::UserStatus,
 };

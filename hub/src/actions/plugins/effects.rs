@@ -21,7 +21,7 @@ use super::{
 use crate::{
     Error, Result,
     actions::{memory, presence},
-    store::{CommitIssued, DataChange, Effects, FromPlugins, NewRequest, Outgoing, Timer, TOO_MANY_REQUESTS},
+    store::{CommitIssued, DataChange, Effects, FromPlugins, NewRequest, Outgoing, TOO_MANY_REQUESTS, Timer},
 };
 
 /// A draft as it is kept while it is held.

@@ -28,12 +28,7 @@ use crate::{
 
 /// Installs a package, or puts it in the place of the one that is in force. Where it wants more than was granted before, it
 /// waits for somebody who grants it.
-pub async fn install(
-    core: &Arc<Core>,
-    viewer: &Viewer,
-    source: &Source,
-    granted: Grant,
-) -> Result<PluginId> {
+pub async fn install(core: &Arc<Core>, viewer: &Viewer, source: &Source, granted: Grant) -> Result<PluginId> {
     must_be_operator(viewer)?;
     let package = uploads::read(core, source).await?;
     let plugin = package.manifest().id.clone();
@@ -189,12 +184,7 @@ pub async fn change(
 }
 
 /// Puts a package in force that waits because it wants more than was granted; what is granted now is added to that.
-pub async fn approve(
-    core: &Core,
-    viewer: &Viewer,
-    plugin: &PluginId,
-    granted: Grant,
-) -> Result<()> {
+pub async fn approve(core: &Core, viewer: &Viewer, plugin: &PluginId, granted: Grant) -> Result<()> {
     let Some(pending) = waiting(core, viewer, plugin).await? else {
         return Err(Rejection::NotFound { what: "waiting upgrade", field: "pluginId" }.into());
     };

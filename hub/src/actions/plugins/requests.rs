@@ -29,9 +29,7 @@ use super::{
 use crate::{
     Error, Result,
     outside::{LIMIT, Secrets},
-    store::{
-        ClaimRequests, Deed, Effects, EndRequest, Fate, FromPlugins, Pending, RequestEnding, SweepRequests,
-    },
+    store::{ClaimRequests, Deed, Effects, EndRequest, Fate, FromPlugins, Pending, RequestEnding, SweepRequests},
 };
 
 /// So many requests at once on one node.
@@ -228,9 +226,7 @@ async fn hand_over(core: &Arc<Core>, pending: &Pending, lease: Uuid, answered: &
             tracing::warn!(plugin = %pending.plugin, what = failed.what, "a plugin could not be told an answer");
             end(core, pending, lease, kept(core.clock.now() + PAUSE)).await
         }
-        Asked::Failed(failed) => {
-            end(core, pending, lease, failure(core, pending, answered, &failed.what)).await
-        }
+        Asked::Failed(failed) => end(core, pending, lease, failure(core, pending, answered, &failed.what)).await,
         Asked::Resting | Asked::Unable(_) => end(core, pending, lease, kept(core.clock.now() + REST)).await,
     }
 }

@@ -32,11 +32,7 @@ pub struct PluginUpgrade {
 }
 
 impl PluginUpgrade {
-    pub fn new(
-        version: String,
-        wanted: &words::Wanted,
-        asked_before: &words::Wanted,
-    ) -> Self {
+    pub fn new(version: String, wanted: &words::Wanted, asked_before: &words::Wanted) -> Self {
         let listed = |capabilities: &mut dyn Iterator<Item = &words::Capability>| {
             capabilities.map(|capability| (*capability).into()).collect()
         };

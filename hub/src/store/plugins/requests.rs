@@ -94,9 +94,7 @@ impl TryFrom<Model> for Pending {
             tag: row.tag,
             depth: u8::try_from(row.depth).map_err(Error::internal)?,
             attempts: number(row.attempts)?,
-            answer: answer.map(|answer| {
-                answer.map(|answer| Response { body: body.unwrap_or_default(), ..answer })
-            }),
+            answer: answer.map(|answer| answer.map(|answer| Response { body: body.unwrap_or_default(), ..answer })),
             failures: number(row.failures)?,
         })
     }
