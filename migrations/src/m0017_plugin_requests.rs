@@ -72,9 +72,9 @@ impl MigrationTrait for Migration {
         ];
         for (name, columns) in walks {
             let mut index = Index::create().name(name).table(Requests::Table).to_owned();
-            columns.iter().for_each(|column| {
+            for column in columns {
                 index.col(*column);
-            });
+            }
             manager.create_index(index).await?;
         }
         let laid_aside = Table::alter()

@@ -50,13 +50,13 @@ impl GraphqlHooks for Retention {
     fn mutate(&self, call: MutationCall) -> Result<MutationAnswer> {
         let Set { conversation_id, rule, days } = call.input()?;
         let rule = match (rule.as_str(), days) {
-            ("DAYS", days) => match days.and_then(in_days) {
-                Some(days) => Some(Rule { days: Some(days) }),
-                None => {
+            ("DAYS", days) => {
+                let Some(days) = days.and_then(in_days) else {
                     let reason = format!("With the rule DAYS, `days` is from 1 to {MOST_DAYS}.");
                     return Ok(MutationAnswer::refuse("NO_DAYS", reason));
-                }
-            },
+                };
+                Some(Rule { days: Some(days) })
+            }
             (_, Some(_)) => {
                 return Ok(MutationAnswer::refuse("NO_DAYS", "`days` is given with the rule DAYS and with no other."));
             }
@@ -97,20 +97,17 @@ impl Retention {
 fn preview(call: &FieldCall) -> Result<Value> {
     let Of { conversation_id, days } = call.arguments()?;
     let Some(days) = in_days(days) else { return Ok(Value::Null) };
-    let (due, is_all) = match conversation_id {
-        Some(id) => {
-            if is_run_by(&id, &call.viewer)? != Some(true) {
-                return Ok(Value::Null);
-            }
-            (retention::survey(&id, Step::Hide, days_ago(days), 0, COUNTED)?, true)
+    let (due, is_all) = if let Some(id) = conversation_id {
+        if is_run_by(&id, &call.viewer)? != Some(true) {
+            return Ok(Value::Null);
         }
-        None => {
-            if !runs_workspace(&call.viewer) {
-                return Ok(Value::Null);
-            }
-            let (others, is_all) = rules::conversations(LEFT_OUT)?;
-            (retention::survey_all(days_ago(days), &others)?, is_all)
+        (retention::survey(&id, Step::Hide, days_ago(days), 0, COUNTED)?, true)
+    } else {
+        if !runs_workspace(&call.viewer) {
+            return Ok(Value::Null);
         }
+        let (others, is_all) = rules::conversations(LEFT_OUT)?;
+        (retention::survey_all(days_ago(days), &others)?, is_all)
     };
     let Due { count, held, has_more, .. } = due;
     Ok(json!({ "messageCount": count, "heldCount": held, "isComplete": is_all && !has_more }))

@@ -481,11 +481,11 @@ mod tests {
     /// F: P-09
     #[test]
     fn origins_are_granted_by_the_hub_and_narrowed_by_workspaces() {
+        type Names = Option<&'static [&'static str]>;
         let origins = |names: &[&str]| -> BTreeSet<Origin> {
             names.iter().map(|name| format!("https://{name}.example").parse().unwrap()).collect()
         };
         let grants = |names: Option<&[&str]>| Grants { origins: names.map(origins), ..Grants::default() };
-        type Names = Option<&'static [&'static str]>;
         let cases: [(Names, Names, Names); 5] = [
             (Some(&["a", "b"]), None, Some(&["a", "b"])),
             (Some(&["a", "b"]), Some(&["b", "c"]), Some(&["b"])),

@@ -61,7 +61,7 @@ async fn what_stands_in_the_way_fails_in_its_own_way_or_is_bounded() {
         match &outcome.answer {
             Ok(_) => assert!(kinds.is_empty(), "{id} did not fail"),
             Err(failure) => {
-                assert!(kinds.contains(&failure.kind.as_str().to_uppercase().as_str()), "{id}: {failure:?}")
+                assert!(kinds.contains(&failure.kind.as_str().to_uppercase().as_str()), "{id}: {failure:?}");
             }
         }
     }
