@@ -59,7 +59,7 @@ fn headers(given: &HeaderMap) -> Result<Vec<Header>, NoAnswer> {
 /// What comes, on its way to what it is.
 enum Unpacking {
     Plain(Bounded),
-    Gzip(MultiGzDecoder<Bounded>),
+    Gzip(Box<MultiGzDecoder<Bounded>>),
 }
 
 impl Unpacking {
@@ -70,7 +70,7 @@ impl Unpacking {
         let first = first.map(|encoding| encoding.as_bytes().to_ascii_lowercase());
         match (first.as_deref(), more) {
             (None | Some(b"identity" | b""), None) => Ok(Unpacking::Plain(bounded)),
-            (Some(b"gzip" | b"x-gzip"), None) => Ok(Unpacking::Gzip(MultiGzDecoder::new(bounded))),
+            (Some(b"gzip" | b"x-gzip"), None) => Ok(Unpacking::Gzip(Box::new(MultiGzDecoder::new(bounded)))),
             // Nothing else was asked for, and nothing that is packed twice.
             _ => Err(NoAnswer::Malformed("it is packed as nobody asked for".to_owned())),
         }

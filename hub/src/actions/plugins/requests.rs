@@ -175,13 +175,12 @@ async fn turn(core: &Arc<Core>, mut pending: Pending, lease: Uuid) -> Result<()>
         effects::left_out(core, pending.workspace, &pending.plugin, "an answer, for which it has no hook");
         return end(core, &pending, lease, RequestEnding::Taken).await;
     }
-    let answered = match pending.answer.take() {
-        Some(answered) => answered,
-        None => {
-            let caller = Caller { workspace: pending.workspace, plugin: pending.plugin.clone(), viewer: None };
-            let secrets = secrets(core, &caller, &pending.request).await?;
-            asked(core, &pending.plugin, &pending.request, &plugin.grants.reach(), &secrets).await
-        }
+    let answered = if let Some(answered) = pending.answer.take() {
+        answered
+    } else {
+        let caller = Caller { workspace: pending.workspace, plugin: pending.plugin.clone(), viewer: None };
+        let secrets = secrets(core, &caller, &pending.request).await?;
+        asked(core, &pending.plugin, &pending.request, &plugin.grants.reach(), &secrets).await
     };
     if let Err(NoAnswer::Unreachable(_)) = &answered
         && pending.attempts < TRIES

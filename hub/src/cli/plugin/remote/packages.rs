@@ -94,7 +94,7 @@ pub(in super::super) struct SettingsArgs {
     /// Where it may read and post, by the ids of conversations; `usual` is everywhere.
     #[arg(long, value_name = "IDS", value_delimiter = ',')]
     conversations: Option<Vec<String>>,
-    /// The servers that it may ask, such as https://api.example.org; `usual` takes back that the workspace has narrowed them.
+    /// The servers that it may ask, such as `https://api.example.org`; `usual` takes back that the workspace has narrowed them.
     #[arg(long, value_name = "ORIGINS", value_delimiter = ',')]
     origins: Option<Vec<String>>,
     #[command(flatten)]
