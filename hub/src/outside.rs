@@ -9,7 +9,6 @@ mod names;
 
 use std::{
     collections::HashMap,
-    error::Error,
     net::SocketAddr,
     sync::{Arc, OnceLock},
     time::Duration,
@@ -204,7 +203,11 @@ fn sent_on(response: &reqwest::Response) -> Result<Option<Url>, NoAnswer> {
 fn failed(error: reqwest::Error) -> NoAnswer {
     let (is_timeout, is_connect) = (error.is_timeout(), error.is_connect());
     let error = error.without_url();
-    let causes = || std::iter::successors(Some(&error as &dyn Error), <dyn Error>::source);
+    #[expect(
+        clippy::redundant_closure_for_method_calls,
+        reason = "the method by its name is of errors that live for ever"
+    )]
+    let causes = || std::iter::successors(Some(&error as &dyn std::error::Error), |cause| cause.source());
     if causes().any(|cause| cause.is::<Blocked>()) {
         return NoAnswer::Refused(Blocked.to_string());
     }
@@ -217,7 +220,7 @@ fn failed(error: reqwest::Error) -> NoAnswer {
 }
 
 /// Whether what came is not what was announced, or no HTTP at all. A connection that broke is neither.
-fn is_no_http(cause: &(dyn Error + 'static)) -> bool {
+fn is_no_http(cause: &(dyn std::error::Error + 'static)) -> bool {
     use std::io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
     let is_parse = cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse);
     let kind = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
