@@ -203,12 +203,8 @@ fn sent_on(response: &reqwest::Response) -> Result<Option<Url>, NoAnswer> {
 fn failed(error: reqwest::Error) -> NoAnswer {
     let (is_timeout, is_connect) = (error.is_timeout(), error.is_connect());
     let error = error.without_url();
-    #[expect(
-        clippy::redundant_closure_for_method_calls,
-        reason = "the method by its name is of errors that live for ever"
-    )]
     let causes = || std::iter::successors(Some(&error as &dyn std::error::Error), |cause| cause.source());
-    if causes().any(|cause| cause.is::<Blocked>()) {
+    if causes().any(<dyn std::error::Error>::is::<Blocked>) {
         return NoAnswer::Refused(Blocked.to_string());
     }
     if is_timeout {
