@@ -530,7 +530,7 @@ stories! {
             files
         };
         let good: Vec<Vec<u8>> = files().iter().map(|file| std::fs::read(file).expect("a file")).collect();
-        assert_eq!(good.len(), 6, "two of ours, and four that come with the hub");
+        assert_eq!(good.len(), 7, "two of ours, and five that come with the hub");
         for round in 0..2 {
             for (number, file) in files().into_iter().enumerate() {
                 let mut bytes = good[number].clone();

@@ -157,7 +157,8 @@ pub struct PageOptions {
     /// What plugins add to each message.
     #[arg(
         long,
-        default_value = "mentions { id name } poll { question isClosed myVotes options { id text voteCount } }",
+        default_value = "mentions { id name } linkPreviews { url title description imageUrl siteName } \
+            poll { question isClosed myVotes options { id text voteCount } }",
         value_name = "FIELDS"
     )]
     pub fields: String,

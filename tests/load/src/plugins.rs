@@ -12,9 +12,12 @@ use crate::{
     wire::http::{self, HttpConnection},
 };
 
-/// What comes with every hub: one that is told of messages, one that is asked before as well, and one that is asked for its
-/// fields alone.
-pub const BUNDLED: [&str; 3] = ["jackfield.mentions", "jackfield.moderation", "jackfield.polls"];
+/// What comes with every hub. The first is told of messages, and the second is asked before as well.
+pub const BUNDLED: [&str; 5] =
+    ["jackfield.mentions", "jackfield.moderation", "jackfield.polls", "jackfield.link-previews", "jackfield.retention"];
+/// What the one of them may do that asks other servers, which nobody may by himself.
+const PREVIEWING: (&str, [&str; 4]) =
+    ("jackfield.link-previews", ["KV", "MESSAGES_READ", "ANNOTATIONS", "FETCH_PUBLIC_URL"]);
 
 /// Compiling one takes less, even on a busy machine.
 const READY_LIMIT: Duration = Duration::from_secs(60);
@@ -42,8 +45,19 @@ impl Plugins {
         for number in BUNDLED.len()..count {
             self.install(packages::allowing(&Self::id(number)), &[]).await?;
         }
+        self.grant().await?;
         self.switch_to(count, BUNDLED.len().max(count)).await?;
         self.ready().await
+    }
+
+    /// Lets those that come with the hub do all that they want.
+    pub async fn grant(&mut self) -> Result<()> {
+        let query = "mutation($input: PluginSettingsUpdateInput!) {
+            pluginSettingsUpdate(input: $input) { errors { code message } } }";
+        let (id, capabilities) = PREVIEWING;
+        let input = json!({ "pluginId": id, "scope": "HUB", "capabilities": capabilities });
+        self.operator.ask(query, json!({ "input": input })).await?;
+        Ok(())
     }
 
     /// Has the first `on` of so many on, and the others off.

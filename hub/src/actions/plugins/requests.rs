@@ -95,7 +95,8 @@ pub async fn run(core: Arc<Core>, draining: CancellationToken, running: TaskTrac
             () = core.clock.wait_until(soon) => {}
         }
     }
-    turns.tasks.detach_all();
+    // Whoever waits for `running` waits for those that were begun; if nobody does, they end with this.
+    while turns.tasks.join_next().await.is_some() {}
 }
 
 /// The requests that are being made on this node.

@@ -17,5 +17,9 @@ export const message = graphql`
       id
       outcome
     }
+    linkPreviews {
+      url
+      title
+    }
   }
 `;

@@ -83,6 +83,7 @@ impl<'r> Scene<'r> {
     }
 
     async fn install(&mut self, report: &mut Report) -> Result<()> {
+        self.control.grant().await?;
         let mut took = Latencies::default();
         for number in GOOD..self.good() {
             let package = packages::allowing(&Plugins::id(number));
