@@ -447,7 +447,7 @@ stories! {
         let shown: Value = serde_json::from_str(&said.out).expect("JSON");
         assert_eq!((said.ok, &shown["configuration"]["rules"][0]["action"], &shown["isOn"]), (true, &json!("flag"), &json!(false)));
         let listed: Value = serde_json::from_str(&terminal.does(&["list", "--json"]).await).expect("JSON");
-        assert_eq!((&listed[1]["id"], &listed[1]["exceptions"][0]["conversationId"]), (&json!(MODERATION), &json!(coffee)));
+        assert_eq!((&listed[2]["id"], &listed[2]["exceptions"][0]["conversationId"]), (&json!(MODERATION), &json!(coffee)));
         assert!(serde_json::from_str::<Value>(&terminal.does(&["logs", MODERATION, "--json"]).await).is_ok_and(|lines| lines[0]["text"].is_string()));
     }
 

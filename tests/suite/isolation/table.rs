@@ -1121,11 +1121,11 @@ pub const WAYS: &[Way] = &[
         "mutation($invitation: ID!) { invitationRevoke(input: { invitationId: $invitation }) { @ } }")
         .naming(&["InvitationRevokeInput.invitationId"]).for_owners(),
     way("Mutation.legalHoldSet", "LegalHoldSetPayload", "/legalHoldSet", NEW_TO_RUNNERS_ALONE,
-        r#"mutation($user: ID!) { legalHoldSet(input: { userId: $user, reason: "a case" }) { @ } }"#)
-        .naming(&["LegalHoldSetInput.userId"]).for_owners(),
-    way("Mutation.legalHoldSet", "LegalHold", "/legalHoldSet/legalHold", NEW_TO_RUNNERS_ALONE,
-        r#"mutation($conversation: ID!) { legalHoldSet(input: { conversationId: $conversation, reason: "a case" }) { legalHold { @ } errors { code } } }"#)
+        r#"mutation($conversation: ID!) { legalHoldSet(input: { conversationId: $conversation, reason: "a case" }) { @ } }"#)
         .naming(&["LegalHoldSetInput.conversationId"]).for_owners(),
+    way("Mutation.legalHoldSet", "LegalHold", "/legalHoldSet/legalHold", NEW_TO_RUNNERS_ALONE,
+        r#"mutation($user: ID!) { legalHoldSet(input: { userId: $user, reason: "a case" }) { legalHold { @ } errors { code } } }"#)
+        .naming(&["LegalHoldSetInput.userId"]).for_owners(),
     way("Mutation.legalHoldLift", "LegalHoldLiftPayload", "/legalHoldLift", NEW_TO_RUNNERS_ALONE,
         "mutation($legalHold: ID!) { legalHoldLift(input: { legalHoldId: $legalHold }) { @ } }")
         .naming(&["LegalHoldLiftInput.legalHoldId"]).for_owners(),
