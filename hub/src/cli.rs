@@ -3,7 +3,7 @@
 mod doctor;
 mod plugin;
 
-use std::{io::Write, path::PathBuf, process::ExitCode, time::Duration};
+use std::{io::Write, path::PathBuf, pin::pin, process::ExitCode, time::Duration};
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use jackfield_domain::{WorkspaceRole, users::Person};
@@ -209,7 +209,12 @@ fn failed(message: &str) -> ExitCode {
 
 async fn serve(config: Config) -> Result<(), String> {
     log_as_configured(&config);
-    let hub = Hub::start(config, Clock::system(), Outside::system()).await.map_err(|error| error.to_string())?;
+    // Before anybody can know that it serves: whoever stops it then is heard, too.
+    let mut told_to_stop = pin!(told_to_stop());
+    let hub = tokio::select! {
+        hub = Hub::start(config, Clock::system(), Outside::system()) => hub.map_err(|error| error.to_string())?,
+        () = &mut told_to_stop => return Ok(()),
+    };
     if let Some(address) = hub.metrics_address() {
         say_line(&format!("metrics on http://{address}/metrics"));
     }
@@ -217,18 +222,22 @@ async fn serve(config: Config) -> Result<(), String> {
         say_line(&format!("sign in, once, with {link}"));
     }
     say_line(&format!("listening on http://{}", hub.address()));
-    told_to_stop().await;
+    told_to_stop.await;
     tracing::info!("stopping; what was begun is finished");
     hub.stop().await;
     Ok(())
 }
 
-async fn told_to_stop() {
+/// Listens from now on.
+fn told_to_stop() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).expect("a signal can be listened to");
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
+    let listen = |kind| signal(kind).expect("a signal can be listened to");
+    let (mut terminate, mut interrupt) = (listen(SignalKind::terminate()), listen(SignalKind::interrupt()));
+    async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
     }
 }
 

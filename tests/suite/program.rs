@@ -7,6 +7,7 @@ use crate::{
     support::{
         Backend, Person, backends,
         process::{self, Process},
+        within,
     },
 };
 
@@ -42,6 +43,23 @@ stories! {
         let second = process::run(&data, &[&flags[..], &["--listen", "127.0.0.1:0", "serve"]].concat()).await;
         assert!(!second.0 && second.2.contains("another hub uses the data folder"), "{second:?}");
         again.kill().await;
+    }
+
+    /// F: L-06
+    async fn who_stops_a_hub_the_moment_that_it_listens_is_heard(backend) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let flags = database(backend).await;
+        // A shell sends a signal within microseconds; to start a program for that would take long enough for anything to be ready.
+        let script = r#"coproc hub { exec "$@"; }
+            while read -r line <&"${hub[0]}"; do [[ $line == listening* ]] && break; done
+            kill -TERM "$hub_PID"; wait "$hub_PID""#;
+        for _ in 0..5 {
+            let mut command = tokio::process::Command::new("bash");
+            command.args(["-c", script, "bash", process::PROGRAM, "--data"]).arg(folder.path()).args(&flags);
+            command.args(["--listen", "127.0.0.1:0", "--metrics-listen", "off"]).kill_on_drop(true);
+            let ended = within("the end of the program", command.output()).await.expect("it runs");
+            assert!(ended.status.success(), "{:?}: {}", ended.status, String::from_utf8_lossy(&ended.stderr));
+        }
     }
 
     /// F: L-06
