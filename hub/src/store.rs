@@ -249,16 +249,22 @@ async fn connect(place: &Place, purpose: Use) -> Result<DatabaseConnection> {
 
 /// Makes the file, or takes it, so that only the hub's own user can read it: the key that signs tokens is in it. SQLite
 /// gives the files beside it the same mode.
+///
+/// A file that is there is not opened: whoever closes it, anywhere in a process, gives back all locks that the process has on it, and
+/// then the next program that looks into it believes itself alone, and takes away what was not moved into it yet.
 fn for_nobody_else(path: &Path) -> std::io::Result<()> {
     let mut options = std::fs::File::options();
-    options.create(true).append(true);
+    options.create_new(true).append(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(path)?;
-    #[cfg(unix)]
-    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
-    drop(file);
-    Ok(())
+    match options.open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            #[cfg(unix)]
+            std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+            Ok(())
+        }
+        made => made.map(drop),
+    }
 }
 
 fn sqlite_options(path: &Path, purpose: Use) -> ConnectOptions {

@@ -17,6 +17,7 @@ use crate::{
 };
 
 const POLLS: &str = "jackfield.polls";
+const MODERATION: &str = "jackfield.moderation";
 const POLL: &str = "poll { question choice isAnonymous isClosed closesAt closedAt voterCount myVotes creator { name }
     options { id text voteCount voters { name } } }";
 
@@ -241,6 +242,30 @@ stories! {
         does(&owner, "messageDelete", json!({ "messageId": message, "forEveryone": true }), "").await;
         within("the end of what was kept of it", async { while world.db_count("plugin_data").await != 0 {} }).await;
         assert_eq!(said_no(&vote(&bob, &message, json!([0])).await).1, "NO_POLL");
+    }
+
+    /// F: P-22, P-23
+    async fn whoever_asks_is_who_is_looked_at(backend) {
+        let (world, ann, bob, ..) = tea(Setup::new(backend)).await;
+        let owner = owner(&world).await;
+        let mia = world.person_with("mia", json!({ "roles": ["moderator"] })).await;
+        let tea = ann.group("Talk", &[&bob, &mia]).await;
+        switch(&owner, MODERATION, None, true).await;
+        let rules = json!({ "rules": [{ "kind": "words", "action": "reject", "words": ["darn"] },
+            { "kind": "words", "action": "flag", "words": ["heck"] }] });
+        let input = json!({ "pluginId": MODERATION, "configuration": rules });
+        assert_eq!(does(&owner, "pluginConfigure", input, "").await["errors"], json!([]));
+        let refused = ask(&ann, &tea, json!({ "question": "darn?" })).await;
+        assert_eq!(refused["errors"][0]["pluginCode"], json!("WORD_NOT_ALLOWED"), "{refused}");
+        let asked = text(&ask(&bob, &tea, json!({ "question": "heck?" })).await["message"]["id"]);
+        // The case of what was flagged finds its message.
+        let query = "{ moderationCases(first: 5) { cases { user { name } message { id } } } }";
+        let expected = json!([{ "user": { "name": "bob" }, "message": { "id": asked } }, { "user": { "name": "ann" }, "message": null }]);
+        within("the cases", async {
+            while mia.ask(query, json!({})).await["moderationCases"]["cases"] != expected {
+                tokio::task::yield_now().await;
+            }
+        }).await;
     }
 
     /// F: P-22, L-02

@@ -7,12 +7,13 @@ use jackfield_domain::{
     Timestamp, UserId, WorkspaceId, WorkspaceRole, users,
     workspaces::{CheckedWorkspace, WorkspaceDraft},
 };
+use sea_orm::ConnectionTrait;
 use serde_json::json;
 use uuid::Uuid;
 
 use crate::{
     stories,
-    support::{Backend, Person, World, backends},
+    support::{Backend, Person, World, backends, process::Process},
 };
 
 async fn db_place(backend: Backend, folder: &tempfile::TempDir) -> Place {
@@ -43,6 +44,31 @@ fn first_start(user: UserId, link_for: UserId) -> FirstStart {
 }
 
 stories! {
+    /// F: L-02
+    async fn who_looks_into_the_file_of_a_hub_that_runs_takes_nothing_away(backend) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = db_place(backend, &folder).await;
+        let (data, url) = (folder.path().join("data"), match &place {
+            Place::Sqlite(path) => format!("sqlite://{}", path.display()),
+            Place::Postgres(url) => url.clone(),
+        });
+        let flags = ["--database", &url.replace("sqlite://", "sqlite:")];
+        let hub = Process::start(&data, &flags, &[]).await;
+        let ann = hub.somebody(&data, &flags, "ann").await;
+        let tea = ann.group("Tea", &[]).await;
+        ann.say(&tea, "before").await;
+        // A backup, a script, somebody who is curious: it believes itself alone if nobody says that they are there.
+        let other = sea_orm::Database::connect(&url).await.expect("the database");
+        other.execute_unprepared("SELECT COUNT(*) FROM messages").await.expect("it is there");
+        other.close().await.expect("it is let go");
+        ann.say(&tea, "after").await;
+        hub.kill().await;
+        let hub = Process::start(&data, &flags, &[]).await;
+        let ann = hub.somebody(&data, &flags, "ann").await;
+        assert_eq!(ann.history(&tea).await, ["before", "after"], "what was acknowledged is there");
+        hub.kill().await;
+    }
+
     /// F: L-06
     async fn a_first_start_is_made_whole_or_not_at_all(backend) {
         let folder = tempfile::tempdir().expect("a folder");

@@ -105,7 +105,11 @@ pub fn wait(link: &Link, message: &str) -> Result<bool> {
         None => match ask(&link.digest, Part::Page, &link.url) {
             Asked::Sent => Some(true),
             Asked::Later if put_behind(&link.digest)? => Some(false),
-            Asked::Later | Asked::Never => return Ok(false),
+            Asked::Later => {
+                log::warn("too many links wait for their servers, and one is left out");
+                return Ok(false);
+            }
+            Asked::Never => return Ok(false),
         },
     };
     kv::update(&key, Some(PATIENCE_SECONDS), |kept: Option<Kept>| match kept.filter(is_new) {

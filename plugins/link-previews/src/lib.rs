@@ -114,8 +114,13 @@ impl AnswerHooks for LinkPreviews {
 #[plugin]
 impl GraphqlHooks for LinkPreviews {
     fn resolve(&self, call: FieldCall) -> Result<Vec<Result<Value>>> {
-        let shown: Vec<Option<Value>> = annotations::get_many(&call.objects)?;
-        Ok(shown.into_iter().map(|shown| Ok(shown.unwrap_or_default())).collect())
+        let shown: Vec<Option<Vec<Shown>>> = annotations::get_many(&call.objects)?;
+        // What was found before a host was denied is shown no more.
+        let allowed = |mut shown: Vec<Shown>| {
+            shown.retain(|shown| !self.deny.denies(&shown.url));
+            (!shown.is_empty()).then(|| json!(shown)).unwrap_or_default()
+        };
+        Ok(shown.into_iter().map(|shown| Ok(shown.map(allowed).unwrap_or_default())).collect())
     }
 }
 

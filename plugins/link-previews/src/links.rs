@@ -54,6 +54,11 @@ impl Hosts {
         self.written.iter().enumerate().filter(|(_, host)| comparable(host).is_none())
     }
 
+    /// Whether a link leads to one of them.
+    pub fn denies(&self, link: &str) -> bool {
+        Url::parse(link).is_ok_and(|url| url.host_str().is_some_and(|host| self.has(host)))
+    }
+
     fn has(&self, host: &str) -> bool {
         let host = host.trim_end_matches('.');
         self.hosts

@@ -100,7 +100,8 @@ enum Judgement {
 #[plugin]
 impl MessageHooks for Moderation {
     fn before_create(&self, draft: MessageDraft) -> Result<MessageVerdict> {
-        let occasion = Occasion::new(draft.text(), &draft.sender, true);
+        let mut occasion = Occasion::new(draft.text(), &draft.sender, true);
+        occasion.is_poll = draft.kind == MessageKind::Poll;
         Ok(match self.judge(&occasion, &draft.conversation, None)? {
             Judgement::Allow => MessageVerdict::Allow,
             Judgement::Mask(text) => MessageVerdict::say_instead(text),
@@ -129,8 +130,10 @@ impl EventHooks for Moderation {
     fn on_events(&self, batch: EventBatch) -> Result<()> {
         let messages = batch.events.into_iter().filter_map(|event| event.message);
         let messages: Vec<Message> = messages.filter(|message| self.may_be_noted(message)).collect();
-        let keys: Vec<String> =
-            messages.iter().map(|message| noted_key(&message.conversation, &message.sender, message.text())).collect();
+        let keys: Vec<String> = messages
+            .iter()
+            .map(|message| noted_key(&message.conversation, noted_by(message), message.text()))
+            .collect();
         let noted = if keys.is_empty() { Vec::new() } else { kv::get_many::<Noted>(&keys)? };
         messages.iter().zip(noted).try_for_each(|(message, noted)| noted.map_or(Ok(()), |noted| flag(message, &noted)))
     }
@@ -293,7 +296,8 @@ impl Moderation {
             Action::Hold => Judgement::Hold(in_words(&broken)),
             Action::Mask | Action::Flag => {
                 let flags = of(Action::Flag).map(|(rule, _)| rule.name()).collect();
-                kv::set_for(&noted_key(conversation, author, &text), &Noted { flags, case }, NOTED_SECONDS)?;
+                let by = if occasion.is_poll { POLLS } else { author };
+                kv::set_for(&noted_key(conversation, by, &text), &Noted { flags, case }, NOTED_SECONDS)?;
                 if text == occasion.text { Judgement::Allow } else { Judgement::Mask(text) }
             }
         })
@@ -318,6 +322,13 @@ fn shortened(word: &str) -> String {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line,
     }
+}
+
+/// Whose polls they are does not show in them: a program has sent them.
+const POLLS: &str = "polls";
+
+fn noted_by(message: &Message) -> &str {
+    if message.kind == MessageKind::Poll { POLLS } else { &message.sender }
 }
 
 /// A message has no id before it is sent. Who says the same again in the same place breaks the same rules again.

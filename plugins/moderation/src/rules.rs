@@ -250,6 +250,8 @@ pub struct Occasion<'a> {
     pub author: &'a User,
     /// It is a message of its own, and not another version of one.
     pub is_new: bool,
+    /// A program posts it for its author, as polls are posted.
+    pub is_poll: bool,
     pub reading: Reading<'a>,
     // What more than one rule may ask is found out once.
     links: OnceCell<Vec<Link>>,
@@ -263,6 +265,7 @@ impl<'a> Occasion<'a> {
             text,
             author,
             is_new,
+            is_poll: false,
             reading: Reading::of(text),
             links: OnceCell::new(),
             said: OnceCell::new(),

@@ -1,5 +1,7 @@
 //! What happens to polls by itself: those whose time has come are closed, and of those whose message is gone nothing stays.
 
+use std::collections::BTreeMap;
+
 use jackfield_plugin::prelude::*;
 
 use crate::{
@@ -19,6 +21,10 @@ const SWEEP_AFTER_MS: i64 = 60 * 60 * 1_000;
 impl EventHooks for Polls {
     fn on_event(&self, event: Event) -> Result<()> {
         if event.kind == "messages_trimmed" {
+            // What is only hidden may still be put on hold.
+            if event.payload.is_some_and(|payload| payload.contains("\"hide\"")) {
+                return Ok(());
+            }
             // Which messages they were it does not say, and there are many such events in a row.
             return Ok(timers::run_at("sweep", clock::now() + SWEEP_AFTER_MS)?);
         }
@@ -81,7 +87,13 @@ fn sweep(after: Option<&str>) -> Result<Option<String>> {
     let (page, has_more) = kv::scan_page::<Poll>(POLL, after, AT_ONCE)?;
     let ids: Vec<String> = page.iter().filter_map(|(key, _)| key.strip_prefix(POLL).map(str::to_owned)).collect();
     let found = messages::get_many(&ids)?;
-    for (message, _) in ids.iter().zip(found).filter(|(_, found)| found.is_none()) {
+    let mut seen = BTreeMap::new();
+    for ((message, (_, poll)), _) in ids.iter().zip(&page).zip(found).filter(|(_, found)| found.is_none()) {
+        // Where the plugin may not look by now, its messages are not gone.
+        let is_seen = seen.entry(&poll.conversation).or_insert_with(|| conversations::get(&poll.conversation).is_ok());
+        if !*is_seen {
+            continue;
+        }
         kv::set(&format!("{GONE}{message}"), &())?;
         timers::run_at("clear", clock::now())?;
     }

@@ -26,9 +26,6 @@ struct Place {
     sequence: u64,
     /// Whether anything of it stands in the report.
     is_told: bool,
-    /// All conversations are done, and rules are looked at, behind this one.
-    is_over: bool,
-    rule: Option<String>,
 }
 
 /// What was done in a run.
@@ -76,7 +73,7 @@ impl Retention {
     /// Goes on from a place as far as one slice may; answers whether everything was looked at.
     fn look(&self, place: &mut Place, done: &mut Report) -> Result<bool> {
         let mut room = Room { messages: MESSAGES, conversations: CONVERSATIONS, looks: LOOKS };
-        while !place.is_over {
+        loop {
             let page = conversations::find(&anything(), place.done.as_deref(), 100)?;
             let ids: Vec<String> = page.conversations.iter().map(|conversation| conversation.id.clone()).collect();
             for (conversation, rule) in page.conversations.into_iter().zip(rules::of(&ids)?) {
@@ -87,10 +84,10 @@ impl Retention {
                 room.conversations -= 1;
                 *place = Place { done: Some(conversation.id), ..Place::default() };
             }
-            place.is_over = !page.has_more;
+            if !page.has_more {
+                return Ok(true);
+            }
         }
-        place.rule = rules::clear(place.rule.as_deref())?;
-        Ok(place.rule.is_none())
     }
 
     /// Takes away what is old in a conversation; answers whether that is all.

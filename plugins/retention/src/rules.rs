@@ -8,7 +8,8 @@ const RULE: &str = "rule/";
 /// So many rules are looked at at once.
 const AT_ONCE: u32 = 100;
 
-/// A conversation's own rule.
+/// A conversation's own rule. It stays where the conversation is not to be seen: that may be because an admin has narrowed what the
+/// plugin sees, and what was to be kept for good must not be forgotten for that.
 #[data]
 #[derive(Default)]
 pub struct Rule {
@@ -38,18 +39,6 @@ pub fn conversations(most: usize) -> Result<(Vec<String>, bool)> {
             return Ok((found, is_all));
         }
     }
-}
-
-/// Drops the rules of conversations that are no more, some at a time; answers where to go on, if there is more.
-pub fn clear(after: Option<&str>) -> Result<Option<String>> {
-    let (page, has_more) = kv::scan_page::<Rule>(RULE, after, AT_ONCE)?;
-    for (key, _) in &page {
-        let conversation = key.strip_prefix(RULE).unwrap_or_default();
-        if matches!(conversations::get(conversation), Err(Error::NotFound)) {
-            kv::delete(key)?;
-        }
-    }
-    Ok(page.into_iter().next_back().map(|(key, _)| key).filter(|_| has_more))
 }
 
 impl Retention {

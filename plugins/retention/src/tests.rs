@@ -147,7 +147,7 @@ fn much_is_taken_away_in_slices() {
         room.hub.conversation(&[&room.bob]);
     }
     room.hub.pass_seconds(DAY);
-    assert_eq!(room.looks(), 6, "1,100 that are hidden, and the same that go");
+    assert_eq!(room.looks(), 8, "1,100 that are hidden, the same that go, and conversations in which nothing is");
     assert!(room.hub.history(&room.tea).is_empty() && room.hub.hidden(&room.tea).is_empty());
     let report = room.report();
     assert_eq!(
@@ -205,13 +205,10 @@ fn reports_are_for_those_who_run_the_workspace_the_newest_first() {
 
 /// F: P-24
 #[test]
-fn rules_of_conversations_that_are_no_more_are_dropped() {
+fn a_rule_of_a_conversation_that_is_not_to_be_seen_stays() {
     let room = room();
-    room.sets(&room.ann, "FOREVER", None).unwrap();
-    for number in 0..250 {
-        room.hub.keep(&format!("rule/conv_{number}"), &json!({ "days": 3 }));
-    }
+    // An admin may have narrowed what it sees, and may take that back.
+    room.hub.keep("rule/conv_elsewhere", &json!({ "days": null }));
     room.looks();
-    let rules: Vec<String> = room.hub.keys().into_iter().filter(|key| key.starts_with("rule/")).collect();
-    assert_eq!(rules, [format!("rule/{}", room.tea.id)]);
+    assert!(room.hub.keys().contains(&"rule/conv_elsewhere".to_owned()));
 }

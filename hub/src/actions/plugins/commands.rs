@@ -166,8 +166,7 @@ async fn once(
                 return Ok(ran);
             }
             let issued = within_reach(core, viewer, local, issued).await?;
-            let workspace = viewer.workspace();
-            let issued = effects::awaited(core, here, local, workspace, issued).await?;
+            let issued = effects::awaited(core, here, local, viewer, issued).await?;
             let _waking = Waking::of(core, &issued.effects);
             let (id, user, key) = (core.clock.new_id(), viewer.id(), call.key.clone());
             core.store.change(CommitCommand { id, user, key, fingerprint, ran, issued }).await

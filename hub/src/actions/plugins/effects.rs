@@ -6,6 +6,7 @@ use jackfield_domain::{
     ConversationId, JobId, MessageId, Rejection, RequestId, WorkspaceId,
     messages::{CheckedMessage, ContentType, Location, MessageDraft, MessageKind},
     plugins::{Effect, Hook, Issued, LogLevel, LogLine, MentionTarget, NewMessage, PluginId, Refusal},
+    users::User,
 };
 use jackfield_plugin_host::{Decision, hooks::BeforeCreate};
 use serde::{Deserialize, Serialize};
@@ -20,7 +21,7 @@ use super::{
 };
 use crate::{
     Error, Result,
-    actions::{memory, presence},
+    actions::{Viewer, memory, presence},
     store::{CommitIssued, DataChange, Effects, FromPlugins, NewRequest, Outgoing, TOO_MANY_REQUESTS, Timer},
 };
 
@@ -74,20 +75,22 @@ pub async fn prepared(
     workspace: WorkspaceId,
     issued: Issued,
 ) -> Result<(FromPlugins, Effects)> {
-    let (plugins, effects, refused) = checked(core, here, local, workspace, issued).await?;
+    let (plugins, effects, refused) = checked(core, here, local, workspace, None, issued).await?;
     refused_of(core, workspace, local.id(), &refused);
     Ok((plugins, effects))
 }
 
-/// The same where somebody waits for it, who is told where a post has not passed.
+/// The same where somebody waits for it, who is told where a post has not passed. What is posted they have said: the other plugins are
+/// asked about it as about their words.
 pub async fn awaited(
     core: &Arc<Core>,
     here: &Here,
     local: &Local,
-    workspace: WorkspaceId,
+    viewer: &Viewer,
     issued: Issued,
 ) -> Result<CommitIssued> {
-    let (mut data, effects, refused) = checked(core, here, local, workspace, issued).await?;
+    let workspace = viewer.workspace();
+    let (mut data, effects, refused) = checked(core, here, local, workspace, Some(viewer.user()), issued).await?;
     let (plugin, bot, at) = (local.id().clone(), local.row.bot, core.clock.now());
     let Some(why) = refused.into_iter().next() else {
         return Ok(CommitIssued { workspace, plugin, bot, at, data, effects, is_awaited: true });
@@ -104,6 +107,7 @@ async fn checked(
     here: &Here,
     local: &Local,
     workspace: WorkspaceId,
+    speaker: Option<&User>,
     issued: Issued,
 ) -> Result<(FromPlugins, Effects, Vec<Rejection>)> {
     let mut plugins = FromPlugins::default();
@@ -116,7 +120,7 @@ async fn checked(
         match effect {
             Effect::Annotate { message, value } => effects.annotations.push((message, value)),
             Effect::Mention { message, targets } => effects.mentions.push((message, targets)),
-            Effect::Post(message) => match post(core, here, local, workspace, message, &mut plugins).await {
+            Effect::Post(message) => match post(core, here, local, speaker, message, &mut plugins).await {
                 Ok(outgoing) => effects.posts.push(outgoing),
                 Err(Error::Rejected(why)) => refused.push(why),
                 Err(error) => return Err(error),
@@ -187,12 +191,14 @@ async fn post(
     core: &Arc<Core>,
     here: &Here,
     local: &Local,
-    workspace: WorkspaceId,
+    speaker: Option<&User>,
     message: NewMessage,
     refused: &mut FromPlugins,
 ) -> Result<Outgoing> {
-    let bot = local.row.bot.ok_or(Rejection::NotAllowed { who: "a plugin with a bot user" })?;
+    let (bot, workspace) = (local.row.bot, local.row.workspace);
+    let bot = bot.ok_or(Rejection::NotAllowed { who: "a plugin with a bot user" })?;
     let sender = core.store.users(&[bot]).await?.pop().ok_or_else(|| Error::internal("a plugin's bot user is gone"))?;
+    let speaker = speaker.unwrap_or(&sender);
     let policy = memory::workspace(core, workspace).await?.policy.clone();
     let metadata = message.metadata.as_deref().map(serde_json::from_str).transpose();
     let draft = MessageDraft {
@@ -211,8 +217,8 @@ async fn post(
     if let Some(chain) = here.chain(Some(draft.conversation), Hook::BeforeCreate) {
         let others = chain.links().iter().filter(|link| link.plugin != *local.id()).cloned().collect();
         let others = jackfield_plugin_host::Chain::new(others);
-        let about = About { workspace, user: bot, conversation: Some(draft.conversation), message: Some(id) };
-        let question = BeforeCreate::new(draft, &sender);
+        let about = About { workspace, user: speaker.id, conversation: Some(draft.conversation), message: Some(id) };
+        let question = BeforeCreate::new(draft, speaker);
         let mut asked = others.ask(&core.plugins.host, &occasion(core, workspace, at), question).await;
         before::note(core, workspace, &asked.steps).await;
         // Nobody waits for what a plugin posts.

@@ -135,7 +135,7 @@ async fn commit(core: &Arc<Core>, viewer: &Viewer, local: &Local, issued: Issued
     let workspace = viewer.workspace();
     let here = super::here(core, workspace).await?;
     let issued = commands::within_reach(core, viewer, local, issued).await?;
-    let issued = effects::awaited(core, &here, local, workspace, issued).await?;
+    let issued = effects::awaited(core, &here, local, viewer, issued).await?;
     let _waking = Waking::of(core, &issued.effects);
     core.store.change(issued).await?;
     Ok(())

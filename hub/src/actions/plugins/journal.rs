@@ -1,6 +1,10 @@
 //! What plugins have to say to the admins, on its way into the store: whoever it is about does not wait for that.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use jackfield_domain::{
     WorkspaceId,
@@ -16,12 +20,18 @@ use crate::store::WriteLogs;
 const QUEUE: usize = 256;
 /// Of so many calls it is stored together.
 const AT_ONCE: usize = 64;
+/// After that it rests for so long: a plugin that has very much to say keeps nobody from the store.
+const BREATH: Duration = Duration::from_millis(50);
+/// Of what a plugin has said in the meantime the last lines are stored: there are not more than so many to be seen.
+const LINES: usize = 1_000;
 /// How long somebody who wants to read waits for what was said just now.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 pub struct Journal {
     queue: mpsc::Sender<Entry>,
     entries: Mutex<mpsc::Receiver<Entry>>,
+    /// Something was dropped since it was last written, and that was said.
+    is_dropping: AtomicBool,
 }
 
 enum Entry {
@@ -37,7 +47,7 @@ enum Entry {
 impl Default for Journal {
     fn default() -> Self {
         let (queue, entries) = mpsc::channel(QUEUE);
-        Journal { queue, entries: Mutex::new(entries) }
+        Journal { queue, entries: Mutex::new(entries), is_dropping: AtomicBool::new(false) }
     }
 }
 
@@ -49,8 +59,10 @@ impl Journal {
         }
         let lines = lines.iter().map(|line| (core.clock.new_id(), line.clone())).collect();
         let plugin = plugin.clone();
-        if let Err(error) = self.queue.try_send(Entry::Lines { workspace, plugin, lines }) {
-            tracing::warn!(%error, "a plugin had more to say than could be kept");
+        if let Err(error) = self.queue.try_send(Entry::Lines { workspace, plugin, lines })
+            && !self.is_dropping.swap(true, Ordering::Relaxed)
+        {
+            tracing::warn!(%error, "plugins have more to say than can be kept");
         }
     }
 
@@ -80,7 +92,8 @@ impl Journal {
                     Entry::Mark(mark) => marks.push(mark),
                 }
             }
-            for ((workspace, plugin), lines) in said {
+            for ((workspace, plugin), mut lines) in said {
+                lines.drain(..lines.len().saturating_sub(LINES));
                 if let Err(error) = core.store.change(WriteLogs { workspace, plugin, lines }).await {
                     tracing::warn!(%error, "what a plugin had to say could not be kept");
                 }
@@ -89,6 +102,8 @@ impl Journal {
                 // Who waited may have gone.
                 let _ = mark.send(());
             }
+            self.is_dropping.store(false, Ordering::Relaxed);
+            tokio::time::sleep(BREATH).await;
         }
     }
 }
