@@ -92,6 +92,9 @@ fn id_of(name: &str) -> Result<PluginId, String> {
             "«{crate_name}» means something to Rust and cannot be the name of a crate; choose another one"
         ));
     }
+    if templates::is_taken(crate_name) {
+        return Err(format!("the SDK has a type of the name that «{crate_name}» would give yours; choose another one"));
+    }
     if bundled::SDK.1.contains(&format!("\nname = \"{crate_name}\"\n")) {
         return Err(format!("the SDK needs a crate of the name «{crate_name}»; choose another one"));
     }
@@ -146,7 +149,21 @@ mod tests {
         for (name, id) in [("greeter", "example.greeter"), ("acme.tea-time", "acme.tea-time"), ("a.b.c", "a.b.c")] {
             assert_eq!(id_of(name).map(String::from), Ok(id.to_owned()));
         }
-        for name in ["", "Greeter", "../up", "a/b", "a b", "tea.", "test", "serde", "acme.match", "1st", "a\nb"] {
+        for name in [
+            "",
+            "Greeter",
+            "../up",
+            "a/b",
+            "a b",
+            "tea.",
+            "test",
+            "serde",
+            "acme.match",
+            "result",
+            "acme.event",
+            "1st",
+            "a\nb",
+        ] {
             assert!(id_of(name).is_err(), "{name:?}");
         }
     }

@@ -103,7 +103,7 @@ async fn fill(room: &Room, senders: &[Sender]) -> Result<()> {
             let poll = ask_all(room, &mut speakers[speaker]).await?;
             for (voter, connection) in speakers.iter_mut().enumerate() {
                 let vote = "mutation($input: PollVoteInput!) { pollVote(input: $input) { errors { code message } } }";
-                let input = json!({ "messageId": poll, "optionIds": [1 + voter % 4] });
+                let input = json!({ "messageId": poll, "optionIds": [voter % 4] });
                 connection.ask(vote, json!({ "input": input })).await?;
             }
         } else {

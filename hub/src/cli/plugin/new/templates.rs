@@ -84,6 +84,39 @@ impl Example {
     }
 }
 
+/// Types that every plugin has at hand, by Rust or by the SDK; one of the same name would stand before them.
+const TAKEN: [&str; 24] = [
+    "Box",
+    "Command",
+    "CommandAnswer",
+    "Conversation",
+    "Default",
+    "Err",
+    "Error",
+    "Event",
+    "Failure",
+    "FieldCall",
+    "Give",
+    "Iterator",
+    "Message",
+    "MessageVerdict",
+    "MutationAnswer",
+    "None",
+    "Ok",
+    "Option",
+    "Result",
+    "Some",
+    "String",
+    "User",
+    "Value",
+    "Vec",
+];
+
+/// Whether a plugin's type could not be named after it.
+pub fn is_taken(name: &str) -> bool {
+    TAKEN.contains(&camel(name).as_str())
+}
+
 /// `tea-time` as the name of a type.
 fn camel(name: &str) -> String {
     name.split('-').map(capital).collect()
