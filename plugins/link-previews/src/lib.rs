@@ -118,7 +118,7 @@ impl GraphqlHooks for LinkPreviews {
         // What was found before a host was denied is shown no more.
         let allowed = |mut shown: Vec<Shown>| {
             shown.retain(|shown| !self.deny.denies(&shown.url));
-            (!shown.is_empty()).then(|| json!(shown)).unwrap_or_default()
+            if shown.is_empty() { Value::Null } else { json!(shown) }
         };
         Ok(shown.into_iter().map(|shown| Ok(shown.map(allowed).unwrap_or_default())).collect())
     }
