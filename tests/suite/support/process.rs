@@ -1,6 +1,6 @@
 //! The program itself, as somebody would start it.
 
-use std::{path::Path, process::Stdio};
+use std::{path::Path, process::Stdio, time::Duration};
 
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -10,6 +10,9 @@ use tokio::{
 use super::{Person, within};
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_jackfield");
+
+/// A first start compiles the plugins that come with the hub, and a debug build takes its time for that.
+const START: Duration = Duration::from_secs(120);
 
 /// A running hub.
 pub struct Process {
@@ -49,7 +52,8 @@ impl Process {
         let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
         let mut said = Vec::new();
         loop {
-            let line = within("a line", lines.next_line()).await.expect("a line").expect("the program listens");
+            let line = tokio::time::timeout(START, lines.next_line()).await.expect("a line in time");
+            let line = line.expect("a line").expect("the program listens");
             if let Some(url) = line.strip_prefix("listening on ") {
                 return Process { child, url: url.to_owned(), said };
             }
