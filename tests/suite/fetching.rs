@@ -422,6 +422,42 @@ stories! {
         assert_eq!(does(&owner, "deadLetterRetry", again, "plugin { id }").await["errors"][0]["code"], json!("NOT_FOUND"));
     }
 
+    /// F: P-09, L-03
+    async fn an_answer_that_was_laid_aside_is_kept_for_as_long_as_an_event_of_its_age(backend) {
+        const DAY: Duration = Duration::from_hours(24);
+        let net = Net::new().await;
+        let (world, owner) = reaching(Setup::new(backend), &net).await;
+        let start = owner.cursor().await;
+        owner.group("Before", &[]).await;
+        world.clock.advance(10 * DAY);
+        send(&owner, json!({ "url": "http://granted.example/tea", "tag": "!break" })).await;
+        let letters = async || {
+            let found = seen(&owner, "deadLetters(first: 10) { nodes { id } }").await;
+            found["deadLetters"]["nodes"].as_array().expect("nodes").len()
+        };
+        within("the plugin to fail often enough", async {
+            while letters().await == 0 {
+                let later = format!("plugin_requests WHERE lease IS NULL AND due_at > {}", world.clock.now().0);
+                if world.db_count(&later).await > 0 {
+                    world.clock.advance(MINUTE);
+                }
+            }
+        }).await;
+        owner.group("After", &[]).await;
+        world.clock.advance(21 * DAY);
+        within("the trimming of the log", async {
+            let mut heard = Vec::new();
+            while heard.first().is_none_or(|event: &Value| event["__typename"] != json!("ResyncRequired")) {
+                heard = owner.socket().await.follow("e", json!({ "after": start })).await;
+            }
+        }).await;
+        assert_eq!(letters().await, 1, "older events are gone, and it is younger");
+        waiting(&world, 1).await;
+        world.clock.advance(10 * DAY);
+        waiting(&world, 0).await;
+        assert_eq!(letters().await, 0);
+    }
+
     /// F: P-09, P-06
     async fn what_was_sent_waits_for_a_plugin_that_is_off_for_a_day(backend) {
         let net = Net::new().await;

@@ -213,7 +213,7 @@ impl Change for TrimLog {
             .exec(&work.transaction)
             .await?;
         notices::trim(&work.transaction, self.workspace, Position(tail)).await?;
-        letters::trim(&work.transaction, self.workspace, Position(tail)).await?;
+        letters::trim(&work.transaction, self.workspace, Position(tail), self.before).await?;
         let ends = ends::ActiveModel { workspace_id: Set(ends.workspace_id), tail: Set(tail), ..Default::default() };
         ends::Entity::update(ends).exec(&work.transaction).await?;
         Ok(taken.rows_affected)

@@ -103,13 +103,38 @@ pub async fn lay_aside(work: &Work, letter: &DeadLetter) -> Result<()> {
     Ok(())
 }
 
-/// Takes those away whose events the log no longer has: they could not be handed over any more.
-pub async fn trim(database: &impl ConnectionTrait, workspace: WorkspaceId, tail: Position) -> Result<()> {
+/// So many answers that were laid aside are taken away at once.
+const ANSWERS: u64 = 1_000;
+
+/// Takes those away whose events the log no longer has, because they could not be handed over any more; and answers that are as old
+/// as these, with their requests.
+pub async fn trim(
+    database: &impl ConnectionTrait,
+    workspace: WorkspaceId,
+    tail: Position,
+    before: Timestamp,
+) -> Result<()> {
     Entity::delete_many()
         .filter(Column::WorkspaceId.eq(workspace.0))
+        .filter(Column::RequestId.is_null())
         .filter(Column::Position.lte(tail.0))
         .exec(database)
         .await?;
+    let answers: Vec<Uuid> = Entity::find()
+        .filter(Column::WorkspaceId.eq(workspace.0))
+        .filter(Column::RequestId.is_not_null())
+        .filter(Column::CreatedAt.lt(before.0))
+        .limit(ANSWERS)
+        .select_only()
+        .column(Column::RequestId)
+        .into_tuple()
+        .all(database)
+        .await?;
+    if answers.is_empty() {
+        return Ok(());
+    }
+    requests::Entity::delete_many().filter(requests::Column::Id.is_in(answers.iter().copied())).exec(database).await?;
+    Entity::delete_many().filter(Column::RequestId.is_in(answers)).exec(database).await?;
     Ok(())
 }
 
