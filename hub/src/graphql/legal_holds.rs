@@ -65,7 +65,8 @@ impl LegalHold {
 pub struct LegalHoldSetInput {
     /// A conversation, all of whose messages are to be kept.
     conversation_id: Option<ID>,
-    /// A user, all of whose messages are to be kept, wherever they were sent.
+    /// A user, all of whose messages are to be kept, wherever they were sent. What programs have posted for them, polls among it, is
+    /// the programs' own.
     user_id: Option<ID>,
     /// Why: at most 500 characters. It stands with the hold and not in the record.
     reason: String,
